@@ -1,0 +1,151 @@
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import type { Selector } from '../../src/entry/selector.ts'
+import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import type { AuditEvent, AuditQuery, StoredAuditRecord } from '../audit/record.ts'
+
+/** A node that has joined. */
+export interface AttestedAgent {
+  readonly spiffeId: SpiffeId
+  readonly attestationType: string
+  /** Decimal, as SPIRE prints it; empty when banned. */
+  readonly serialNumber: string
+  /** Serial of a renewed SVID that has not been used yet. */
+  readonly pendingSerialNumber: string | undefined
+  readonly pendingExpiresAt: Date | undefined
+  readonly expiresAt: Date
+  readonly selectors: readonly Selector[]
+  readonly banned: boolean
+  readonly canReattest: boolean
+  readonly version: string
+  readonly attestedAt: Date
+  /** SHA-256 of the SPKI of the last agent key (and of the pending one): proof for a return within the rejoin window. */
+  readonly keyHashes: readonly string[]
+  /** Counts changes of this record; a put names the one it read. */
+  readonly revisionNumber: number
+}
+
+/** A join token; the token itself is never stored. */
+export interface JoinToken {
+  /** SHA-256 of the token, hex. */
+  readonly hash: string
+  readonly expiresAt: Date
+  /** The alias that agents joined with it answer to. */
+  readonly aliasId: SpiffeId | undefined
+  readonly addressRange: string | undefined
+  readonly spent: { readonly at: Date; readonly address: string } | undefined
+}
+
+/** One row of a server's authority journal, by kind and id. */
+export interface AuthorityRow {
+  readonly serverId: string
+  readonly kind: 'x509' | 'jwt'
+  readonly authorityId: string
+  readonly state: 'prepared' | 'published' | 'active' | 'old' | 'removed'
+  /** Name of the key in the KeyStore. */
+  readonly keyName: string
+  readonly keyType: string
+  /** CA certificate chain (DER), or the SPKI of a JWT key. */
+  readonly publicDer: readonly Buffer[]
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly tainted: boolean
+  /** Store revision of the bundle that first held it; acknowledgements are compared with this. */
+  readonly publishedRevision: number | undefined
+  readonly changedAt: Date
+}
+
+/** One thing that a transaction does. Preconditions that fail make the whole transaction fail with a `StoreConflict`. */
+export type Mutation =
+  /** Fails with the existing entry when the id or (spiffeId, parentId, selector set) exists. */
+  | { readonly kind: 'entry.create'; readonly entry: RegistrationEntry }
+  /** Fails unless the stored revisionNumber is `entry.revisionNumber - 1`; or when it would become similar to another entry. */
+  | { readonly kind: 'entry.update'; readonly entry: RegistrationEntry }
+  | { readonly kind: 'entry.delete'; readonly id: string }
+  /** Creates (revisionNumber 0) or replaces (stored revisionNumber is one less). */
+  | { readonly kind: 'agent.put'; readonly agent: AttestedAgent }
+  | { readonly kind: 'agent.delete'; readonly spiffeId: SpiffeId }
+  | { readonly kind: 'token.create'; readonly token: JoinToken }
+  /** Fails when missing, spent or expired at `at`. */
+  | { readonly kind: 'token.spend'; readonly hash: string; readonly at: Date; readonly address: string }
+  | { readonly kind: 'token.prune'; readonly expiredBefore: Date }
+  /** Own or foreign. Fails unless the stored sequence (0 when none) is `ifSequence`, where given. */
+  | { readonly kind: 'bundle.put'; readonly bundle: Bundle; readonly ifSequence?: number | undefined }
+  | { readonly kind: 'bundle.delete'; readonly trustDomain: string }
+  | { readonly kind: 'authority.put'; readonly row: AuthorityRow }
+  | { readonly kind: 'authority.delete'; readonly serverId: string; readonly authorityKind: 'x509' | 'jwt'; readonly authorityId: string }
+
+/** All or nothing, durable when `commit` resolves. Audit events of the same transaction are chained with it. */
+export interface Transaction {
+  readonly mutations: readonly Mutation[]
+  readonly audit: readonly AuditEvent[]
+}
+
+export interface Committed {
+  readonly ok: true
+  /** The store's revision after this transaction; unchanged (0 mutations) for audit-only ones. */
+  readonly revision: number
+}
+
+/** Why a transaction was not applied. */
+export interface StoreConflict {
+  readonly ok: false
+  /** Index of the mutation that failed. */
+  readonly index: number
+  readonly reason:
+    | 'exists'
+    | 'missing'
+    | 'stale'
+    | 'spent'
+    | 'expired'
+  /** The similar or same-id entry, for `exists` on entries. */
+  readonly existingEntry?: RegistrationEntry | undefined
+  readonly existingToken?: JoinToken | undefined
+}
+
+export type Outcome = Committed | StoreConflict
+
+/** What a mutation did, as followers of the log see it. Old values let a follower know whom it concerned. */
+export type Change =
+  | { readonly kind: 'entry'; readonly id: string; readonly before: RegistrationEntry | undefined; readonly after: RegistrationEntry | undefined }
+  | { readonly kind: 'agent'; readonly spiffeId: SpiffeId; readonly before: AttestedAgent | undefined; readonly after: AttestedAgent | undefined }
+  | { readonly kind: 'bundle'; readonly trustDomain: string; readonly before: Bundle | undefined; readonly after: Bundle | undefined }
+  | { readonly kind: 'token'; readonly hash: string }
+  | { readonly kind: 'authority'; readonly row: AuthorityRow }
+
+/** One committed transaction that mutated something; revisions are gap-free and in commit order. */
+export interface Revision {
+  readonly revision: number
+  readonly changes: readonly Change[]
+}
+
+export interface StoreSnapshot {
+  readonly revision: number
+  readonly entries: readonly RegistrationEntry[]
+  readonly agents: readonly AttestedAgent[]
+  readonly bundles: readonly Bundle[]
+  readonly authorities: readonly AuthorityRow[]
+}
+
+/**
+ * Everything the server must not lose. Implementations: SQLite (`sqlite.ts`), memory (`test/fakes/memory-store.ts`), held to one
+ * contract (`test/contracts/store.ts`).
+ */
+export interface Store extends AsyncDisposable {
+  /** Names this database for its whole life: a restored copy gets a new one (see `docs/decisions.md`). */
+  readonly epoch: string
+  /** Commits each transaction by itself (group-committed together); resolves when all are durable, outcomes in order. */
+  commitAll(transactions: readonly Transaction[]): Promise<readonly Outcome[]>
+  commit(transaction: Transaction): Promise<Outcome>
+  snapshot(): Promise<StoreSnapshot>
+  /** Every revision after `after`, in order, as it is committed. Throws STORE_LOG_PRUNED when `after` is older than the log. */
+  watch(after: number, signal: AbortSignal): AsyncIterable<readonly Revision[]>
+  /** The kept revisions after `after` (24 h), or undefined when some are pruned. */
+  changesSince(after: number): Promise<readonly Revision[] | undefined>
+  token(hash: string): Promise<JoinToken | undefined>
+  audit(query: AuditQuery): AsyncIterable<StoredAuditRecord>
+  /** Sequence and hash of the newest audit record, as committed. */
+  auditHead(): { readonly sequence: number; readonly hash: Buffer }
+  /** Removes log rows and audit records older than these instants; the audit chain keeps a checkpoint. */
+  prune(limits: { readonly logBefore: Date; readonly auditBefore: Date }): Promise<void>
+}

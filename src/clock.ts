@@ -1,0 +1,37 @@
+/** Everything that waits or asks the time takes a Clock, so that a simulation can decide both. */
+export interface Clock {
+  /** The wall clock: may jump. */
+  now(): Date
+  /** Milliseconds since some start, boot time included where the system tells it: never jumps back. */
+  monotonicMs(): number
+  /** Resolves after `ms`; rejects with `signal.reason` when aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Calls `action` once after `ms` unless disposed before. Never keeps a process alive by itself. */
+  timer(ms: number, action: () => void): Disposable
+}
+
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => new Date(),
+  monotonicMs: () => performance.now(),
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error)
+      const onAbort = (): void => {
+        clearTimeout(timeout)
+        reject(signal?.reason as Error)
+      }
+      const timeout = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }, Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  },
+  timer(ms, action) {
+    const timeout = setTimeout(action, Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
+    timeout.unref()
+    return { [Symbol.dispose]: () => clearTimeout(timeout) }
+  },
+}

@@ -1,0 +1,110 @@
+/** gRPC status names as in the standard; numbers live in `wire/status.ts`. */
+export type GrpcStatusName =
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'UNAUTHENTICATED'
+
+/** One row of the table of errors; `docs/errors.md` is printed from it. */
+export interface ErrorRow {
+  readonly grpc: GrpcStatusName
+  readonly http: number
+  /** What has happened, as a sentence. */
+  readonly means: string
+  /** What the reader does about it, as a sentence. */
+  readonly remedy: string
+}
+
+/** Every refusal and failure Sallyport names. Codes are stable: add, never rename. Grouped by room, alphabetical within. */
+export const errorCodes = {
+  // src/id
+  SPIFFE_ID_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not a SPIFFE ID.',
+    remedy: 'Write spiffe://<trust domain>/<path> with segments of a-z A-Z 0-9 . _ -',
+  },
+  TRUST_DOMAIN_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not the name of a trust domain.',
+    remedy: 'Write it in lower case, without spiffe:// and without a path.',
+  },
+  // src/entry
+  SELECTOR_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not a selector.',
+    remedy: 'Write type:value, such as unix:uid:1000.',
+  },
+  ENTRY_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A registration entry breaks a rule that the message names.',
+    remedy: 'Correct the field that the message names.',
+  },
+  // src/wire
+  INTERNAL: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'Something failed that should not; the cause is in the log of the process that answered.',
+    remedy: 'Look for the request id in that log.',
+  },
+  REQUEST_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A request breaks a rule that the message names.',
+    remedy: 'Correct the field that the message names.',
+  },
+  METHOD_UNIMPLEMENTED: {
+    grpc: 'UNIMPLEMENTED',
+    http: 501,
+    means: 'This process does not offer that method.',
+    remedy: 'Use a method of the documented services.',
+  },
+  NOT_READY: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The process runs but cannot serve this yet.',
+    remedy: 'Ask again in a moment.',
+  },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errorCodes
+
+export interface ErrorOptions {
+  /** What the reader does now; printed on its own line. Default: the code's remedy. */
+  readonly hint?: string
+  readonly cause?: unknown
+  /** An encoded message for clients that read it, such as SPIRE's PermissionDeniedDetails. */
+  readonly detail?: { readonly typeUrl: string; readonly value: Uint8Array }
+}
+
+/** What Sallyport throws on purpose: a stable code, what and why in the message, what to do in the hint. */
+export class SallyportError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly detail: ErrorOptions['detail']
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'SallyportError'
+    this.code = code
+    this.hint = options.hint ?? errorCodes[code].remedy
+    this.detail = options.detail
+  }
+
+  get row(): ErrorRow {
+    return errorCodes[this.code]
+  }
+}
