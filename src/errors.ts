@@ -53,6 +53,32 @@ export const errorCodes = {
     means: 'A registration entry breaks a rule that the message names.',
     remedy: 'Correct the field that the message names.',
   },
+  // src/config
+  CONFIG_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A configuration file has problems; the message lists all of them by path.',
+    remedy: 'Correct each path; docs/config.md describes every field.',
+  },
+  CONFIG_UNREADABLE: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A configuration file cannot be read.',
+    remedy: 'Check the path and its permissions; `sallyport server init` writes one.',
+  },
+  DURATION_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not a duration.',
+    remedy: 'Write a number and a unit: 90s, 10m, 1h, 7d.',
+  },
+  // src/process
+  ENVIRONMENT_REFUSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'The environment holds variables that could read keys or weaken checks.',
+    remedy: 'Start the process with bin/sallyport.js, which removes them.',
+  },
   // src/wire
   INTERNAL: {
     grpc: 'INTERNAL',

@@ -1,0 +1,73 @@
+import { pino } from 'pino'
+import { SallyportError } from '../errors.ts'
+import { redactedFields, type LogFields } from './fields.ts'
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/**
+ * A log: fields and one fixed sentence. At `error` a person should act, at `warn` may soon; `info` is changed state, `debug`
+ * each request.
+ */
+export interface Log {
+  level: LogLevel
+  debug(fields: LogFields, sentence: string): void
+  info(fields: LogFields, sentence: string): void
+  warn(fields: LogFields, sentence: string): void
+  error(fields: LogFields, sentence: string): void
+  child(fields: LogFields): Log
+}
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** `json` for machines, `text` for a person at a terminal. */
+  readonly format: 'json' | 'text'
+  readonly write?: (line: string) => void
+}
+
+/** Opens the log of a process; lines go to stderr, so that stdout belongs to results. */
+export function openLog(options: LogOptions): Log {
+  const write = options.write ?? ((line: string) => void process.stderr.write(line))
+  const destination = { write: options.format === 'json' ? write : (line: string) => write(textLine(line)) }
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+      redact: redactedFields.flatMap((field) => [field, `*.${field}`]),
+    },
+    destination,
+  ) as unknown as Log
+}
+
+/** A log that drops everything. */
+export const silentLog: Log = {
+  level: 'silent',
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLog,
+}
+
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { cause } = error
+  return {
+    ...(error instanceof SallyportError ? { code: error.code, hint: error.hint } : { type: error.name }),
+    message: error.message,
+    // What we throw on purpose explains itself; the stack of a surprise says where it came from.
+    ...(error instanceof SallyportError ? {} : { stack: error.stack }),
+    ...(cause === undefined ? {} : { cause: serializeError(cause) }),
+  }
+}
+
+function textLine(json: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>
+  const facts = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  return `${String(time).slice(11, 23)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}${facts.length > 0 ? `  ${facts.join(' ')}` : ''}\n`
+}
