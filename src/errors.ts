@@ -79,6 +79,44 @@ export const errorCodes = {
     means: 'The environment holds variables that could read keys or weaken checks.',
     remedy: 'Start the process with bin/sallyport.js, which removes them.',
   },
+  // src/key
+  KEY_REFUSED: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A public key is too weak, too large or of a kind that is not accepted.',
+    remedy: 'Use EC P-256, EC P-384, or RSA of 2048 to 4096 bits with exponent 65537.',
+  },
+  // src/x509
+  CERTIFICATE_EXPIRED: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'A certificate is not valid any more, or not yet.',
+    remedy: 'Get a new certificate, and check the clocks of both sides.',
+  },
+  CERTIFICATE_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'Bytes are not a certificate in strict DER, or the certificate breaks a rule that the message names.',
+    remedy: 'Make the certificate again as the message says.',
+  },
+  CERTIFICATE_UNTRUSTED: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'A certificate does not lead to an authority of the trust domain.',
+    remedy: 'Check that both sides hold the current bundle of that trust domain.',
+  },
+  CSR_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A certificate signing request cannot be read, or does not prove that its sender holds the key.',
+    remedy: 'Make a new request (PKCS#10, DER) signed with the key that it names.',
+  },
+  TEMPLATE_INVALID: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'A certificate was about to be signed that no X509-SVID may be.',
+    remedy: 'This is a fault of the program that signs: report it with the message.',
+  },
   // src/wire
   INTERNAL: {
     grpc: 'INTERNAL',

@@ -2,7 +2,8 @@ import type { KeyObject } from 'node:crypto'
 import type { KeyType } from './key-type.ts'
 
 /** A row of the table in `signature-algorithm.ts`: how to sign with a kind of key. */
-export type SignatureAlgorithm = 'ES256' | 'ES384' | 'ES512' | 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'PS384' | 'PS512' | 'EdDSA'
+export type SignatureAlgorithm =
+  'ES256' | 'ES384' | 'ES512' | 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'PS384' | 'PS512' | 'EdDSA'
 
 export interface KeyPair {
   readonly type: KeyType
