@@ -142,6 +142,117 @@ export const errorCodes = {
     means: 'The process runs but cannot serve this yet.',
     remedy: 'Ask again in a moment.',
   },
+  // server/attest
+  ATTESTATION_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A message of a node attestation cannot be read.',
+    remedy: 'Check that agent and server use the same node attestor.',
+  },
+  ATTESTATION_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'What a node presented does not prove who it is; the message names the reason.',
+    remedy: 'Correct what the message names, then start the agent again.',
+  },
+  ATTESTATION_TIMEOUT: {
+    grpc: 'DEADLINE_EXCEEDED',
+    http: 504,
+    means: 'A node did not answer within the time that an attestation may take.',
+    remedy: 'Start the agent again; look at the network between agent and server.',
+  },
+  ATTESTOR_UNKNOWN: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'The server has no node attestor of that type.',
+    remedy: 'Enable it under nodeAttestors in server.yaml, or use another one.',
+  },
+  JOIN_TOKEN_ADDRESS: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'A join token was presented from outside of its address range.',
+    remedy: 'Make a token for the right range with `sallyport token create --address-range`.',
+  },
+  JOIN_TOKEN_EXPIRED: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A join token was presented after its end.',
+    remedy: 'Make a new one with `sallyport token create` and start the agent with it.',
+  },
+  JOIN_TOKEN_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A join token cannot be made as asked.',
+    remedy: 'Leave the token out, so that the server makes a random one.',
+  },
+  JOIN_TOKEN_SPENT: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A join token does not exist or has already been used.',
+    remedy:
+      'Make a new one with `sallyport token create` and start the agent with it. A token that somebody else used is an alarm.',
+  },
+  REJOIN_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'An agent could not return by proof of its last key; the message names the reason.',
+    remedy: 'Make a new token with `sallyport token create` and start the agent with it.',
+  },
+  // server/rpc
+  AGENT_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'No agent has that id.',
+    remedy: 'List them with `sallyport agent list`.',
+  },
+  BUNDLE_EXISTS: {
+    grpc: 'ALREADY_EXISTS',
+    http: 409,
+    means: 'A bundle of that trust domain is stored already.',
+    remedy: 'Set or update it instead.',
+  },
+  BUNDLE_IN_USE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'Registration entries federate with that trust domain.',
+    remedy: 'Delete with mode `dissociate` or `delete`, or change the entries first.',
+  },
+  BUNDLE_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A bundle breaks a rule that the message names.',
+    remedy: 'Correct the field that the message names.',
+  },
+  BUNDLE_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'No bundle of that trust domain is stored.',
+    remedy: 'List them with `sallyport bundle list`.',
+  },
+  CONCURRENT_CHANGE: {
+    grpc: 'ABORTED',
+    http: 409,
+    means: 'Somebody else changed the same record at the same moment.',
+    remedy: 'Read it again, then repeat the change.',
+  },
+  ENTRY_EXISTS: {
+    grpc: 'ALREADY_EXISTS',
+    http: 409,
+    means: 'A similar registration entry exists: the same id, or the same SPIFFE ID, parent and selectors.',
+    remedy: 'Update the entry that the answer holds.',
+  },
+  ENTRY_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'No registration entry has that id, or it is not the caller’s.',
+    remedy: 'List them with `sallyport entry list`.',
+  },
+  JOIN_TOKEN_EXISTS: {
+    grpc: 'ALREADY_EXISTS',
+    http: 409,
+    means: 'That join token exists already.',
+    remedy: 'Leave the token out, so that the server makes a random one.',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorCodes
