@@ -117,6 +117,107 @@ export const errorCodes = {
     means: 'A certificate was about to be signed that no X509-SVID may be.',
     remedy: 'This is a fault of the program that signs: report it with the message.',
   },
+  // src/jws
+  JSON_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text from outside is not strict JSON: malformed, nested too deeply, or naming a member twice.',
+    remedy: 'Correct the document; every member may be named once.',
+  },
+  JWK_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A JSON Web Key does not describe a public key that is accepted.',
+    remedy: 'Publish EC keys on P-256, P-384 or P-521, or RSA keys of 2048 to 4096 bits.',
+  },
+  JWS_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not a signed token in JWS compact serialization, or its header is not that of a JWT-SVID.',
+    remedy: 'Pass the token exactly as it was issued.',
+  },
+  JWS_SIGNATURE_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 401,
+    means: 'A token was not signed with the key that it names.',
+    remedy: 'Get a new token; if it happens again, compare the bundles of both sides.',
+  },
+  // src/bundle
+  BUNDLE_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A document is not a bundle, or exceeds a limit that the message names.',
+    remedy: 'Publish a SPIFFE bundle: a JSON object with a list of keys. The last good bundle stays in use.',
+  },
+  // src/svid
+  BUNDLE_UNKNOWN: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 401,
+    means: 'An SVID belongs to a trust domain whose bundle is not known here, so nothing can vouch for it.',
+    remedy: 'Federate with that trust domain, or correct the identity that was expected.',
+  },
+  JWT_SVID_AUDIENCE: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 401,
+    means: 'A JWT-SVID is meant for another audience.',
+    remedy: 'Ask for a token with the audience that this service expects.',
+  },
+  JWT_SVID_EXPIRED: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 401,
+    means: 'A JWT-SVID is not valid any more, or not yet.',
+    remedy: 'Get a new token, and check the clocks of both sides.',
+  },
+  JWT_SVID_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 401,
+    means: 'A token is not a JWT-SVID: the message names the rule it breaks.',
+    remedy: 'Get a JWT-SVID from the Workload API and pass it unchanged.',
+  },
+  X509_SVID_INVALID: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'A certificate chain is not an X509-SVID: the message names the rule it breaks.',
+    remedy: 'Present a leaf certificate with exactly one SPIFFE ID that has a path.',
+  },
+  // src/tls
+  PEER_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The other side of a connection is verified, and is not the identity that is wanted here.',
+    remedy: 'Correct the expected identity, or the address that was dialled.',
+  },
+  PEER_CERTIFICATE_MISSING: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'The other side of a connection presented no certificate.',
+    remedy: 'Connect with an X509-SVID.',
+  },
+  TLS_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'A TLS connection could not be made.',
+    remedy: 'Check that the address is right and that the other side speaks TLS 1.3.',
+  },
+  // src/workload
+  ENDPOINT_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'The address of the Workload API is missing or malformed.',
+    remedy: 'Set SPIFFE_ENDPOINT_SOCKET to unix:///path/to/agent.sock or tcp://127.0.0.1:port.',
+  },
+  IDENTITY_NOT_HELD: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'This workload holds no SVID that was asked for by id or hint.',
+    remedy: 'Compare with `sallyport fetch x509`; register an entry if it is missing.',
+  },
+  WORKLOAD_RESPONSE_INVALID: {
+    grpc: 'INTERNAL',
+    http: 502,
+    means: 'A message of the Workload API is incomplete or malformed; what was held before stays in force.',
+    remedy: 'Look for the cause in the log of the agent.',
+  },
   // src/wire
   INTERNAL: {
     grpc: 'INTERNAL',

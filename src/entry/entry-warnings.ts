@@ -1,0 +1,28 @@
+import type { RegistrationEntry } from './registration-entry.ts'
+
+/** Programs that run whatever script they are given, so that their path or hash says nothing about what runs. */
+const INTERPRETER =
+  /^(?:ba|da|z|k|a|fi|c|tc)?sh$|^(?:busybox|node|nodejs|deno|bun|java|php|perl|ruby|lua|tclsh|Rscript|env|pwsh|dotnet|python|pypy)[0-9.]*$/
+
+/**
+ * What whoever registers an entry should know about it. Warnings do not refuse anything.
+ *
+ * A process can connect, fork and run another program; until the agent has seen its executable, path and hash are those of
+ * the other program. Selectors that stay true across that (uid, gid, cgroup) close the gap.
+ */
+export function entryWarnings(entry: RegistrationEntry): string[] {
+  const warnings: string[] = []
+  const unix = entry.selectors.filter(({ type }) => type === 'unix').map(({ value }) => value)
+  if (unix.length === entry.selectors.length && unix.every((value) => /^(?:path|sha256):/.test(value))) {
+    warnings.push(
+      'The only selectors are unix:path or unix:sha256: any local user who can run that program obtains the identity; add unix:uid.',
+    )
+  }
+  for (const value of unix) {
+    const program = /^path:.*?([^/]+)$/.exec(value)?.[1]
+    if (program !== undefined && INTERPRETER.test(program)) {
+      warnings.push(`unix:${value} is an interpreter: every script that it runs obtains the identity.`)
+    }
+  }
+  return warnings
+}

@@ -1,0 +1,34 @@
+import { SallyportError } from '../errors.ts'
+import type { SignatureAlgorithm, Signer } from '../key/cryptography.ts'
+import { algorithmProblem, isJwsAlgorithm } from './jws-algorithm.ts'
+
+/** What a signed token says about itself besides its algorithm. Clients refuse anything more. */
+export interface JwsHeader {
+  readonly kid: string
+  readonly typ: 'JWT' | 'JOSE'
+}
+
+/**
+ * Signs a payload as JWS compact serialization. The header holds `alg`, `kid` and `typ` and nothing else.
+ *
+ * @throws {@link SallyportError} `JWS_INVALID` when the algorithm is not that of a JWT-SVID or does not fit the key
+ * @see JWT-SVID.md §2
+ */
+export async function signJws(
+  header: JwsHeader,
+  payload: object,
+  signer: Signer,
+  algorithm: SignatureAlgorithm,
+): Promise<string> {
+  const why = !isJwsAlgorithm(algorithm)
+    ? `no JWT-SVID is signed with ${algorithm}`
+    : header.kid === ''
+      ? 'the key id is empty'
+      : algorithmProblem(algorithm, signer.publicKey)
+  if (why !== undefined) throw new SallyportError('JWS_INVALID', `Cannot sign token: ${why}`)
+  const signed = `${segment({ alg: algorithm, kid: header.kid, typ: header.typ })}.${segment(payload)}`
+  const signature = await signer.sign(algorithm, Buffer.from(signed), 'ieee-p1363')
+  return `${signed}.${signature.toString('base64url')}`
+}
+
+const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
