@@ -218,6 +218,85 @@ export const errorCodes = {
     means: 'A message of the Workload API is incomplete or malformed; what was held before stays in force.',
     remedy: 'Look for the cause in the log of the agent.',
   },
+  // server/store
+  AUDIT_BROKEN: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'The audit journal was edited, cut or rewritten: its hash chain does not hold.',
+    remedy: 'Keep the database file for an investigation, and compare it with the checkpoints that agents hold.',
+  },
+  STORE_BUSY: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'More changes wait for the database than its queue holds.',
+    remedy: 'Ask again in a moment; if it lasts, the disk is too slow for this load.',
+  },
+  STORE_CLOSED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The server is shutting down and takes no more changes.',
+    remedy: 'Ask again when it runs.',
+  },
+  STORE_CORRUPT: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'The database file is damaged, or is not a database.',
+    remedy: 'Stop the server, keep the file, and restore the last good backup.',
+  },
+  STORE_FAILED: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'The database refused something that it should not; the cause is in the log of the server.',
+    remedy: 'Look at the log of the server.',
+  },
+  STORE_FOREIGN: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'The file is a database, but not one of Sallyport.',
+    remedy: 'Name another path in `store.path`.',
+  },
+  STORE_FULL: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The disk of the database is full, so the change was not made.',
+    remedy: 'Free space on that disk; the server goes on by itself.',
+  },
+  STORE_IO_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The disk of the database failed to read or write.',
+    remedy: 'Look at the disk and the log of the system; the server tries again by itself.',
+  },
+  STORE_LOCKED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'Another process holds the database.',
+    remedy: 'Stop the other server, or the program that has the file open.',
+  },
+  STORE_LOG_PRUNED: {
+    grpc: 'ABORTED',
+    http: 410,
+    means: 'The changes since that revision are not kept any more.',
+    remedy: 'Take a snapshot and follow from its revision.',
+  },
+  STORE_NEWER: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'The database was written by a newer version of Sallyport.',
+    remedy: 'Start that version, or restore the backup that was made before the migration.',
+  },
+  STORE_OUTCOME_UNKNOWN: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The writer of the database failed while it made this change; whether it was made is not known.',
+    remedy: 'Read the object again before repeating the change.',
+  },
+  STORE_PERMISSIONS: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'The database or its folder is readable by others, or not writable by the server.',
+    remedy: 'Make the file 0600 in a 0700 folder that belongs to the user of the server.',
+  },
   // src/wire
   INTERNAL: {
     grpc: 'INTERNAL',

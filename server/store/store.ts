@@ -73,7 +73,12 @@ export type Mutation =
   | { readonly kind: 'bundle.put'; readonly bundle: Bundle; readonly ifSequence?: number | undefined }
   | { readonly kind: 'bundle.delete'; readonly trustDomain: string }
   | { readonly kind: 'authority.put'; readonly row: AuthorityRow }
-  | { readonly kind: 'authority.delete'; readonly serverId: string; readonly authorityKind: 'x509' | 'jwt'; readonly authorityId: string }
+  | {
+      readonly kind: 'authority.delete'
+      readonly serverId: string
+      readonly authorityKind: 'x509' | 'jwt'
+      readonly authorityId: string
+    }
 
 /** All or nothing, durable when `commit` resolves. Audit events of the same transaction are chained with it. */
 export interface Transaction {
@@ -92,12 +97,7 @@ export interface StoreConflict {
   readonly ok: false
   /** Index of the mutation that failed. */
   readonly index: number
-  readonly reason:
-    | 'exists'
-    | 'missing'
-    | 'stale'
-    | 'spent'
-    | 'expired'
+  readonly reason: 'exists' | 'missing' | 'stale' | 'spent' | 'expired'
   /** The similar or same-id entry, for `exists` on entries. */
   readonly existingEntry?: RegistrationEntry | undefined
   readonly existingToken?: JoinToken | undefined
@@ -107,9 +107,24 @@ export type Outcome = Committed | StoreConflict
 
 /** What a mutation did, as followers of the log see it. Old values let a follower know whom it concerned. */
 export type Change =
-  | { readonly kind: 'entry'; readonly id: string; readonly before: RegistrationEntry | undefined; readonly after: RegistrationEntry | undefined }
-  | { readonly kind: 'agent'; readonly spiffeId: SpiffeId; readonly before: AttestedAgent | undefined; readonly after: AttestedAgent | undefined }
-  | { readonly kind: 'bundle'; readonly trustDomain: string; readonly before: Bundle | undefined; readonly after: Bundle | undefined }
+  | {
+      readonly kind: 'entry'
+      readonly id: string
+      readonly before: RegistrationEntry | undefined
+      readonly after: RegistrationEntry | undefined
+    }
+  | {
+      readonly kind: 'agent'
+      readonly spiffeId: SpiffeId
+      readonly before: AttestedAgent | undefined
+      readonly after: AttestedAgent | undefined
+    }
+  | {
+      readonly kind: 'bundle'
+      readonly trustDomain: string
+      readonly before: Bundle | undefined
+      readonly after: Bundle | undefined
+    }
   | { readonly kind: 'token'; readonly hash: string }
   | { readonly kind: 'authority'; readonly row: AuthorityRow }
 
@@ -127,6 +142,12 @@ export interface StoreSnapshot {
   readonly authorities: readonly AuthorityRow[]
 }
 
+/** The audit chain up to and including one link. */
+export interface AuditPosition {
+  readonly sequence: number
+  readonly hash: Buffer
+}
+
 /**
  * Everything the server must not lose. Implementations: SQLite (`sqlite.ts`), memory (`test/fakes/memory-store.ts`), held to one
  * contract (`test/contracts/store.ts`).
@@ -140,12 +161,14 @@ export interface Store extends AsyncDisposable {
   snapshot(): Promise<StoreSnapshot>
   /** Every revision after `after`, in order, as it is committed. Throws STORE_LOG_PRUNED when `after` is older than the log. */
   watch(after: number, signal: AbortSignal): AsyncIterable<readonly Revision[]>
-  /** The kept revisions after `after` (24 h), or undefined when some are pruned. */
+  /** The kept revisions after `after` (24 h), or undefined when some are pruned or they are too many: take a snapshot then. */
   changesSince(after: number): Promise<readonly Revision[] | undefined>
   token(hash: string): Promise<JoinToken | undefined>
   audit(query: AuditQuery): AsyncIterable<StoredAuditRecord>
   /** Sequence and hash of the newest audit record, as committed. */
-  auditHead(): { readonly sequence: number; readonly hash: Buffer }
+  auditHead(): AuditPosition
+  /** Where the kept part of the audit chain starts: the last link that was pruned, or the hash of the empty journal (sequence 0). */
+  auditStart(): Promise<AuditPosition>
   /** Removes log rows and audit records older than these instants; the audit chain keeps a checkpoint. */
   prune(limits: { readonly logBefore: Date; readonly auditBefore: Date }): Promise<void>
 }
