@@ -397,12 +397,6 @@ export const errorCodes = {
     means: 'Registration entries federate with that trust domain.',
     remedy: 'Delete with mode `dissociate` or `delete`, or change the entries first.',
   },
-  BUNDLE_INVALID: {
-    grpc: 'INVALID_ARGUMENT',
-    http: 400,
-    means: 'A bundle breaks a rule that the message names.',
-    remedy: 'Correct the field that the message names.',
-  },
   BUNDLE_NOT_FOUND: {
     grpc: 'NOT_FOUND',
     http: 404,

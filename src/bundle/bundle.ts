@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { SallyportError } from '../errors.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
 import type { Certificate } from '../x509/certificate.ts'
 
@@ -25,4 +26,68 @@ export interface Bundle {
   /** Seconds until a reader should look again; 0: unspecified. */
   readonly refreshHintSeconds: number
   readonly sequenceNumber: number
+}
+
+/** The fields of a bundle; what is left out is empty. */
+export interface BundleFields {
+  readonly trustDomain: TrustDomain
+  readonly x509Authorities?: readonly X509Authority[] | undefined
+  readonly jwtAuthorities?: readonly JwtAuthority[] | undefined
+  readonly refreshHintSeconds?: number | undefined
+  readonly sequenceNumber?: number | undefined
+}
+
+/**
+ * Makes a bundle. A certificate listed twice is kept once.
+ *
+ * @throws {@link SallyportError} `BUNDLE_INVALID` when two JWT keys share an id, or a number is not a whole one of 0 or more
+ */
+export function bundleOf(fields: BundleFields): Bundle {
+  const { trustDomain, x509Authorities = [], jwtAuthorities = [], refreshHintSeconds = 0, sequenceNumber = 0 } = fields
+  const keyIds = new Set<string>()
+  for (const { keyId } of jwtAuthorities) {
+    if (keyId === '') throw invalid(trustDomain, 'a JWT key has no id')
+    if (keyIds.has(keyId)) throw invalid(trustDomain, `two JWT keys have the id ${JSON.stringify(keyId)}`)
+    keyIds.add(keyId)
+  }
+  for (const [name, value] of Object.entries({ refreshHintSeconds, sequenceNumber })) {
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw invalid(trustDomain, `${name} must be a whole number of 0 or more`)
+  }
+  return { trustDomain, x509Authorities: onceEach(x509Authorities), jwtAuthorities, refreshHintSeconds, sequenceNumber }
+}
+
+function onceEach(authorities: readonly X509Authority[]): readonly X509Authority[] {
+  const seen = new Set<string>()
+  return authorities.filter(({ certificate }) => {
+    const text = certificate.der.toString('latin1')
+    return !seen.has(text) && seen.add(text)
+  })
+}
+
+function invalid(trustDomain: TrustDomain, why: string): SallyportError {
+  return new SallyportError('BUNDLE_INVALID', `Cannot make a bundle of ${trustDomain.name}: ${why}`)
+}
+
+/** Do two bundles say the same? The order of authorities and the sequence number do not count: they say nothing about trust. */
+export function bundlesEqual(a: Bundle, b: Bundle): boolean {
+  return (
+    a.trustDomain.equals(b.trustDomain) &&
+    a.refreshHintSeconds === b.refreshHintSeconds &&
+    sameElements(a.x509Authorities.map(printX509Authority), b.x509Authorities.map(printX509Authority)) &&
+    sameElements(a.jwtAuthorities.map(printJwtAuthority), b.jwtAuthorities.map(printJwtAuthority))
+  )
+}
+
+const printX509Authority = ({ certificate, tainted }: X509Authority): string =>
+  `${tainted} ${certificate.der.toString('base64')}`
+
+function printJwtAuthority({ keyId, publicKey, expiresAt, tainted }: JwtAuthority): string {
+  const spki = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+  return `${tainted} ${expiresAt?.getTime() ?? ''} ${spki} ${keyId}`
+}
+
+function sameElements(a: readonly string[], b: readonly string[]): boolean {
+  const wanted = new Set(a)
+  return a.length === b.length && b.every((text) => wanted.has(text))
 }

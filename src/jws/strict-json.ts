@@ -34,12 +34,15 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
  * 2^53 do not survive it; undefined when there is none.
  */
 export function wholeNumberOf(text: string, name: string): bigint | undefined {
-  let digits: string | undefined
+  const found = new Map<unknown, string | undefined>()
+  let root: unknown
   JSON.parse(text, function (this: unknown, key: string, value: unknown, context?: { readonly source?: string }) {
-    // Revived innermost first and the top level last, so the last one of that name outside the root is overwritten.
-    if (key === name) digits = context?.source
+    if (key === name) found.set(this, context?.source)
+    // The last call is for the root, and objects inside it may have a member of that name as well.
+    root = value
     return value
   })
+  const digits = found.get(root)
   return digits !== undefined && /^(?:0|[1-9][0-9]{0,38})$/.test(digits) ? BigInt(digits) : undefined
 }
 
