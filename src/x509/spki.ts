@@ -1,0 +1,75 @@
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { DerError, Tag } from './der.ts'
+import { DerReader } from './der-reader.ts'
+
+/** The largest RSA modulus that is handed to OpenSSL, in bytes; what is accepted is smaller still. */
+const RSA_MODULUS_MAX_BYTES = 2048
+const RSA_EXPONENT_MAX_BYTES = 8
+
+/** Named curves by the bytes before the point's two coordinates: one encoding each, uncompressed. */
+const ecPrefixes = [
+  ['3059301306072a8648ce3d020106082a8648ce3d03010703420004', 64],
+  ['3076301006072a8648ce3d020106052b8104002203620004', 96],
+  ['30819b301006072a8648ce3d020106052b810400230381860004', 132],
+].map(([prefix, size]) => ({ prefix: Buffer.from(prefix as string, 'hex'), size: size as number }))
+
+const ED25519_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex')
+
+/**
+ * Reads a SubjectPublicKeyInfo: RSA, or a point of a named curve.
+ *
+ * Its form is checked before OpenSSL sees it, because curves given by explicit parameters and compressed points are
+ * where a key in a certificate has made parsers run for ever.
+ */
+export function publicKeyOfSpki(spki: Buffer): KeyObject {
+  if (!isNamedCurve(spki) && !isEd25519(spki)) checkRsa(spki)
+  try {
+    return createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  } catch (error) {
+    throw new DerError('the public key is not a key', { cause: error })
+  }
+}
+
+function isNamedCurve(spki: Buffer): boolean {
+  return ecPrefixes.some(({ prefix, size }) => spki.length === prefix.length + size && startsWith(spki, prefix))
+}
+
+function isEd25519(spki: Buffer): boolean {
+  return spki.length === ED25519_PREFIX.length + 32 && startsWith(spki, ED25519_PREFIX)
+}
+
+function startsWith(bytes: Buffer, prefix: Buffer): boolean {
+  return bytes.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+}
+
+function checkRsa(spki: Buffer): void {
+  const info = new DerReader(spki).enter(Tag.sequence, 'the public key')
+  if (!info.element(Tag.sequence, 'the algorithm of the public key').equals(RSA_ALGORITHM)) {
+    throw new DerError('the public key is neither RSA nor on a named curve')
+  }
+  const bits = info.octetAlignedBits('the public key')
+  info.finish('the public key')
+  const outer = new DerReader(bits)
+  const key = outer.enter(Tag.sequence, 'the RSA key')
+  outer.finish('the RSA key')
+  const modulus = key.integer('the RSA modulus')
+  const exponent = key.integer('the RSA exponent')
+  key.finish('the RSA key')
+  if (modulus[0]! >= 0x80 || exponent[0]! >= 0x80) throw new DerError('the RSA key is negative')
+  if (modulus.length > RSA_MODULUS_MAX_BYTES + 1 || exponent.length > RSA_EXPONENT_MAX_BYTES) {
+    throw new DerError('the RSA key is too large')
+  }
+}
+
+/** The key identifier of a public key as SPIRE and RFC 5280 §4.2.1.2 (1) make it: SHA-1 of the bits of the key. A name, not a protection. */
+export function subjectKeyIdOf(spki: Buffer): Buffer {
+  const info = new DerReader(spki).enter(Tag.sequence, 'the public key')
+  info.element(Tag.sequence, 'the algorithm of the public key')
+  return hash('sha1', info.octetAlignedBits('the public key'), 'buffer')
+}
+
+/** The DER SubjectPublicKeyInfo of a public key. */
+export function spkiOf(publicKey: KeyObject): Buffer {
+  return publicKey.export({ type: 'spki', format: 'der' })
+}
