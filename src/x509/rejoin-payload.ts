@@ -75,10 +75,8 @@ export const keyHashOf = (spki: Buffer): string => createHash('sha256').update(s
 export function decodeLastKey(spki: Buffer): KeyObject {
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' })
-  } catch (cause) {
-    throw new SallyportError('ATTESTATION_INVALID', 'Cannot read rejoin messages: lastKey is not a public key', {
-      cause,
-    })
+  } catch {
+    throw attestationInvalid('lastKey is not a public key')
   }
 }
 

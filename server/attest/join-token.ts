@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import { SallyportError } from '../../src/errors.ts'
+import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { Clock } from '../../src/clock.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { JoinToken, Mutation, Store, StoreConflict } from '../store/store.ts'
+import { parseAddressRange } from './address-range.ts'
+import type { Conversation, NodeAttestation, NodeAttestor } from './node-attestor.ts'
+
+export const JOIN_TOKEN = 'join_token'
+
+/** 160 random bits; 128 is the least that may be. */
+const TOKEN_BYTES = 20
+/** 22 characters of base64url can hold 128 bits; a shorter one that somebody chose cannot. */
+export const TOKEN_MIN_CHARACTERS = 22
+export const TOKEN_MAX_CHARACTERS = 256
+/** The part of the token's hash that is in the agent's id. */
+const ID_HASH_CHARACTERS = 32
+
+/** A new token: readable characters only, so that it survives shells and YAML. */
+export const makeToken = (random: (bytes: number) => Buffer): string => random(TOKEN_BYTES).toString('base64url')
+
+/** How a token is remembered: who reads the store cannot join. */
+export const tokenHashOf = (token: string): string => createHash('sha256').update(token, 'utf8').digest('hex')
+
+/** The id of the agent that joins with this token; it holds a hash, so that logs and certificates do not tell the token. */
+export function agentIdOfToken(hash: string, trustDomain: TrustDomain): SpiffeId {
+  return SpiffeId.of(trustDomain, `/spire/agent/join_token/${hash.slice(0, ID_HASH_CHARACTERS)}`)
+}
+
+/** The id of the entry that makes an agent answer to its token's alias. */
+export const aliasEntryIdOfToken = (hash: string): string => `alias-${hash.slice(0, ID_HASH_CHARACTERS)}`
+
+/**
+ * The entry that makes `agentId` answer to `aliasId`, as SPIRE makes it with the token. It ends with the token unless an agent
+ * joins before, so that tokens that nobody used leave nothing behind.
+ */
+export function aliasEntryOf(
+  token: Pick<JoinToken, 'hash' | 'expiresAt'>,
+  aliasId: SpiffeId,
+  agentId: SpiffeId,
+  now: Date,
+): RegistrationEntry {
+  return {
+    id: aliasEntryIdOfToken(token.hash),
+    spiffeId: aliasId,
+    parentId: agentId,
+    selectors: [{ type: 'spiffe_id', value: agentId.toString() }],
+    x509TtlSeconds: 0,
+    jwtTtlSeconds: 0,
+    federatesWith: [],
+    admin: false,
+    downstream: false,
+    expiresAt: token.expiresAt,
+    dnsNames: [],
+    hint: '',
+    storeSvid: false,
+    x509PrefetchDisabled: false,
+    jwtIncludesJti: false,
+    createdAt: now,
+    revisionNumber: 0,
+  }
+}
+
+/** An alias entry says "this agent is also called …" and ends with its agent. */
+export function isAliasEntryOf(entry: RegistrationEntry, agentId: SpiffeId): boolean {
+  const [only, ...others] = entry.selectors
+  return (
+    entry.parentId.equals(agentId) &&
+    others.length === 0 &&
+    only?.type === 'spiffe_id' &&
+    only.value === agentId.toString()
+  )
+}
+
+export interface JoinTokenDeps {
+  readonly trustDomain: TrustDomain
+  readonly store: Pick<Store, 'token' | 'commit'>
+  readonly directory: { entry(id: string): RegistrationEntry | undefined }
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Nodes that join with a token that works once. */
+export function joinTokenAttestor(deps: JoinTokenDeps): NodeAttestor {
+  return {
+    type: JOIN_TOKEN,
+    payloadMaxBytes: TOKEN_MAX_CHARACTERS,
+    async attest(payload, conversation) {
+      const hash = tokenHashOf(payload.toString('utf8'))
+      const agentId = agentIdOfToken(hash, deps.trustDomain)
+      const token = await deps.store.token(hash)
+      // Refused here for a clear message; that a token is spent only once is the transaction's promise, not this look's.
+      await checkToken(token, conversation, agentId, deps)
+      return attestationOf(hash, agentId, conversation, deps)
+    },
+  }
+}
+
+async function checkToken(
+  token: JoinToken | undefined,
+  { address }: Conversation,
+  agentId: SpiffeId,
+  deps: JoinTokenDeps,
+): Promise<void> {
+  if (token === undefined) throw spent(agentId)
+  if (token.spent !== undefined) {
+    await raiseAlarm(token.spent, address, agentId, deps)
+    throw spent(agentId)
+  }
+  if (token.expiresAt <= deps.clock.now()) throw expired(agentId, token.expiresAt)
+  if (token.addressRange !== undefined && !(address !== undefined && parseAddressRange(token.addressRange)(address))) {
+    throw new SallyportError(
+      'JOIN_TOKEN_ADDRESS',
+      `Cannot attest ${agentId.toString()}: its join token may only be used from ${token.addressRange}, not from ${address ?? 'a unix socket'}`,
+    )
+  }
+}
+
+function attestationOf(
+  hash: string,
+  agentId: SpiffeId,
+  { address = 'unix' }: Conversation,
+  deps: JoinTokenDeps,
+): NodeAttestation {
+  const alias = deps.directory.entry(aliasEntryIdOfToken(hash))
+  const mutations: Mutation[] = [{ kind: 'token.spend', hash, at: deps.clock.now(), address }]
+  if (alias?.expiresAt !== undefined) {
+    mutations.push({
+      kind: 'entry.update',
+      entry: { ...alias, expiresAt: undefined, revisionNumber: alias.revisionNumber + 1 },
+    })
+  }
+  return {
+    agentId,
+    selectors: [],
+    canReattest: false,
+    mutations,
+    refusalOf(conflict) {
+      return conflict.index === 0 ? refusalOfSpending(conflict, address, agentId, deps) : changedMeanwhile(agentId)
+    },
+  }
+}
+
+function refusalOfSpending(
+  { reason, existingToken }: StoreConflict,
+  address: string,
+  agentId: SpiffeId,
+  deps: JoinTokenDeps,
+): SallyportError {
+  if (reason === 'expired') return expired(agentId, existingToken?.expiresAt)
+  if (existingToken?.spent !== undefined) {
+    raiseAlarm(existingToken.spent, address, agentId, deps).catch((error: unknown) =>
+      deps.log.error({ agentId, err: error }, 'Cannot record the reuse of a join token'),
+    )
+  }
+  return spent(agentId)
+}
+
+/** One of the two who hold the token is a thief, and it may be the one who came first. */
+async function raiseAlarm(
+  first: NonNullable<JoinToken['spent']>,
+  secondAddress: string | undefined,
+  agentId: SpiffeId,
+  { log, store, clock }: JoinTokenDeps,
+): Promise<void> {
+  const facts = { agentId: agentId.toString(), firstAddress: first.address, secondAddress: secondAddress ?? 'unix' }
+  log.error({ ...facts, usedAt: first.at }, 'Join token used twice')
+  await store.commit({
+    mutations: [],
+    audit: [{ type: 'join-token.reused', at: clock.now(), facts: { ...facts, firstAt: first.at.toISOString() } }],
+  })
+}
+
+// SPIRE's words: its clients look for them.
+const spent = (agentId: SpiffeId): SallyportError =>
+  new SallyportError(
+    'JOIN_TOKEN_SPENT',
+    `Cannot attest ${agentId.toString()}: join token does not exist or has already been used`,
+  )
+
+const expired = (agentId: SpiffeId, expiresAt: Date | undefined): SallyportError =>
+  new SallyportError(
+    'JOIN_TOKEN_EXPIRED',
+    `Cannot attest ${agentId.toString()}: join token expired${expiresAt === undefined ? '' : ` at ${expiresAt.toISOString()}`}`,
+  )
+
+const changedMeanwhile = (agentId: SpiffeId): SallyportError =>
+  new SallyportError(
+    'CONCURRENT_CHANGE',
+    `Cannot attest ${agentId.toString()}: its alias was changed at the same moment`,
+  )
