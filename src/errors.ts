@@ -156,6 +156,12 @@ export const errorCodes = {
     means: 'An SVID belongs to a trust domain whose bundle is not known here, so nothing can vouch for it.',
     remedy: 'Federate with that trust domain, or correct the identity that was expected.',
   },
+  JWT_KEY_UNKNOWN: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 401,
+    means: 'A JWT-SVID names a signing key that is not in the bundle of its trust domain.',
+    remedy: 'Fetch the bundle again; a token of a new key is never issued before its key is published.',
+  },
   JWT_SVID_AUDIENCE: {
     grpc: 'INVALID_ARGUMENT',
     http: 401,

@@ -1,0 +1,79 @@
+import { SallyportError } from '../errors.ts'
+import { SpiffeId } from '../id/spiffe-id.ts'
+import { parseJws, type ParsedJws } from '../jws/parse-jws.ts'
+import type { JsonObject, JsonValue } from '../jws/strict-json.ts'
+
+/** The most audiences that a token may name. */
+export const JWT_SVID_MAX_AUDIENCES = 100
+
+/** A JWT-SVID. The token is a credential: it is never logged. */
+export interface JwtSvid {
+  readonly spiffeId: SpiffeId
+  /** At least one, in the order of the token. */
+  readonly audience: readonly string[]
+  readonly issuedAt: Date | undefined
+  readonly expiresAt: Date
+  /** Every claim, as the token has it. */
+  readonly claims: JsonObject
+  readonly token: string
+  readonly hint: string
+}
+
+/**
+ * Reads a JWT-SVID that this process was given by whom it trusts, such as its agent. Verifies nothing.
+ *
+ * @throws {@link SallyportError} `JWS_INVALID`, `JSON_INVALID`, `JWT_SVID_INVALID`
+ */
+export function parseJwtSvid(token: string, hint = ''): JwtSvid {
+  return jwtSvidOf(parseJws(token), token, hint)
+}
+
+/** The claims of a token, in the types and places that JWT-SVID §3 asks for. */
+export function jwtSvidOf({ payload }: ParsedJws, token: string, hint = ''): JwtSvid {
+  const expiresAt = instantOf(payload, 'exp')
+  if (expiresAt === undefined) throw invalid('it has no "exp"')
+  return {
+    spiffeId: subjectOf(payload['sub']),
+    audience: audienceOf(payload['aud']),
+    issuedAt: instantOf(payload, 'iat'),
+    expiresAt,
+    claims: payload,
+    token,
+    hint,
+  }
+}
+
+function subjectOf(sub: JsonValue | undefined): SpiffeId {
+  if (typeof sub !== 'string') throw invalid('it has no "sub"')
+  let spiffeId: SpiffeId
+  try {
+    spiffeId = SpiffeId.parse(sub)
+  } catch (cause) {
+    throw new SallyportError('JWT_SVID_INVALID', 'Cannot accept JWT-SVID: its "sub" is not a SPIFFE ID', { cause })
+  }
+  if (spiffeId.path === '') throw invalid('its "sub" has no path, so it is the trust domain and no workload')
+  return spiffeId
+}
+
+function audienceOf(aud: JsonValue | undefined): readonly string[] {
+  const values: readonly (JsonValue | undefined)[] = Array.isArray(aud) ? (aud as readonly JsonValue[]) : [aud]
+  if (values.length === 0 || values.some((value) => typeof value !== 'string' || value === '')) {
+    throw invalid('its "aud" is not a list of at least one audience')
+  }
+  if (values.length > JWT_SVID_MAX_AUDIENCES)
+    throw invalid(`its "aud" names more than ${JWT_SVID_MAX_AUDIENCES} audiences`)
+  return values as readonly string[]
+}
+
+/** A NumericDate: seconds since 1970. */
+export function instantOf(claims: JsonObject, name: string): Date | undefined {
+  const seconds = claims[name]
+  if (seconds === undefined) return undefined
+  const instant = new Date(typeof seconds === 'number' ? seconds * 1000 : NaN)
+  if (Number.isNaN(instant.getTime())) throw invalid(`its "${name}" is not an instant`)
+  return instant
+}
+
+function invalid(why: string): SallyportError {
+  return new SallyportError('JWT_SVID_INVALID', `Cannot accept JWT-SVID: ${why}`)
+}
