@@ -7,7 +7,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { JoinToken, Mutation, Store, StoreConflict } from '../store/store.ts'
 import { parseAddressRange } from './address-range.ts'
-import type { Conversation, NodeAttestation, NodeAttestor } from './node-attestor.ts'
+import type { JoiningNode, NodeAttestation, NodeAttestor } from './node-attestor.ts'
 
 export const JOIN_TOKEN = 'join_token'
 
@@ -88,20 +88,20 @@ export function joinTokenAttestor(deps: JoinTokenDeps): NodeAttestor {
   return {
     type: JOIN_TOKEN,
     payloadMaxBytes: TOKEN_MAX_CHARACTERS,
-    async attest(payload, conversation) {
+    async *attest(payload, node) {
       const hash = tokenHashOf(payload.toString('utf8'))
       const agentId = agentIdOfToken(hash, deps.trustDomain)
       const token = await deps.store.token(hash)
       // Refused here for a clear message; that a token is spent only once is the transaction's promise, not this look's.
-      await checkToken(token, conversation, agentId, deps)
-      return attestationOf(hash, agentId, conversation, deps)
+      await checkToken(token, node, agentId, deps)
+      return attestationOf(hash, agentId, node, deps)
     },
   }
 }
 
 async function checkToken(
   token: JoinToken | undefined,
-  { address }: Conversation,
+  { address }: JoiningNode,
   agentId: SpiffeId,
   deps: JoinTokenDeps,
 ): Promise<void> {
@@ -122,7 +122,7 @@ async function checkToken(
 function attestationOf(
   hash: string,
   agentId: SpiffeId,
-  { address = 'unix' }: Conversation,
+  { address = 'unix' }: JoiningNode,
   deps: JoinTokenDeps,
 ): NodeAttestation {
   const alias = deps.directory.entry(aliasEntryIdOfToken(hash))

@@ -13,25 +13,25 @@ export interface NodeAttestor {
   /** A longer payload is refused before it is looked at. */
   readonly payloadMaxBytes: number
   /**
-   * Finds out who the node is.
+   * Finds out who the node is. Yields challenges and is given the node's answers.
    *
-   * Only bytes that a verified proof covers may decide what is returned. Throws for a node that proves nothing; must stop
-   * when `conversation.signal` aborts. Nothing may be written: what has to be is returned as mutations.
+   * Only bytes that a verified proof covers may decide what is returned. Throws for a node that proves nothing. Nothing may be
+   * written: what has to be is returned as mutations.
    *
    * @throws SallyportError `ATTESTATION_INVALID`, `ATTESTATION_REFUSED` and codes of its own
    */
-  attest(payload: Buffer, conversation: Conversation): Promise<NodeAttestation>
+  attest(payload: Buffer, node: JoiningNode): Attesting
 }
 
-/** What an attestor may know of the call, and how it asks the node. */
-export interface Conversation {
-  /** IP address of the node; undefined over a unix socket. */
+/** An attestation under way: challenges out, answers in, at the end who the node is. */
+export type Attesting = AsyncGenerator<Buffer, NodeAttestation, Buffer>
+
+/** What an attestor may know of the node that calls. */
+export interface JoiningNode {
+  /** IP address; undefined over a unix socket. */
   readonly address: string | undefined
   /** SubjectPublicKeyInfo (DER) of the key to be certified; its CSR is verified already. */
   readonly spki: Buffer
-  readonly signal: AbortSignal
-  /** Sends a challenge and waits for the answer. */
-  challenge(challenge: Buffer): Promise<Buffer>
 }
 
 /** Who the node is, and what must be committed together with its record. */

@@ -37,16 +37,14 @@ export function rejoinAttestor(deps: RejoinDeps): NodeAttestor {
   return {
     type: REJOIN,
     payloadMaxBytes: REJOIN_PAYLOAD_MAX_BYTES,
-    async attest(payload, conversation) {
+    async *attest(payload, node) {
       const { agentId, lastSpki } = decodeRejoinPayload(payload)
       const agent = checkMayReturn(agentId, keyHashOf(lastSpki), deps)
       const lastKey = decodeLastKey(lastSpki)
       checkPublicKey(lastKey)
       const challengeNonce = deps.random(NONCE_BYTES)
-      const { nonce, signature } = decodeRejoinResponse(
-        await conversation.challenge(encodeRejoinChallenge(challengeNonce)),
-      )
-      const signed = rejoinSignedBytes({ agentId, challengeNonce, responseNonce: nonce, newSpki: conversation.spki })
+      const { nonce, signature } = decodeRejoinResponse(yield encodeRejoinChallenge(challengeNonce))
+      const signed = rejoinSignedBytes({ agentId, challengeNonce, responseNonce: nonce, newSpki: node.spki })
       if (!(await deps.cryptography.verify(algorithmFor(lastKey), lastKey, signed, signature, 'der'))) {
         throw refused(agentId, 'the signature was not made with its last key')
       }

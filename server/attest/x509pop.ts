@@ -3,7 +3,7 @@ import type { Selector } from '../../src/entry/selector.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
-import { checkPublicKey } from '../../src/key/public-key.ts'
+import { checkPublicKey, VERIFIED_KEYS } from '../../src/key/public-key.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import { commonNameOf } from '../../src/x509/name.ts'
@@ -19,7 +19,7 @@ import {
   x509popKindOf,
 } from '../../src/x509/x509pop-payload.ts'
 import { parseAgentPathTemplate } from './agent-path-template.ts'
-import type { Conversation, NodeAttestor } from './node-attestor.ts'
+import type { NodeAttestor } from './node-attestor.ts'
 
 export const X509POP_DEFAULTS = {
   agentPathTemplate: '/{{ .PluginName }}/{{ .Fingerprint }}',
@@ -55,11 +55,11 @@ export function x509popAttestor(deps: X509popDeps): NodeAttestor {
   return {
     type: X509POP,
     payloadMaxBytes: X509POP_PAYLOAD_MAX_BYTES,
-    async attest(payload, conversation) {
+    async *attest(payload) {
       const presented = readCertificates(decodeX509popPayload(payload), deps)
       const verified = await verifyPresented(presented, deps)
       const [leaf] = verified
-      await checkPossession(leaf, conversation, deps)
+      yield* checkPossession(leaf, deps)
       const sans = uriSanSelectors(leaf, deps.trustDomain)
       return {
         agentId: agentPath(factsOf(leaf, sans, deps.trustDomain), deps.trustDomain),
@@ -83,34 +83,34 @@ function readCertificates(
   }
   const certificates = ders.map((der) => decodeCertificate(der))
   for (const { publicKey } of certificates) {
-    checkPublicKey(publicKey, { minRsaBits: 2048, maxRsaBits, curves: ['prime256v1', 'secp384r1', 'secp521r1'] })
+    checkPublicKey(publicKey, { ...VERIFIED_KEYS, maxRsaBits })
   }
   return certificates
 }
 
-/** The presented leaf, then the certificates that its verified paths go through, each path's authority included. */
+/** The presented leaf, then every certificate of the verified paths above it, the authorities included. */
 async function verifyPresented(
   presented: readonly Certificate[],
-  { authorities, clock, cryptography }: X509popDeps,
+  { authorities, clock, cryptography, maxRsaBits }: X509popDeps,
 ): Promise<readonly [Certificate, ...Certificate[]]> {
   const chain = orderedChain(presented, authorities())
   const [leaf] = chain
-  if (leaf.keyUsage?.has('digitalSignature') !== true)
+  if (leaf.keyUsage?.has('digitalSignature') !== true) {
     throw refused('its certificate is not intended for digital signature use')
+  }
   const last = chain.at(-1) ?? leaf
-  const anchors = authorities().filter(({ subject }) => subject.equals(last.issuer))
-  const now = clock.now()
-  const verified: Certificate[] = []
+  const input = { chain, now: clock.now(), cryptography, keyLimits: { ...VERIFIED_KEYS, maxRsaBits } }
+  const above: Certificate[] = []
   let failure: unknown
-  for (const anchor of anchors) {
+  // One authority at a time: each that issued the chain becomes a selector, as in SPIRE.
+  for (const authority of authorities().filter(({ subject }) => subject.equals(last.issuer))) {
     try {
-      await verifyChain({ chain, authorities: [anchor], now, cryptography })
-      verified.push(anchor)
+      above.push(...(await verifyChain({ ...input, authorities: [authority] })).slice(1))
     } catch (error) {
       failure = error
     }
   }
-  if (verified.length > 0) return [...chain, ...verified]
+  if (above.length > 0) return [leaf, ...above]
   throw new SallyportError('ATTESTATION_REFUSED', `Cannot attest the node: ${messageOf(failure)}`, { cause: failure })
 }
 
@@ -135,11 +135,11 @@ function orderedChain(
   return chain
 }
 
-async function checkPossession(leaf: Certificate, conversation: Conversation, { random }: X509popDeps): Promise<void> {
+async function* checkPossession(leaf: Certificate, { random }: X509popDeps): AsyncGenerator<Buffer, void, Buffer> {
   const kind = x509popKindOf(leaf.publicKey)
   if (kind === undefined) throw refused('its key is neither RSA nor ECDSA')
   const challenge = { kind, nonce: random(NONCE_BYTES) }
-  const response = decodeX509popResponse(await conversation.challenge(encodeX509popChallenge(challenge)))
+  const response = decodeX509popResponse(yield encodeX509popChallenge(challenge))
   if (await verifyX509popResponse(challenge, response, leaf.publicKey)) return
   throw refused(`it does not hold the key of its certificate: ${kind.toUpperCase()} signature verify failed`)
 }
