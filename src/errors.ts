@@ -72,6 +72,12 @@ export const errorCodes = {
     means: 'A text is not a duration.',
     remedy: 'Write a number and a unit: 90s, 10m, 1h, 7d.',
   },
+  JOIN_STRING_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not what `sallyport token create` printed.',
+    remedy: 'Make a new one with `sallyport token create` and copy it whole.',
+  },
   // src/process
   ENVIRONMENT_REFUSED: {
     grpc: 'FAILED_PRECONDITION',
@@ -303,7 +309,74 @@ export const errorCodes = {
     means: 'The database or its folder is readable by others, or not writable by the server.',
     remedy: 'Make the file 0600 in a 0700 folder that belongs to the user of the server.',
   },
+  // src/peer
+  PEER_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The process at the other end of a socket cannot be identified safely; the message says why.',
+    remedy: 'Look at what the message names: kernel, namespaces, or the process itself.',
+  },
+  PEER_UNSUPPORTED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'This system cannot tell who is at the other end of a unix socket.',
+    remedy: 'Run on Linux 6.5 or newer, or set allowStartTimeFallback.',
+  },
+  SOCKET_IN_USE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'Another process answers at that socket path or address.',
+    remedy: 'Stop the other process, or choose another path or port.',
+  },
+  SOCKET_PATH_UNSAFE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'A socket cannot be made at that path safely; the message says why.',
+    remedy: 'Choose a short path below a directory that only its owner may write.',
+  },
   // src/wire
+  CALL_CANCELLED: {
+    grpc: 'CANCELLED',
+    http: 499,
+    means: 'The caller cancelled the call.',
+    remedy: 'Nothing needs doing.',
+  },
+  CALL_LIMIT: {
+    grpc: 'RESOURCE_EXHAUSTED',
+    http: 429,
+    means: 'One caller has more connections or calls open than it may.',
+    remedy: 'Close some, or raise the limit that the message names.',
+  },
+  DEADLINE_EXCEEDED: {
+    grpc: 'DEADLINE_EXCEEDED',
+    http: 504,
+    means: 'The time that the caller gave the call has passed.',
+    remedy: 'Give it more time, or look at why the other side is slow.',
+  },
+  MESSAGE_TOO_LARGE: {
+    grpc: 'RESOURCE_EXHAUSTED',
+    http: 413,
+    means: 'A message is larger than the limit, compressed or not.',
+    remedy: 'Send less at once, such as smaller pages or batches.',
+  },
+  PROTOCOL_INVALID: {
+    grpc: 'INTERNAL',
+    http: 502,
+    means: 'The other side broke a rule of gRPC or HTTP/2.',
+    remedy: 'Check that the address belongs to a gRPC service.',
+  },
+  SHUTTING_DOWN: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The process is shutting down.',
+    remedy: 'Ask again when it runs, or ask another one.',
+  },
+  UNREACHABLE: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'No connection to the other side could be made, or it was lost.',
+    remedy: 'Check that it runs, and that the address is right.',
+  },
   INTERNAL: {
     grpc: 'INTERNAL',
     http: 500,
@@ -432,6 +505,135 @@ export const errorCodes = {
     http: 409,
     means: 'That join token exists already.',
     remedy: 'Leave the token out, so that the server makes a random one.',
+  },
+  // agent/attest
+  WORKLOAD_ATTESTATION_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'No workload attestor could find out about the calling process.',
+    remedy: 'Look at the log of the agent for what each attestor met.',
+  },
+  WORKLOAD_CHANGED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The process at the socket runs another program than when it connected, or has exited.',
+    remedy: 'Connect again from the program that needs the identity.',
+  },
+  // agent
+  AGENT_BANNED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The server has banned this agent, or does not know it any more.',
+    remedy: 'Lift the ban, or join the agent again with a new token; identities that are still valid are served until they expire.',
+  },
+  AGENT_STATE_INVALID: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'What the agent saved in its data folder cannot be read or does not belong together.',
+    remedy: 'Remove the file that the message names and join again.',
+  },
+  BOOTSTRAP_REFUSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'The agent has no safe way to recognise its server or to prove itself.',
+    remedy: 'Give it a join file, or a trust bundle and a way to attest.',
+  },
+  CALLER_CHANGED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The process at the socket runs another program than the one that connected, or has ended.',
+    remedy: 'Connect again from the program that needs the identity.',
+  },
+  CALLER_LIMIT: {
+    grpc: 'UNAVAILABLE',
+    http: 429,
+    means: 'One user has more calls open at this agent than it may have.',
+    remedy: 'Close streams that are not needed, or raise the limit that the message names.',
+  },
+  HEADER_MISSING: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A Workload API call came without the metadata workload.spiffe.io: true, exactly once.',
+    remedy: 'Use a SPIFFE Workload API client, which sends it.',
+  },
+  HEARTBEAT_INVALID: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'A heartbeat of the server is not signed by the key that it announced, or goes back in time.',
+    remedy: 'If it happens again, compare the audit journal with the checkpoints that the agents keep.',
+  },
+  IDENTITY_PENDING: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The agent cannot say yet whether this process has an identity, or cannot get it at the moment.',
+    remedy: 'Ask again in a moment; `sallyport status` on the node says what the agent waits for.',
+  },
+  JOIN_STRING_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not what `sallyport token create` prints.',
+    remedy: 'Copy the whole line.',
+  },
+  NO_IDENTITY: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'No registration entry matches the process that asks.',
+    remedy: 'Run `sallyport explain --pid PID` on the node to see which selector differs.',
+  },
+  RESPONSE_TOO_LARGE: {
+    grpc: 'UNAVAILABLE',
+    http: 500,
+    means: 'The identities and bundles of one process do not fit into a message that clients accept.',
+    remedy: 'Register fewer identities for the process, or federate with fewer trust domains.',
+  },
+  SERVER_UNREACHABLE: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The agent has no connection to its server at the moment.',
+    remedy: 'Check the address and the network; the agent keeps trying.',
+  },
+  SERVER_ANSWER_INVALID: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'The server answered with something that the agent cannot use; the message says what.',
+    remedy: 'Compare the versions of both; the log of the agent has the details.',
+  },
+  SYNC_MISMATCH: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'After a change the agent does not hold what the server says it should.',
+    remedy: 'Nothing: the agent asks for everything anew.',
+  },
+  // cli
+  SOCKET_UNREACHABLE: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'No process answers at the socket that the command talks to.',
+    remedy: 'Start the process, or name its socket by flag or environment.',
+  },
+  ITEM_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'What the command names does not exist.',
+    remedy: 'List what exists with the `list` command of the same noun.',
+  },
+  ITEM_EXISTS: {
+    grpc: 'ALREADY_EXISTS',
+    http: 409,
+    means: 'The same thing exists already.',
+    remedy: 'Show it with the `show` command of the same noun, or change it with `update`.',
+  },
+  ITEM_IN_USE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'Something else still needs it.',
+    remedy: 'Remove what needs it first.',
+  },
+  FILE_EXISTS: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'A file that would be written exists already.',
+    remedy: 'Choose another folder, or remove the file.',
   },
 } as const satisfies Record<string, ErrorRow>
 
