@@ -629,6 +629,12 @@ export const errorCodes = {
     means: 'Something else still needs it.',
     remedy: 'Remove what needs it first.',
   },
+  AUDIT_BROKEN: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'The audit journal was edited, cut off or damaged.',
+    remedy: 'Keep the database file as it is and compare it with an export or a backup.',
+  },
   FILE_EXISTS: {
     grpc: 'FAILED_PRECONDITION',
     http: 409,
