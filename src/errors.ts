@@ -310,13 +310,13 @@ export const errorCodes = {
     remedy: 'Make the file 0600 in a 0700 folder that belongs to the user of the server.',
   },
   // src/peer
-  PEER_REFUSED: {
+  PROCESS_REFUSED: {
     grpc: 'PERMISSION_DENIED',
     http: 403,
     means: 'The process at the other end of a socket cannot be identified safely; the message says why.',
     remedy: 'Look at what the message names: kernel, namespaces, or the process itself.',
   },
-  PEER_UNSUPPORTED: {
+  PROCESS_UNIDENTIFIABLE: {
     grpc: 'FAILED_PRECONDITION',
     http: 500,
     means: 'This system cannot tell who is at the other end of a unix socket.',

@@ -1,0 +1,184 @@
+import { errorCodes, SallyportError, type ErrorCode, type GrpcStatusName } from '../errors.ts'
+import { decodeMessage, encodeMessage, type MessageType } from './load.ts'
+import type { ErrorInfo, Status as StatusMessage } from './messages/google-rpc.ts'
+
+/** A gRPC status as it goes over the wire. Trailer values are what HTTP/2 may carry: printable ASCII. */
+export interface Status {
+  readonly number: number
+  readonly name: GrpcStatusName | 'OK'
+  readonly message: string
+  readonly trailers: Readonly<Record<string, string>>
+}
+
+/** An error of a process that is not ours: a status without a code. */
+export class RpcError extends Error {
+  readonly grpc: GrpcStatusName
+  /** The message of the status, without the name in front. */
+  readonly details: string
+  /** The first detail that came with it, such as SPIRE's PermissionDeniedDetails. */
+  readonly detail: { readonly typeUrl: string; readonly value: Uint8Array } | undefined
+
+  constructor(grpc: GrpcStatusName, details: string, detail?: RpcError['detail']) {
+    super(`${grpc}: ${details}`)
+    this.name = 'RpcError'
+    this.grpc = grpc
+    this.details = details
+    this.detail = detail
+  }
+}
+
+const numbers: Readonly<Record<GrpcStatusName, number>> = {
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+}
+const names = new Map(Object.entries(numbers).map(([name, number]) => [number, name as GrpcStatusName]))
+
+// Together with the frame around them these stay under 8 KiB, the header list limit of grpc-java (client-quirks 4).
+const MESSAGE_MAX_BYTES = 2048
+const HINT_MAX_BYTES = 1024
+const DETAILS_MAX_BYTES = 4096
+
+const DOMAIN = 'sallyport'
+const statusType: MessageType<StatusMessage> = { protoFile: 'google/rpc/status.proto', name: 'google.rpc.Status' }
+const errorInfoType: MessageType<ErrorInfo> = { protoFile: 'google/rpc/status.proto', name: 'google.rpc.ErrorInfo' }
+const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo'
+
+export const okStatus: Status = { number: 0, name: 'OK', message: '', trailers: {} }
+
+/** The number of a status, as batch results of SPIRE's API carry it. */
+export const statusNumber = (name: GrpcStatusName | 'OK'): number => (name === 'OK' ? 0 : numbers[name])
+
+/** The name of a number; numbers that we never send (OUT_OF_RANGE, DATA_LOSS) and unknown ones are UNKNOWN. */
+export const statusName = (number: number): GrpcStatusName | 'OK' =>
+  number === 0 ? 'OK' : (names.get(number) ?? 'UNKNOWN')
+
+/** The item status of SPIRE's batch calls. */
+export function itemStatus(error: unknown, requestId: string): { readonly code: number; readonly message: string } {
+  const { number, message } = toStatus(error, requestId)
+  return { code: number, message }
+}
+
+export const itemOk = { code: 0, message: 'OK' } as const
+
+/** Did we throw this on purpose? Otherwise its cause belongs in our log and nowhere else. */
+export const isDeliberate = (error: unknown): error is SallyportError | RpcError =>
+  error instanceof SallyportError || error instanceof RpcError
+
+/** The status that an error leaves as. What was not thrown on purpose leaves as "internal error" and the request id. */
+export function toStatus(error: unknown, requestId: string): Status {
+  if (error instanceof SallyportError) return statusOfSallyportError(error)
+  if (error instanceof RpcError) return statusOfRpcError(error)
+  return statusOfSallyportError(new SallyportError('INTERNAL', `internal error (request id ${requestId})`))
+}
+
+function statusOfSallyportError(error: SallyportError): Status {
+  const { grpc, remedy } = error.row
+  const number = numbers[grpc]
+  const message = cut(error.message, MESSAGE_MAX_BYTES)
+  const hint = percentEncode(error.hint, HINT_MAX_BYTES)
+  return {
+    number,
+    name: grpc,
+    message,
+    trailers: {
+      'sallyport-code': error.code,
+      ...(error.hint === remedy ? {} : { 'sallyport-hint': hint }),
+      ...detailsTrailer(number, message, error.code, error.detail),
+    },
+  }
+}
+
+function statusOfRpcError(error: RpcError): Status {
+  const number = numbers[error.grpc]
+  const message = cut(error.details, MESSAGE_MAX_BYTES)
+  return { number, name: error.grpc, message, trailers: detailsTrailer(number, message, undefined, error.detail) }
+}
+
+function detailsTrailer(
+  code: number,
+  message: string,
+  reason: ErrorCode | undefined,
+  detail: SallyportError['detail'],
+): Record<string, string> {
+  const info =
+    reason === undefined
+      ? []
+      : [{ type_url: ERROR_INFO_URL, value: encodeMessage(errorInfoType, { reason, domain: DOMAIN, metadata: {} }) }]
+  const details = [...(detail === undefined ? [] : [{ type_url: detail.typeUrl, value: detail.value }]), ...info]
+  if (details.length === 0) return {}
+  // The message travels in grpc-message already; repeated here it is cut, since both count against the same limit.
+  const encoded = encodeMessage(statusType, { code, message: cut(message, 512), details }).toString('base64').replace(/=+$/, '')
+  return encoded.length > DETAILS_MAX_BYTES ? {} : { 'grpc-status-details-bin': encoded }
+}
+
+/** Rebuilds the error behind a status that is not OK. */
+export function fromStatus(number: number, message: string, trailer: (name: string) => string | undefined): Error {
+  const grpc = statusName(number)
+  const name = grpc === 'OK' ? 'UNKNOWN' : grpc
+  const detail = detailOf(trailer('grpc-status-details-bin'))
+  const code = trailer('sallyport-code')
+  if (code === undefined || !Object.hasOwn(errorCodes, code)) return new RpcError(name, message, detail)
+  const hint = trailer('sallyport-hint')
+  return new SallyportError(code as ErrorCode, message, {
+    ...(hint === undefined ? {} : { hint: percentDecode(hint) }),
+    ...(detail === undefined ? {} : { detail }),
+  })
+}
+
+function detailOf(trailer: string | undefined): RpcError['detail'] {
+  if (trailer === undefined) return undefined
+  try {
+    const { details } = decodeMessage(statusType, Buffer.from(trailer, 'base64'))
+    const first = details.find((any) => any.type_url !== ERROR_INFO_URL)
+    return first === undefined ? undefined : { typeUrl: first.type_url, value: first.value }
+  } catch {
+    // A detail that cannot be read is as good as none: the status itself stands.
+    return undefined
+  }
+}
+
+/** At most `maxBytes` of UTF-8, cut at a character. */
+function cut(text: string, maxBytes: number): string {
+  if (text.length * 3 <= maxBytes) return text
+  const encoded = percentEncode(text, maxBytes - 3)
+  return encoded.length < percentEncode(text, Infinity).length ? `${percentDecode(encoded)}…` : text
+}
+
+/** As gRPC encodes `grpc-message`: UTF-8, everything but printable ASCII and `%` itself as %XX; cut at a character. */
+export function percentEncode(text: string, maxBytes = Infinity): string {
+  let encoded = ''
+  for (const character of text.toWellFormed()) {
+    const piece = /^[ -$&-~]$/.test(character)
+      ? character
+      : [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+    if (encoded.length + piece.length > maxBytes) break
+    encoded += piece
+  }
+  return encoded
+}
+
+/** Reads percent-encoding; what is not validly encoded stays as it is, as the gRPC protocol asks. */
+export function percentDecode(text: string): string {
+  const bytes: number[] = []
+  const source = Buffer.from(text)
+  for (let at = 0; at < source.length; at += 1) {
+    const digits = source[at] === 0x25 ? source.toString('latin1', at + 1, at + 3) : ''
+    if (/^[0-9a-fA-F]{2}$/.test(digits)) {
+      bytes.push(Number.parseInt(digits, 16))
+      at += 2
+    } else bytes.push(source[at]!)
+  }
+  return Buffer.from(bytes).toString()
+}
