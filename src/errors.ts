@@ -334,6 +334,38 @@ export const errorCodes = {
     means: 'A socket cannot be made at that path safely; the message says why.',
     remedy: 'Choose a short path below a directory that only its owner may write.',
   },
+  // server/access
+  AGENT_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The agent that calls may not act: its SVID has expired or was replaced, or it was banned or evicted.',
+    remedy: 'An agent joins anew by itself unless it was banned; an administrator lifts a ban by evicting the agent.',
+  },
+  CALL_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'This caller may not call that method.',
+    remedy: 'Call as one whom the method is for; administrators use the admin socket or an id in adminIds.',
+  },
+  CALLER_UNPROVEN: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'The client certificate of the caller does not prove an identity here.',
+    remedy: 'Present a current X509-SVID of this trust domain.',
+  },
+  LIMIT_REACHED: {
+    grpc: 'RESOURCE_EXHAUSTED',
+    http: 429,
+    means: 'The caller, or all callers together, asked for more than the configured limit.',
+    remedy: 'Ask again later and for less at once, or raise the limit that the message names.',
+  },
+  // server/sync
+  STREAM_SUPERSEDED: {
+    grpc: 'ABORTED',
+    http: 409,
+    means: 'The same agent has opened a newer push stream, which takes the place of this one.',
+    remedy: 'Nothing, if the agent reconnected; if two machines use one agent identity, ban it.',
+  },
   // src/wire
   CALL_CANCELLED: {
     grpc: 'CANCELLED',
@@ -524,7 +556,8 @@ export const errorCodes = {
     grpc: 'PERMISSION_DENIED',
     http: 403,
     means: 'The server has banned this agent, or does not know it any more.',
-    remedy: 'Lift the ban, or join the agent again with a new token; identities that are still valid are served until they expire.',
+    remedy:
+      'Lift the ban, or join the agent again with a new token; identities that are still valid are served until they expire.',
   },
   AGENT_STATE_INVALID: {
     grpc: 'FAILED_PRECONDITION',

@@ -1,0 +1,368 @@
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import type { Clock } from '../../src/clock.ts'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import { SallyportError } from '../../src/errors.ts'
+import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { AttestedAgent, Change, Revision, Store, StoreSnapshot } from '../store/store.ts'
+import { AgentIndex, placeOfAgent } from './agent-index.ts'
+import { concernOf, type Concerned } from './concern.ts'
+import { Entitlement, isOver, isPrivileged } from './entitlement.ts'
+import { EntryIndex, placeOfEntry } from './entry-index.ts'
+import { agentTest, entryTest, type AgentFilter, type EntryFilter } from './filter.ts'
+import { compare, type Place } from './ordered-list.ts'
+import { cutPage, parsePageToken, type Page, type PageRequest } from './page.ts'
+import { RecentRevisions } from './recent-revisions.ts'
+import { Wake } from './wake.ts'
+
+export interface DirectoryDeps {
+  readonly store: Store
+  readonly trustDomain: TrustDomain
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What followers of the directory hear: it stands at `revision` now. */
+export interface DirectoryUpdate {
+  readonly revision: number
+  /** The agents whose view may differ, and in which entries; `all` after the directory was read anew. */
+  readonly concerned: Concerned | 'all'
+  readonly changes: readonly Change[]
+}
+
+/** How long to wait before the log is followed again after it broke off. */
+const RETRY_MS = 1000
+
+const EVERYTHING: PageRequest = { size: 0, token: '' }
+
+/**
+ * Everything the server answers reads from, in memory: entries, agents and bundles at one revision of the store, kept current by
+ * following its log. Agents cost the database nothing.
+ */
+export class Directory implements AsyncDisposable {
+  readonly serverId: SpiffeId
+  readonly #deps: DirectoryDeps
+  readonly #stop = new AbortController()
+  readonly #followers = new Set<{ readonly wake: Wake; updates: DirectoryUpdate[] }>()
+  #waiting: { readonly revision: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
+  #revision = 0
+  #entries: EntryIndex
+  #agents = new AgentIndex([])
+  #bundles = new Map<string, Bundle>()
+  #entitlement: Entitlement
+  #recent = new RecentRevisions(0)
+  #following: Promise<void> | undefined
+
+  private constructor(deps: DirectoryDeps) {
+    this.#deps = deps
+    this.serverId = SpiffeId.of(deps.trustDomain, '/spire/server')
+    this.#entries = new EntryIndex([], this.serverId.toString())
+    this.#entitlement = new Entitlement(this.#entries, this.#agents, this.serverId.toString())
+  }
+
+  /** Reads the store once and follows its log until disposed. */
+  static async open(deps: DirectoryDeps): Promise<Directory> {
+    const directory = new Directory(deps)
+    directory.#load(await deps.store.snapshot())
+    directory.#following = directory.#follow(directory.#stop.signal)
+    return directory
+  }
+
+  /** Every answer of this directory is at least as new as this revision of the store. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Resolves when the directory shows a revision: whoever committed it reads it from then on. */
+  reached(revision: number): Promise<void> {
+    if (revision <= this.#revision) return Promise.resolve()
+    if (this.#stop.signal.aborted) return Promise.reject(stopping())
+    return new Promise((resolve, reject) => void this.#waiting.push({ revision, resolve, reject }))
+  }
+
+  /** Every update from now on, several at once when the reader was busy. */
+  async *watch(signal: AbortSignal): AsyncGenerator<readonly DirectoryUpdate[]> {
+    const follower = { wake: new Wake(), updates: [] as DirectoryUpdate[] }
+    this.#followers.add(follower)
+    try {
+      for (;;) {
+        await follower.wake.sleep(signal)
+        const { updates } = follower
+        follower.updates = []
+        if (updates.length > 0) yield updates
+      }
+    } finally {
+      this.#followers.delete(follower)
+    }
+  }
+
+  /** The revisions after one, from memory; undefined when memory does not reach back that far. */
+  recentAfter(revision: number): readonly Revision[] | undefined {
+    return this.#recent.after(revision)
+  }
+
+  // Entries
+
+  entry(id: string): RegistrationEntry | undefined {
+    return this.#entries.get(id)
+  }
+
+  entries(): Iterable<RegistrationEntry> {
+    return this.#entries.values()
+  }
+
+  get entryCount(): number {
+    return this.#entries.size
+  }
+
+  /** Entries that give an id to workloads or name an alias. */
+  entriesWithSpiffeId(spiffeId: SpiffeId): readonly RegistrationEntry[] {
+    return [...this.#entries.withSpiffeId(spiffeId.toString()).values()]
+  }
+
+  entriesUnder(parentId: SpiffeId): readonly RegistrationEntry[] {
+    return [...this.#entries.childrenOf(parentId.toString()).values()]
+  }
+
+  entriesFederatingWith(trustDomain: string): readonly RegistrationEntry[] {
+    return [...this.#entries.federatingWith(trustDomain).values()]
+  }
+
+  listEntries(filter: EntryFilter = {}, page: PageRequest = EVERYTHING): Page<RegistrationEntry> {
+    const after = parsePageToken(page.token)
+    return cutPage(this.#entriesAfter(filter, after), page.size, placeOfEntry)
+  }
+
+  countEntries(filter: EntryFilter = {}): number {
+    return Object.values(filter).every((value) => value === undefined)
+      ? this.#entries.size
+      : this.listEntries(filter).items.length
+  }
+
+  /** Entries whose end date has passed and that nobody is entitled to any more. */
+  expiredEntries(now: Date): readonly RegistrationEntry[] {
+    return [...this.#entries.expiring()].filter((entry) => isOver(entry, now))
+  }
+
+  /** When the next entry ends. */
+  nextEntryExpiry(): Date | undefined {
+    let next: Date | undefined
+    for (const { expiresAt } of this.#entries.expiring()) {
+      if (expiresAt !== undefined && (next === undefined || expiresAt < next)) next = expiresAt
+    }
+    return next
+  }
+
+  /** Entries marked admin or downstream: who holds rights beyond its own identity (SE-12). */
+  privilegedEntries(): readonly RegistrationEntry[] {
+    return [...this.#entries.values()].filter(isPrivileged)
+  }
+
+  // Agents
+
+  agent(id: SpiffeId | string): AttestedAgent | undefined {
+    return this.#agents.get(id.toString())
+  }
+
+  agents(): Iterable<AttestedAgent> {
+    return this.#agents.values()
+  }
+
+  get agentCount(): number {
+    return this.#agents.size
+  }
+
+  listAgents(filter: AgentFilter = {}, page: PageRequest = EVERYTHING): Page<AttestedAgent> {
+    const passes = agentTest(filter)
+    const after = this.#agents.inOrder(parsePageToken(page.token))
+    return cutPage(Iterator.from(after).filter(passes), page.size, placeOfAgent)
+  }
+
+  countAgents(filter: AgentFilter = {}): number {
+    return this.listAgents(filter).items.length
+  }
+
+  /** Entries that exist only to give one agent another name: they go when it goes. */
+  aliasEntriesOf(agentId: SpiffeId): readonly RegistrationEntry[] {
+    const id = agentId.toString()
+    const candidates = [...this.entriesUnder(this.serverId), ...this.entriesUnder(agentId)]
+    return candidates.filter(({ selectors: [only, ...more] }) => {
+      return more.length === 0 && only?.type === 'spiffe_id' && only.value === id
+    })
+  }
+
+  // Who is entitled to what
+
+  /** Every entry that an agent may hold now. Empty for agents that are not known. */
+  entitled(agentId: SpiffeId | string): readonly RegistrationEntry[] {
+    return this.#entitlement.entriesOf(agentId.toString(), this.#deps.clock.now())
+  }
+
+  isEntitled(agentId: SpiffeId | string, entryId: string): boolean {
+    const entry = this.#entries.get(entryId)
+    return entry !== undefined && this.covers(agentId, entry)
+  }
+
+  /** Would the agent be entitled to this version of an entry, as aliases and parents are now? */
+  covers(agentId: SpiffeId | string, entry: RegistrationEntry): boolean {
+    return this.#entitlement.covers(agentId.toString(), entry, this.#deps.clock.now())
+  }
+
+  /** Ids of the agents that a change may concern, as things stand now: cost follows them, not all agents. */
+  agentsConcerned(change: Change): ReadonlySet<string> {
+    const concerned: Concerned = new Map()
+    this.#concern(concerned, change, 'before')
+    this.#concern(concerned, change, 'after')
+    return new Set(concerned.keys())
+  }
+
+  // Bundles
+
+  bundle(trustDomain: TrustDomain | string): Bundle | undefined {
+    return this.#bundles.get(trustDomain.toString())
+  }
+
+  bundles(): Iterable<Bundle> {
+    return this.#bundles.values()
+  }
+
+  get bundleCount(): number {
+    return this.#bundles.size
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(stopping())
+    for (const { reject } of this.#waiting.splice(0)) reject(stopping())
+    await this.#following
+  }
+
+  // Following the log
+
+  #load(snapshot: StoreSnapshot): void {
+    const serverId = this.serverId.toString()
+    this.#entries = new EntryIndex(snapshot.entries, serverId)
+    this.#agents = new AgentIndex(snapshot.agents)
+    this.#bundles = new Map(snapshot.bundles.map((bundle) => [bundle.trustDomain.name, bundle]))
+    this.#entitlement = new Entitlement(this.#entries, this.#agents, serverId)
+    this.#recent = new RecentRevisions(snapshot.revision)
+    this.#advance(snapshot.revision)
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { store, clock, log } = this.#deps
+    while (!signal.aborted) {
+      try {
+        for await (const revisions of store.watch(this.#revision, signal)) {
+          for (const revision of revisions) this.#apply(revision)
+        }
+        if (signal.aborted) return
+        await clock.sleep(RETRY_MS, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        log.error({ err: error, revision: this.#revision }, 'Lost the log of the store, reading everything anew')
+        await this.#reload(signal)
+      }
+    }
+  }
+
+  async #reload(signal: AbortSignal): Promise<void> {
+    const { store, clock, log } = this.#deps
+    try {
+      await clock.sleep(RETRY_MS, signal)
+      this.#load(await store.snapshot())
+      this.#publish({ revision: this.#revision, concerned: 'all', changes: [] })
+    } catch (error) {
+      if (!signal.aborted) log.error({ err: error }, 'Cannot read the store')
+    }
+  }
+
+  #apply(revision: Revision): void {
+    if (revision.revision <= this.#revision) return
+    const concerned: Concerned = new Map()
+    for (const change of revision.changes) {
+      // Whom the old state concerned is asked before it goes, whom the new one concerns after it came.
+      this.#concern(concerned, change, 'before')
+      this.#change(change)
+      this.#concern(concerned, change, 'after')
+    }
+    this.#recent.add(revision)
+    this.#advance(revision.revision)
+    this.#publish({ revision: revision.revision, concerned, changes: revision.changes })
+  }
+
+  #change(change: Change): void {
+    if (change.kind === 'entry') {
+      if (change.after === undefined) this.#entries.remove(change.id)
+      else this.#entries.put(change.after)
+    } else if (change.kind === 'agent') {
+      if (change.after === undefined) this.#agents.remove(change.spiffeId.toString())
+      else this.#agents.put(change.after)
+    } else if (change.kind === 'bundle') {
+      if (change.after === undefined) this.#bundles.delete(change.trustDomain)
+      else this.#bundles.set(change.trustDomain, change.after)
+    }
+  }
+
+  #concern(concerned: Concerned, change: Change, side: 'before' | 'after'): void {
+    if (change.kind === 'entry') {
+      const entry = change[side]
+      if (entry === undefined) return
+      const { agents, withMore } = this.#entitlement.concernedBy(entry)
+      for (const agentId of agents) {
+        const concern = concernOf(concerned, agentId)
+        if (withMore) concern.view = true
+        else concern.entryIds.add(entry.id)
+      }
+    } else if (change.kind === 'agent') {
+      concernOf(concerned, change.spiffeId.toString()).view = true
+    } else if (change.kind === 'bundle') {
+      for (const agentId of this.#agentsVerifying(change.trustDomain)) {
+        concernOf(concerned, agentId).bundles = true
+      }
+    }
+  }
+
+  /** Agents whose workloads verify peers with a bundle: all of them with their own, some with a foreign one. */
+  #agentsVerifying(trustDomain: string): Iterable<string> {
+    if (trustDomain === this.#deps.trustDomain.name) return this.#agents.ids()
+    const found = new Set<string>()
+    const walked = new Set<string>()
+    for (const entry of this.#entries.federatingWith(trustDomain).values()) {
+      this.#entitlement.agentsUnder(entry.parentId.toString(), found, walked)
+    }
+    return found
+  }
+
+  #advance(revision: number): void {
+    this.#revision = revision
+    if (this.#waiting.length === 0) return
+    const reached = this.#waiting.filter((one) => one.revision <= revision)
+    this.#waiting = this.#waiting.filter((one) => one.revision > revision)
+    for (const { resolve } of reached) resolve()
+  }
+
+  #publish(update: DirectoryUpdate): void {
+    for (const follower of this.#followers) {
+      follower.updates.push(update)
+      follower.wake.wake()
+    }
+  }
+
+  /** What a list may hold, in order; an id or a parent narrows it to a group before anything is compared. */
+  #entriesAfter(filter: EntryFilter, after: Place | undefined): Iterable<RegistrationEntry> {
+    const passes = entryTest(filter)
+    const narrow =
+      filter.spiffeId !== undefined
+        ? this.#entries.withSpiffeId(filter.spiffeId.toString())
+        : filter.parentId !== undefined
+          ? this.#entries.childrenOf(filter.parentId.toString())
+          : undefined
+    if (narrow === undefined) return Iterator.from(this.#entries.inOrder(after)).filter(passes)
+    return [...narrow.values()]
+      .filter((entry) => passes(entry) && (after === undefined || compare(placeOfEntry(entry), after) > 0))
+      .sort((a, b) => compare(placeOfEntry(a), placeOfEntry(b)))
+  }
+}
+
+const stopping = (): SallyportError => new SallyportError('NOT_READY', 'The server is stopping')
