@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// Starts the command line on a Node that can run it, in an environment that cannot be used to read its keys.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const forbidden = /^(NODE_OPTIONS|NODE_TLS_REJECT_UNAUTHORIZED|NODE_EXTRA_CA_CERTS|SSLKEYLOGFILE|OPENSSL_CONF|LD_.*)$/
+const flags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
+const bundle = new URL('../dist/sallyport.js', import.meta.url)
+const source = new URL('../cli/main.ts', import.meta.url)
+// In a clone the sources are what counts; a package holds only the bundle.
+const program = existsSync(source) ? source : bundle
+const clean = Object.keys(process.env).every((name) => !forbidden.test(name))
+const modern = Number(process.versions.node.split('.')[0]) >= 26
+
+if (modern && clean && flags.every((flag) => process.execArgv.includes(flag))) {
+  await import(program.href)
+} else {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !forbidden.test(name)))
+  const node = modern ? process.execPath : pinnedNode()
+  const child = spawn(node, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', env })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => fail(`Cannot start ${node}: ${error.message}`))
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code ?? 1)
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name)
+    process.kill(process.pid, signal)
+  })
+}
+
+function pinnedNode() {
+  try {
+    return createRequire(import.meta.url).resolve('node/bin/node')
+  } catch {
+    return fail(`Sallyport needs Node 26 or newer; this is ${process.version}. Install it, or run \`npm ci\` in a clone.`)
+  }
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}

@@ -1,0 +1,149 @@
+import { Command } from 'commander'
+import { parseDuration, printDuration } from '../src/config/field-types.ts'
+import { parseSelector, printSelector } from '../src/entry/selector.ts'
+import type { Transport } from '../src/wire/handlers.ts'
+import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
+import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
+import type { Agent } from '../src/wire/messages/spire-api-types.ts'
+import { action, collect } from './action.ts'
+import { withServer } from './connect.ts'
+import type { GlobalOptions } from './context.ts'
+import { idArgument, printId } from './ids.ts'
+import { fromUnix, printInstant, type Result } from './print.ts'
+import { runAgent } from './run-agent.ts'
+
+interface FilterOptions extends GlobalOptions {
+  readonly type?: string
+  readonly selector?: readonly string[]
+  readonly banned?: boolean
+}
+
+export function agentCommand(): Command {
+  const agent = new Command('agent').description('run an agent; list, ban and evict agents')
+  agent
+    .command('run')
+    .description('run the agent of this node until SIGTERM')
+    .option('--config <path>', 'agent.yaml; the options below override it')
+    .option('--join-file <path>', 'what `sallyport token create` printed')
+    .option('--server <host:port>', 'address of the server')
+    .option('--trust-domain <name>', 'the trust domain to join')
+    .option('--trust-bundle <path>', 'PEM file with the CA certificates of the trust domain (`sallyport bundle show`)')
+    .option('--join-token-file <path>', 'file with a join token')
+    .option('--data-dir <path>', "where the agent's key and state are kept")
+    .option('--socket <path>', 'workload socket')
+    .option('--admin-socket <path>', 'admin socket')
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .addHelpText('after', `
+Examples:
+  sallyport agent run --join-file join.txt
+  sallyport agent run --server 10.0.0.5:8081 --trust-domain example.org --trust-bundle bundle.pem --join-token-file token.txt
+  sallyport agent run --config agent.yaml`)
+    .action(action(runAgent))
+  agent
+    .command('list')
+    .description('list the agents that have joined')
+    .option('--type <attestor>', 'only agents attested this way, such as join_token')
+    .option('--selector <type:value>', 'only agents with these selectors; repeat for more', collect)
+    .option('--banned', 'only banned agents')
+    .action(action(listAgents))
+  agent.command('show').argument('<spiffe id>').description('show one agent').action(action(showAgent))
+  agent.command('ban').argument('<spiffe id>').description('refuse the agent from now on; `evict` undoes it').action(action(banAgent))
+  agent.command('evict').argument('<spiffe id>').description('forget the agent; it must attest again').action(action(evictAgent))
+  agent
+    .command('purge')
+    .description('forget agents whose SVID has been expired for long')
+    .option('--expired-for <duration>', 'how long', '30d')
+    .option('--dry-run', 'only show them', false)
+    .addHelpText('after', '\nExample:\n  sallyport agent purge --expired-for 30d --dry-run')
+    .action(action(purgeAgents))
+  return agent
+}
+
+async function* eachAgent(transport: Transport, filter: object = {}): AsyncGenerator<Agent> {
+  for (let pageToken = ''; ; ) {
+    const page = await transport.client(agentService).listAgents({ filter, pageSize: 500, pageToken })
+    yield* page.agents
+    pageToken = page.nextPageToken
+    if (pageToken === '') return
+  }
+}
+
+async function listAgents(options: FilterOptions): Promise<Result> {
+  const filter = {
+    ...(options.type === undefined ? {} : { byAttestationType: options.type }),
+    ...(options.selector === undefined ? {} : { bySelectorMatch: { selectors: options.selector.map(parseSelector), match: 'MATCH_SUPERSET' as const } }),
+    ...(options.banned === undefined ? {} : { byBanned: { value: options.banned } }),
+  }
+  return withServer(options, async (transport) => {
+    const agents = await Array.fromAsync(eachAgent(transport, filter))
+    const now = new Date()
+    return {
+      value: agents.map(readable),
+      rows: agents.map((agent) => ({
+        'spiffe id': printId(agent.id),
+        type: agent.attestationType,
+        expires: printInstant(fromUnix(agent.x509svidExpiresAt), now),
+        banned: agent.banned ? 'banned' : '',
+        version: agent.agentVersion,
+      })),
+      ...(agents.length === 0 ? { sentence: 'No agents. Let a node join with `sallyport token create`.' } : {}),
+    }
+  })
+}
+
+async function showAgent(options: GlobalOptions, id: string): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const agent = await transport.client(agentService).getAgent({ id: idArgument(id) })
+    const status = await transport.client(adminService).getStatus({})
+    const live = status.agentStatuses.find(({ spiffeId }) => spiffeId === printId(agent.id))
+    const value = {
+      ...readable(agent),
+      connected: live?.connected ?? false,
+      transport: live?.transport ?? '',
+      acknowledgedRevision: live?.acknowledgedRevision ?? 0,
+      serverRevision: status.revision,
+    }
+    return { value, rows: Object.entries(value).map(([field, fact]) => ({ field, value: Array.isArray(fact) ? fact.join(', ') : String(fact) })) }
+  })
+}
+
+async function banAgent(options: GlobalOptions, id: string): Promise<Result> {
+  return withServer(options, async (transport) => {
+    await transport.client(agentService).banAgent({ id: idArgument(id) })
+    return { value: { banned: id }, sentence: `Banned ${id}. Its workloads keep their SVIDs until these expire; \`sallyport agent evict\` lets it attest again.` }
+  })
+}
+
+async function evictAgent(options: GlobalOptions, id: string): Promise<Result> {
+  return withServer(options, async (transport) => {
+    await transport.client(agentService).deleteAgent({ id: idArgument(id) })
+    return { value: { evicted: id }, sentence: `Evicted ${id}. It must attest again to come back.` }
+  })
+}
+
+async function purgeAgents(options: GlobalOptions & { expiredFor: string; dryRun: boolean }): Promise<Result> {
+  const expiredForSeconds = parseDuration(options.expiredFor)
+  return withServer(options, async (transport) => {
+    const limit = Date.now() / 1000 - expiredForSeconds
+    const gone = (await Array.fromAsync(eachAgent(transport))).filter((agent) => agent.x509svidExpiresAt < limit && !agent.banned)
+    if (!options.dryRun) for (const { id } of gone) await transport.client(agentService).deleteAgent({ id })
+    return {
+      value: gone.map(readable),
+      rows: gone.map((agent) => ({ 'spiffe id': printId(agent.id), expired: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()) })),
+      sentence: `${gone.length} agents ${options.dryRun ? 'would be purged' : 'purged'}: expired for more than ${printDuration(expiredForSeconds)}.`,
+    }
+  })
+}
+
+function readable(agent: Agent) {
+  return {
+    spiffeId: printId(agent.id),
+    attestationType: agent.attestationType,
+    serialNumber: agent.x509svidSerialNumber,
+    expiresAt: fromUnix(agent.x509svidExpiresAt)?.toISOString(),
+    selectors: agent.selectors.map(printSelector),
+    banned: agent.banned,
+    canReattest: agent.canReattest,
+    version: agent.agentVersion,
+  }
+}

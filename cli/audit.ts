@@ -1,0 +1,92 @@
+import { Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { SallyportError } from '../src/errors.ts'
+import { adminService as agentAdminService } from '../src/wire/messages/sallyport-agent-v1.ts'
+import { adminService, type AuditRecord } from '../src/wire/messages/sallyport-server-v1.ts'
+import { action } from './action.ts'
+import { agentAdminSocket, withAgentAdmin, withServer } from './connect.ts'
+import type { GlobalOptions } from './context.ts'
+import type { Result } from './print.ts'
+
+interface ListOptions extends GlobalOptions {
+  readonly type?: string
+  readonly spiffeId?: string
+  readonly serial?: string
+  readonly since?: string
+  readonly limit: string
+  readonly jsonLines?: boolean
+}
+
+export function auditCommand(): Command {
+  const audit = new Command('audit').description('the hash-chained journal of what was signed, changed and refused')
+  audit
+    .command('list')
+    .description('show records, newest last')
+    .option('--type <type>', 'such as x509-svid.issued or entry.created')
+    .option('--spiffe-id <id>', 'only records about this identity')
+    .option('--serial <number>', 'only records about the certificate with this serial number')
+    .option('--since <instant>', 'only records from then on, such as 2026-11-23T00:00:00Z')
+    .option('--limit <count>', 'at most this many', '100')
+    .option('--json-lines', 'one JSON object a line, for export')
+    .addHelpText('after', '\nExamples:\n  sallyport audit list --serial 94582…\n  sallyport audit list --limit 1000000 --json-lines > audit.jsonl')
+    .action(action(listAudit))
+  audit
+    .command('verify')
+    .description('check the chain; where an agent runs here, also against the checkpoints that it holds')
+    .action(action(verifyAudit))
+  return audit
+}
+
+async function listAudit(options: ListOptions): Promise<Result | undefined> {
+  if (!/^\d{1,9}$/.test(options.limit)) throw new SallyportError('REQUEST_INVALID', `Cannot list ${options.limit} records: not a number`)
+  const since = options.since === undefined ? 0 : Date.parse(options.since)
+  if (Number.isNaN(since)) throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${options.since}"`, { hint: 'Write it like 2026-11-23T00:00:00Z.' })
+  const request = {
+    limit: Number(options.limit),
+    type: options.type ?? '',
+    spiffeId: options.spiffeId ?? '',
+    serialNumber: options.serial ?? '',
+    since: Math.floor(since / 1000),
+  }
+  return withServer(options, async (transport) => {
+    const records = transport.client(adminService).listAudit(request)
+    if (options.jsonLines === true) {
+      for await (const record of records) process.stdout.write(`${JSON.stringify(readable(record))}\n`)
+      return undefined
+    }
+    const found = (await Array.fromAsync(records)).map(readable)
+    return {
+      value: found,
+      rows: found.map(({ sequence, at, type, facts }) => ({
+        sequence,
+        at,
+        type,
+        facts: Object.entries(facts).map(([name, fact]) => `${name}=${String(fact)}`).join(' '),
+      })),
+    }
+  })
+}
+
+function readable(record: AuditRecord) {
+  return {
+    sequence: record.sequence,
+    at: new Date(record.timeMs).toISOString(),
+    type: record.type,
+    facts: JSON.parse(record.facts === '' ? '{}' : record.facts) as Record<string, unknown>,
+    hash: Buffer.from(record.hash).toString('hex'),
+  }
+}
+
+async function verifyAudit(options: GlobalOptions): Promise<Result> {
+  const held = existsSync(agentAdminSocket(options))
+    ? await withAgentAdmin(options, async (transport) => transport.client(agentAdminService).getStatus({}))
+    : undefined
+  const checkpoints = (held?.checkpoints ?? []).map((checkpoint) => ({ ...checkpoint, heldBy: held?.spiffeId ?? '' }))
+  return withServer(options, async (transport) => {
+    const answer = await transport.client(adminService).verifyAudit({ checkpoints })
+    if (!answer.intact) {
+      throw new SallyportError('AUDIT_BROKEN', `The audit journal is not intact: ${answer.problem}`, { hint: 'Keep the database file as it is and compare it with an export or a backup.' })
+    }
+    return { value: answer, sentence: `Intact: records ${answer.firstSequence} to ${answer.lastSequence}, compared with ${checkpoints.length} checkpoints held by agents.` }
+  })
+}

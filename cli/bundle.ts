@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises'
+import { Command, Option } from 'commander'
+import type { Bundle } from '../src/bundle/bundle.ts'
+import { parseBundleDocument, printBundleDocument, printJwks } from '../src/bundle/bundle-document.ts'
+import { bundleOf } from '../src/bundle/bundle-of.ts'
+import { TrustDomain } from '../src/id/trust-domain.ts'
+import { bundleFromMessage, bundleToMessage } from '../src/wire/bundle-message.ts'
+import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
+import { printPem, readPemCertificates } from '../src/x509/pem.ts'
+import { action } from './action.ts'
+import { withServer } from './connect.ts'
+import type { GlobalOptions } from './context.ts'
+import { checkStatus } from './item-status.ts'
+import type { Result } from './print.ts'
+
+type Format = 'pem' | 'jwks' | 'spiffe'
+
+const formatOption = () => new Option('--format <format>', 'pem: CA certificates; jwks: JWT keys; spiffe: both, as a SPIFFE bundle').choices(['pem', 'jwks', 'spiffe']).default('pem')
+
+export function bundleCommand(): Command {
+  const bundle = new Command('bundle').description("show and exchange bundles: the keys that verify a trust domain's SVIDs")
+  bundle
+    .command('show')
+    .description("print this trust domain's bundle, or a foreign one")
+    .argument('[trust domain]')
+    .addOption(formatOption())
+    .addHelpText('after', '\nExample:\n  sallyport bundle show --format pem > bundle.pem')
+    .action(action(showBundle))
+  bundle.command('list').description('list foreign bundles').action(action(listBundles))
+  bundle
+    .command('set')
+    .description('store the bundle of a foreign trust domain')
+    .argument('<trust domain>')
+    .requiredOption('--file <path>', 'PEM or SPIFFE bundle document')
+    .addHelpText('after', '\nExample:\n  sallyport bundle set partner.example --file partner.json')
+    .action(action(setBundle))
+  bundle
+    .command('delete')
+    .description('remove the bundle of a foreign trust domain')
+    .argument('<trust domain>')
+    .addOption(new Option('--mode <mode>', 'entries that federate with it: refuse, delete them, or take it out of them').choices(['restrict', 'delete', 'dissociate']).default('restrict'))
+    .action(action(deleteBundle))
+  return bundle
+}
+
+async function showBundle(options: GlobalOptions & { format: Format }, name?: string): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const client = transport.client(bundleService)
+    const message = name === undefined ? await client.getBundle({}) : await client.getFederatedBundle({ trustDomain: name })
+    const bundle = bundleFromMessage(message)
+    const text = printed(bundle, options.format).trimEnd()
+    return { value: options.format === 'pem' ? { trustDomain: bundle.trustDomain.name, pem: text } : (JSON.parse(text) as unknown), sentence: text }
+  })
+}
+
+function printed(bundle: Bundle, format: Format): string {
+  if (format === 'jwks') return printJwks(bundle)
+  return format === 'spiffe' ? printBundleDocument(bundle) : printPem(bundle.x509Authorities.map(({ certificate }) => certificate))
+}
+
+async function listBundles(options: GlobalOptions): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const { bundles } = await transport.client(bundleService).listFederatedBundles({})
+    const rows = bundles.map(({ trustDomain, x509Authorities, jwtAuthorities, sequenceNumber }) => ({
+      'trust domain': trustDomain,
+      'x509 authorities': x509Authorities.length,
+      'jwt authorities': jwtAuthorities.length,
+      sequence: sequenceNumber,
+    }))
+    return { value: rows, rows, ...(rows.length === 0 ? { sentence: 'No foreign bundles. Store one with `sallyport bundle set`.' } : {}) }
+  })
+}
+
+async function setBundle(options: GlobalOptions & { file: string }, name: string): Promise<Result> {
+  const trustDomain = TrustDomain.parse(name)
+  const text = await readFile(options.file, 'utf8')
+  const bundle = text.includes('-----BEGIN')
+    ? bundleOf({ trustDomain, x509Authorities: readPemCertificates(text).map((certificate) => ({ certificate, tainted: false })) })
+    : parseBundleDocument(text, trustDomain)
+  return withServer(options, async (transport) => {
+    const { results } = await transport.client(bundleService).batchSetFederatedBundle({ bundle: [bundleToMessage(bundle)] })
+    for (const { status } of results) checkStatus(status)
+    return { value: { trustDomain: name }, sentence: `Stored the bundle of ${name}.` }
+  })
+}
+
+async function deleteBundle(options: GlobalOptions & { mode: string }, name: string): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const mode = options.mode.toUpperCase() as 'RESTRICT' | 'DELETE' | 'DISSOCIATE'
+    const { results } = await transport.client(bundleService).batchDeleteFederatedBundle({ trustDomains: [name], mode })
+    for (const { status } of results) checkStatus(status, 'Use --mode dissociate to take it out of the entries that name it.')
+    return { value: { trustDomain: name }, sentence: `Removed the bundle of ${name}.` }
+  })
+}

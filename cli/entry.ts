@@ -1,0 +1,289 @@
+import { readFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { parseDuration, printDuration } from '../src/config/field-types.ts'
+import { parseSelector, printSelector } from '../src/entry/selector.ts'
+import { SallyportError } from '../src/errors.ts'
+import { entryService, type BatchCreateEntryResponse } from '../src/wire/messages/spire-api-server-entry-v1.ts'
+import type { Entry } from '../src/wire/messages/spire-api-types.ts'
+import type { Transport } from '../src/wire/handlers.ts'
+import type { Sent } from '../src/wire/service.ts'
+import { action, collect } from './action.ts'
+import { withServer } from './connect.ts'
+import { applyPlan, planEntries, readEntriesFile } from './entry-plan.ts'
+import { idArgument, printId } from './ids.ts'
+import { fromUnix, printInstant, type Result, type Row } from './print.ts'
+import { checkStatus } from './item-status.ts'
+
+/** The fields of an entry as options. */
+interface EntryOptions {
+  readonly spiffeId?: string
+  readonly parent?: string
+  readonly selector?: readonly string[]
+  readonly dns?: readonly string[]
+  readonly x509Ttl?: string
+  readonly jwtTtl?: string
+  readonly federatesWith?: readonly string[]
+  readonly hint?: string
+  readonly admin?: boolean
+  readonly downstream?: boolean
+  readonly expiresAt?: string
+  readonly jwtJti?: boolean
+  readonly prefetch?: boolean
+  readonly id?: string
+}
+
+interface FilterOptions {
+  readonly spiffeId?: string
+  readonly parent?: string
+  readonly selector?: readonly string[]
+  readonly hint?: string
+  readonly match?: 'exact' | 'subset' | 'superset' | 'any'
+}
+
+const PAGE_SIZE = 500
+
+export function entryCommand(): Command {
+  const entry = new Command('entry').description('register workloads: which processes on which nodes are which identity')
+
+  withFields(entry.command('create'))
+    .description('register a workload')
+    .requiredOption('--spiffe-id <id>', 'the identity to give')
+    .requiredOption('--parent <id>', 'the node: an agent id, or an alias given with `token create`')
+    .option('--id <entry id>', 'an id of your own for the entry')
+    .addHelpText('after', `
+Example:
+  sallyport entry create --spiffe-id spiffe://example.org/ns/web/sa/storefront \\
+      --parent spiffe://example.org/node/web-1 --selector unix:uid:1000 --dns storefront.internal --x509-ttl 10m`)
+    .action(action(createEntry))
+
+  withFields(entry.command('update').argument('<entry id>'))
+    .description('change the fields that are named, and no others')
+    .option('--spiffe-id <id>', 'the identity to give')
+    .option('--parent <id>', 'the node')
+    .option('--no-admin', 'take the admin right away')
+    .option('--no-downstream', 'take the downstream right away')
+    .addHelpText('after', '\nExample:\n  sallyport entry update 0b21… --x509-ttl 30m')
+    .action(action(updateEntry))
+
+  withFilters(entry.command('list')).description('list entries').addHelpText('after', '\nExample:\n  sallyport entry list --selector unix:uid:1000').action(action(listEntries))
+  withFilters(entry.command('count')).description('count entries').action(action(countEntries))
+  entry.command('show').argument('<entry id>').description('show one entry whole').action(action(showEntry))
+  entry.command('delete').argument('<entry id...>').description('remove entries; their SVIDs end within moments on connected nodes').action(action(deleteEntries))
+
+  entry
+    .command('apply')
+    .description('make the registered entries equal to a file')
+    .requiredOption('-f, --file <path>', 'YAML or JSON with a list `entries` (- for standard input)')
+    .option('--prune', 'also delete entries that the file does not name', false)
+    .option('--dry-run', 'only show what would be done', false)
+    .addHelpText('after', `
+Example file:
+  entries:
+    - spiffeId: spiffe://example.org/ns/web/sa/storefront
+      parent: spiffe://example.org/node/web-1
+      selectors: [unix:uid:1000]
+      x509Ttl: 10m
+
+  sallyport entry apply -f entries.yaml --prune --dry-run`)
+    .action(action(applyEntries))
+  return entry
+}
+
+function withFields(command: Command): Command {
+  return command
+    .option('--selector <type:value>', 'what must be true of the process; repeat for more (all must hold)', collect)
+    .option('--dns <name>', 'DNS name for the certificate; repeat for more', collect)
+    .option('--x509-ttl <duration>', 'life of X509-SVIDs, such as 10m (default: the server decides)')
+    .option('--jwt-ttl <duration>', 'life of JWT-SVIDs')
+    .option('--federates-with <trust domain>', 'foreign trust domain whose bundle the workload gets; repeat for more', collect)
+    .option('--hint <text>', 'tells the workload which of its identities this is')
+    .option('--admin', "the identity may use the server's API")
+    .option('--downstream', 'the identity is a server below this one')
+    .option('--expires-at <instant>', 'when the registration ends, such as 2027-01-31T00:00:00Z')
+    .option('--jwt-jti', 'put a unique id into each JWT-SVID')
+    .option('--no-prefetch', 'issue the X509-SVID only when it is asked for')
+}
+
+function withFilters(command: Command): Command {
+  return command
+    .option('--spiffe-id <id>', 'only entries of this identity')
+    .option('--parent <id>', 'only entries below this node')
+    .option('--selector <type:value>', 'only entries with these selectors; repeat for more', collect)
+    .option('--match <how>', 'how selectors are compared: exact, subset, superset, any', 'superset')
+    .option('--hint <text>', 'only entries with this hint')
+}
+
+/** The message fields that the options name; what they do not name is left out. */
+function fieldsOf(options: EntryOptions): { -readonly [K in keyof Sent<Entry>]: Sent<Entry>[K] } {
+  const attributes = {
+    ...(options.jwtJti === true ? { jwtSvidIncludeJti: true } : {}),
+    ...(options.prefetch === false ? { disableX509SvidPrefetch: true } : {}),
+  }
+  return {
+    ...(options.spiffeId === undefined ? {} : { spiffeId: idArgument(options.spiffeId) }),
+    ...(options.parent === undefined ? {} : { parentId: idArgument(options.parent) }),
+    ...(options.selector === undefined ? {} : { selectors: options.selector.map(parseSelector) }),
+    ...(options.dns === undefined ? {} : { dnsNames: options.dns }),
+    ...(options.x509Ttl === undefined ? {} : { x509SvidTtl: wholeSeconds(options.x509Ttl) }),
+    ...(options.jwtTtl === undefined ? {} : { jwtSvidTtl: wholeSeconds(options.jwtTtl) }),
+    ...(options.federatesWith === undefined ? {} : { federatesWith: options.federatesWith }),
+    ...(options.hint === undefined ? {} : { hint: options.hint }),
+    ...(options.admin === undefined ? {} : { admin: options.admin }),
+    ...(options.downstream === undefined ? {} : { downstream: options.downstream }),
+    ...(options.expiresAt === undefined ? {} : { expiresAt: unixOf(options.expiresAt) }),
+    ...(Object.keys(attributes).length === 0 ? {} : { additionalAttributes: attributes }),
+  }
+}
+
+function wholeSeconds(text: string): number {
+  return Math.max(1, Math.floor(parseDuration(text)))
+}
+
+function unixOf(text: string): number {
+  const time = Date.parse(text)
+  if (!Number.isNaN(time)) return Math.floor(time / 1000)
+  throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${text.slice(0, 40)}"`, { hint: 'Write it like 2027-01-31T00:00:00Z.' })
+}
+
+const entries = (transport: Transport) => transport.client(entryService)
+
+async function createEntry(options: EntryOptions & Parameters<typeof withServer>[0]): Promise<Result> {
+  if (options.selector === undefined) {
+    throw new SallyportError('ENTRY_INVALID', 'Cannot create the entry: it has no selector', { hint: 'Add --selector, such as --selector unix:uid:1000.' })
+  }
+  return withServer(options, async (transport) => {
+    const sent = { ...fieldsOf(options), ...(options.id === undefined ? {} : { id: options.id }) }
+    const { results } = await entries(transport).batchCreateEntry({ entries: [sent] })
+    return shown(firstEntry(results))
+  })
+}
+
+function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
+  const [result] = results
+  checkStatus(result?.status, result?.entry?.id === undefined || result.entry.id === '' ? '' : `The entry that exists: sallyport entry show ${result.entry.id}`)
+  return result!.entry!
+}
+
+async function updateEntry(options: EntryOptions & Parameters<typeof withServer>[0], id: string): Promise<Result> {
+  const fields = fieldsOf(options)
+  const inputMask = Object.fromEntries(Object.keys(fields).map((name) => [name, true]))
+  if (Object.keys(inputMask).length === 0) {
+    throw new SallyportError('REQUEST_INVALID', 'Cannot update the entry: no field is named', { hint: 'Name what changes, such as --x509-ttl 30m.' })
+  }
+  return withServer(options, async (transport) => {
+    const { results } = await entries(transport).batchUpdateEntry({ entries: [{ ...fields, id }], inputMask })
+    return shown(firstEntry(results))
+  })
+}
+
+const matches = { exact: 'MATCH_EXACT', subset: 'MATCH_SUBSET', superset: 'MATCH_SUPERSET', any: 'MATCH_ANY' } as const
+
+function filterOf(options: FilterOptions) {
+  const match = matches[options.match ?? 'superset']
+  if (match === undefined) throw new SallyportError('REQUEST_INVALID', `Cannot match selectors by "${options.match}"`, { hint: 'Use exact, subset, superset or any.' })
+  return {
+    ...(options.spiffeId === undefined ? {} : { bySpiffeId: idArgument(options.spiffeId) }),
+    ...(options.parent === undefined ? {} : { byParentId: idArgument(options.parent) }),
+    ...(options.selector === undefined ? {} : { bySelectors: { selectors: options.selector.map(parseSelector), match } }),
+    ...(options.hint === undefined ? {} : { byHint: { value: options.hint } }),
+  }
+}
+
+/** All entries that a filter lets through, page by page. */
+export async function* eachEntry(transport: Transport, filter: object = {}): AsyncGenerator<Entry> {
+  for (let pageToken = ''; ; ) {
+    const page = await entries(transport).listEntries({ filter, pageSize: PAGE_SIZE, pageToken })
+    yield* page.entries
+    pageToken = page.nextPageToken
+    if (pageToken === '') return
+  }
+}
+
+async function listEntries(options: FilterOptions & Parameters<typeof withServer>[0]): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const found = await Array.fromAsync(eachEntry(transport, filterOf(options)))
+    const sentence = found.length === 0 ? 'No entries. Register a workload with `sallyport entry create --help`.' : undefined
+    return { value: found.map(readable), rows: found.map(rowOf), ...(sentence === undefined ? {} : { sentence }) }
+  })
+}
+
+async function countEntries(options: FilterOptions & Parameters<typeof withServer>[0]): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const { count } = await entries(transport).countEntries({ filter: filterOf(options) })
+    return { value: { count }, sentence: String(count) }
+  })
+}
+
+async function showEntry(options: Parameters<typeof withServer>[0], id: string): Promise<Result> {
+  return withServer(options, async (transport) => shown(await entries(transport).getEntry({ id })))
+}
+
+async function deleteEntries(options: Parameters<typeof withServer>[0], ids: readonly string[]): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const { results } = await entries(transport).batchDeleteEntry({ ids })
+    for (const result of results) checkStatus(result.status, 'List the ids with `sallyport entry list`.')
+    return { value: { deleted: ids }, sentence: `Deleted ${ids.length === 1 ? 'the entry' : `${ids.length} entries`}.` }
+  })
+}
+
+async function applyEntries(options: { file: string; prune: boolean; dryRun: boolean } & Parameters<typeof withServer>[0]): Promise<Result> {
+  const text = await readFile(options.file === '-' ? '/dev/stdin' : options.file, 'utf8').catch((error: unknown) => {
+    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${options.file}`, { cause: error, hint: 'Check the path.' })
+  })
+  const wanted = readEntriesFile(text, options.file)
+  return withServer(options, async (transport) => {
+    const plan = planEntries(wanted, await Array.fromAsync(eachEntry(transport)), options.prune)
+    if (!options.dryRun) await applyPlan(plan, entries(transport))
+    const changes = plan.filter(({ action }) => action !== 'keep')
+    const verb = options.dryRun ? 'would change' : 'changed'
+    return {
+      value: plan,
+      rows: changes.map(({ action, spiffeId, entryId, changedFields }) => ({ action, spiffeId, entryId, fields: changedFields.join(',') })),
+      sentence: `${changes.length} of ${plan.length} entries ${verb}.`,
+    }
+  })
+}
+
+function shown(entry: Entry): Result {
+  const facts = readable(entry)
+  return {
+    value: facts,
+    rows: Object.entries(facts).filter(([, value]) => value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0)).map(([field, value]) => ({
+      field,
+      value: Array.isArray(value) ? value.join(', ') : String(value),
+    })),
+  }
+}
+
+function rowOf(entry: Entry): Row {
+  return {
+    'entry id': entry.id,
+    'spiffe id': printId(entry.spiffeId),
+    parent: printId(entry.parentId),
+    selectors: entry.selectors.map(printSelector).join(' '),
+    'x509 ttl': entry.x509SvidTtl === 0 ? 'default' : printDuration(entry.x509SvidTtl),
+  }
+}
+
+/** An entry with the names and forms that options and files use. */
+export function readable(entry: Entry) {
+  return {
+    id: entry.id,
+    spiffeId: printId(entry.spiffeId),
+    parent: printId(entry.parentId),
+    selectors: entry.selectors.map(printSelector),
+    x509Ttl: entry.x509SvidTtl === 0 ? undefined : printDuration(entry.x509SvidTtl),
+    jwtTtl: entry.jwtSvidTtl === 0 ? undefined : printDuration(entry.jwtSvidTtl),
+    dns: entry.dnsNames,
+    federatesWith: entry.federatesWith,
+    hint: entry.hint,
+    admin: entry.admin,
+    downstream: entry.downstream,
+    expiresAt: fromUnix(entry.expiresAt)?.toISOString(),
+    createdAt: fromUnix(entry.createdAt)?.toISOString(),
+    createdSince: printInstant(fromUnix(entry.createdAt), new Date()),
+    revisionNumber: entry.revisionNumber,
+    jwtJti: entry.additionalAttributes?.jwtSvidIncludeJti ?? false,
+    prefetch: !(entry.additionalAttributes?.disableX509SvidPrefetch ?? false),
+  }
+}

@@ -1,0 +1,101 @@
+import { text } from 'node:stream/consumers'
+import { Command } from 'commander'
+import { SallyportError } from '../src/errors.ts'
+import { SpiffeId } from '../src/id/spiffe-id.ts'
+import { openWorkloadClient } from '../src/workload/open-workload-client.ts'
+import type { WorkloadClient } from '../src/workload/workload-client.ts'
+import { printPem } from '../src/x509/pem.ts'
+import { action, collect } from './action.ts'
+import { agentSocket } from './connect.ts'
+import type { GlobalOptions } from './context.ts'
+import { printInstant, type Result } from './print.ts'
+import { writeSvidFiles } from './svid-files.ts'
+
+export function fetchCommand(): Command {
+  const fetch = new Command('fetch').description('fetch what this process is entitled to, as any workload would')
+  fetch
+    .command('x509')
+    .description('fetch X509-SVIDs')
+    .option('--write <folder>', 'write svid.pem, key.pem (0600) and bundle.pem of the first identity')
+    .option('--timeout <ms>', 'how long to wait for an answer', '10000')
+    .addHelpText('after', '\nExample:\n  sallyport fetch x509 --write ./svid')
+    .action(action(fetchX509))
+  fetch
+    .command('jwt')
+    .description('fetch JWT-SVIDs')
+    .requiredOption('--audience <name>', 'who may accept it; repeat for more', collect)
+    .option('--spiffe-id <id>', 'only this identity')
+    .option('--timeout <ms>', 'how long to wait for an answer', '10000')
+    .addHelpText('after', '\nExample:\n  sallyport fetch jwt --audience orders')
+    .action(action(fetchJwt))
+  return fetch
+}
+
+export function validateCommand(): Command {
+  const validate = new Command('validate').description('validate tokens')
+  validate
+    .command('jwt')
+    .description('validate a JWT-SVID from standard input')
+    .requiredOption('--audience <name>', 'the audience it must be meant for')
+    .addHelpText('after', '\nExample:\n  sallyport validate jwt --audience orders < token')
+    .action(action(validateJwt))
+  return validate
+}
+
+interface FetchOptions extends GlobalOptions {
+  readonly timeout: string
+}
+
+async function withWorkloadApi<T>(options: GlobalOptions, work: (client: WorkloadClient) => Promise<T>): Promise<T> {
+  const client = openWorkloadClient({ endpoint: agentSocket(options) })
+  try {
+    return await work(client)
+  } finally {
+    await client.close()
+  }
+}
+
+function timeoutOf({ timeout }: FetchOptions): AbortSignal {
+  if (/^[1-9]\d{0,6}$/.test(timeout)) return AbortSignal.timeout(Number(timeout))
+  throw new SallyportError('REQUEST_INVALID', `Cannot wait for "${timeout}": not a number of milliseconds`)
+}
+
+async function fetchX509(options: FetchOptions & { write?: string }): Promise<Result> {
+  return withWorkloadApi(options, async (client) => {
+    const { svids, bundles } = await client.fetchX509Svids({ signal: timeoutOf(options) })
+    const [first] = svids
+    const now = new Date()
+    const rows = svids.map((svid) => ({
+      'spiffe id': svid.spiffeId.toString(),
+      serial: svid.chain[0].serialNumber.toString(),
+      expires: printInstant(svid.chain[0].notAfter, now),
+      dns: svid.chain[0].dnsSans.join(' '),
+      hint: svid.hint,
+    }))
+    if (options.write === undefined || first === undefined) return { value: rows, rows }
+    const authorities = bundles.get(first.spiffeId.trustDomain)?.x509Authorities ?? []
+    const files = await writeSvidFiles(options.write, {
+      chainPem: printPem(first.chain),
+      keyPem: first.privateKey?.export({ type: 'pkcs8', format: 'pem' }) as string,
+      bundlePem: printPem(authorities.map(({ certificate }) => certificate)),
+    })
+    return { value: { svids: rows, files }, rows, sentence: `Wrote ${files.join(', ')}` }
+  })
+}
+
+async function fetchJwt(options: FetchOptions & { audience: readonly string[]; spiffeId?: string }): Promise<Result> {
+  return withWorkloadApi(options, async (client) => {
+    const spiffeId = options.spiffeId === undefined ? undefined : SpiffeId.parse(options.spiffeId)
+    const svids = await client.fetchJwtSvids({ audience: options.audience, spiffeId, signal: timeoutOf(options) })
+    const value = svids.map(({ spiffeId: id, token, expiresAt }) => ({ spiffeId: id.toString(), token, expiresAt }))
+    return { value, sentence: svids.map(({ token }) => token).join('\n') }
+  })
+}
+
+async function validateJwt(options: GlobalOptions & { audience: string }): Promise<Result> {
+  const token = (await text(process.stdin)).trim()
+  return withWorkloadApi(options, async (client) => {
+    const { spiffeId, claims } = await client.validateJwtSvid({ audience: options.audience, token })
+    return { value: { spiffeId: spiffeId.toString(), claims }, sentence: `Valid: ${spiffeId.toString()}\n${JSON.stringify(claims, undefined, 2)}` }
+  })
+}

@@ -1,0 +1,60 @@
+import { Command } from 'commander'
+import { parseDuration } from '../src/config/field-types.ts'
+import { SpiffeId } from '../src/id/spiffe-id.ts'
+import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
+import { bundleFromMessage } from '../src/wire/bundle-message.ts'
+import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
+import { svidService } from '../src/wire/messages/spire-api-server-svid-v1.ts'
+import { encodeCsr } from '../src/x509/encode-csr.ts'
+import { decodeCertificate } from '../src/x509/decode-certificate.ts'
+import { printPem } from '../src/x509/pem.ts'
+import { action, collect } from './action.ts'
+import { withServer } from './connect.ts'
+import type { GlobalOptions } from './context.ts'
+import { idArgument } from './ids.ts'
+import type { Result } from './print.ts'
+import { writeSvidFiles } from './svid-files.ts'
+
+export function mintCommand(): Command {
+  const mint = new Command('mint').description('issue an SVID by hand, without a registration')
+  mint
+    .command('x509')
+    .requiredOption('--spiffe-id <id>', 'the identity')
+    .option('--dns <name>', 'DNS name for the certificate; repeat for more', collect)
+    .option('--ttl <duration>', 'how long it lives (default: the server decides)')
+    .requiredOption('--write <folder>', 'where svid.pem, key.pem (0600) and bundle.pem go')
+    .addHelpText('after', '\nExample:\n  sallyport mint x509 --spiffe-id spiffe://example.org/legacy/backup --ttl 1h --write ./svid')
+    .action(action(mintX509))
+  mint
+    .command('jwt')
+    .requiredOption('--spiffe-id <id>', 'the identity')
+    .requiredOption('--audience <name>', 'who may accept it; repeat for more', collect)
+    .option('--ttl <duration>', 'how long it lives (default: the server decides)')
+    .action(action(mintJwt))
+  return mint
+}
+
+async function mintX509(options: GlobalOptions & { spiffeId: string; dns?: readonly string[]; ttl?: string; write: string }): Promise<Result> {
+  const spiffeId = SpiffeId.parse(options.spiffeId)
+  const keyPair = await threadPoolCryptography.generateKeyPair('ec-p256')
+  const csr = await encodeCsr({ keyPair, uriSan: spiffeId.toString(), dnsSans: options.dns ?? [] }, threadPoolCryptography)
+  const ttl = options.ttl === undefined ? 0 : Math.floor(parseDuration(options.ttl))
+  return withServer(options, async (transport) => {
+    const { svid } = await transport.client(svidService).mintX509Svid({ csr, ttl })
+    const bundle = bundleFromMessage(await transport.client(bundleService).getBundle({}))
+    const files = await writeSvidFiles(options.write, {
+      chainPem: printPem((svid?.certChain ?? []).map((der) => decodeCertificate(der))),
+      keyPem: keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+      bundlePem: printPem(bundle.x509Authorities.map(({ certificate }) => certificate)),
+    })
+    return { value: { spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files }, sentence: `Wrote ${files.join(', ')}` }
+  })
+}
+
+async function mintJwt(options: GlobalOptions & { spiffeId: string; audience: readonly string[]; ttl?: string }): Promise<Result> {
+  const ttl = options.ttl === undefined ? 0 : Math.floor(parseDuration(options.ttl))
+  return withServer(options, async (transport) => {
+    const { svid } = await transport.client(svidService).mintJwtSvid({ id: idArgument(options.spiffeId), audience: options.audience, ttl })
+    return { value: { token: svid?.token, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000) }, sentence: svid?.token ?? '' }
+  })
+}

@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import { parseDuration } from '../src/config/field-types.ts'
+import { SpiffeId } from '../src/id/spiffe-id.ts'
+import { printJoinString } from '../src/config/join-string.ts'
+import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
+import { action } from './action.ts'
+import { withServer } from './connect.ts'
+import type { GlobalOptions } from './context.ts'
+import type { Result } from './print.ts'
+
+export function tokenCommand(): Command {
+  const token = new Command('token').description('let a node join with a token that works once')
+  token
+    .command('create')
+    .description('make a join token; prints one string that holds the address, the hash of the CA and the token')
+    .option('--spiffe-id <id>', 'name for the node, which entries use as their parent')
+    .option('--ttl <duration>', 'how long the token works', '10m')
+    .option('--address-range <cidr>', 'where it may be used from, such as 10.0.0.0/8')
+    .addHelpText('after', `
+Example:
+  sallyport token create --spiffe-id spiffe://example.org/node/web-1 > join.txt
+  sallyport agent run --join-file join.txt`)
+    .action(action(createToken))
+  return token
+}
+
+async function createToken(options: GlobalOptions & { spiffeId?: string; ttl: string; addressRange?: string }): Promise<Result> {
+  const spiffeId = options.spiffeId === undefined ? '' : SpiffeId.parse(options.spiffeId).toString()
+  const ttlSeconds = Math.floor(parseDuration(options.ttl))
+  return withServer(options, async (transport) => {
+    const answer = await transport.client(adminService).createToken({ ttlSeconds, spiffeId, addressRange: options.addressRange ?? '' })
+    const { token, serverAddress, trustDomain, authorityHashes } = answer
+    const joinString = printJoinString({ token, serverAddress, trustDomain, authorityHashes })
+    return { value: { joinString, expiresAt: new Date(answer.expiresAt * 1000).toISOString() }, sentence: joinString }
+  })
+}

@@ -1,0 +1,29 @@
+import { checkEnvironment } from './environment.ts'
+import { openLibc } from './libc.ts'
+import { runUntilSignal } from './run-until-signal.ts'
+
+/** What a daemon tells the service manager. */
+export interface Daemon {
+  /** Says that it serves: systemd starts what depends on it. */
+  ready(): void
+  /** Aborts at SIGTERM or SIGINT. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs a daemon until SIGTERM: refuses a hostile environment, forbids dumps of its memory (SE-30), tells systemd when it is ready
+ * and when it stops.
+ */
+export async function runDaemon(work: (daemon: Daemon) => Promise<void>): Promise<void> {
+  checkEnvironment(process.env)
+  const libc = openLibc()
+  libc?.forbidDumps()
+  const socket = process.env['NOTIFY_SOCKET']
+  const notify = (state: string): void => {
+    if (socket !== undefined) libc?.sendDatagram(socket, state)
+  }
+  await runUntilSignal(async (signal) => {
+    signal.addEventListener('abort', () => notify('STOPPING=1'), { once: true })
+    await work({ ready: () => notify('READY=1'), signal })
+  })
+}

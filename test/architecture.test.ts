@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+
+/** Rooms from the highest floor to the lowest; rooms on one floor do not import each other. Extend it when a room is added. */
+const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  src: [
+    ['index.ts'],
+    ['enforce'],
+    ['workload', 'federation'],
+    ['wire'],
+    ['tls'],
+    ['svid', 'policy'],
+    ['bundle'],
+    ['x509', 'jws'],
+    ['config', 'process', 'key', 'entry'],
+    ['id', 'log', 'metrics', 'peer'],
+    ['errors.ts', 'clock.ts'],
+  ],
+  server: [
+    ['server.ts'],
+    ['rpc', 'http'],
+    ['sync', 'federation'],
+    ['access'],
+    ['authority', 'attest'],
+    ['policy', 'lifecycle'],
+    ['entries'],
+    ['audit'],
+    ['store', 'keys', 'pki'],
+    ['config.ts'],
+  ],
+  agent: [['agent.ts'], ['rpc'], ['svids', 'policy'], ['node', 'entries'], ['attest', 'upstream'], ['config.ts']],
+}
+
+/** Which wings a wing may import. */
+const wings: Readonly<Record<string, readonly string[]>> = {
+  src: ['src'],
+  server: ['server', 'src'],
+  agent: ['agent', 'src'],
+  proxy: ['proxy', 'src'],
+  cli: ['cli', 'server', 'agent', 'proxy', 'src'],
+}
+
+const owners: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^(@peculiar\/x509|reflect-metadata)$/, ['server/pki']],
+  [/^jose$/, ['src/jws']],
+  [/^@grpc\//, ['src/wire']],
+  [/^pino$/, ['src/log']],
+  [/^yaml$/, ['src/config']],
+  [/^(node:sqlite|pg)$/, ['server/store']],
+  [/^koffi$/, ['src/peer', 'src/process', 'server/keys']],
+]
+
+const junkRooms = /(^|\/)(utils?|helpers?|common|misc|shared|lib|managers?)(\.ts|\/)/
+
+interface Import {
+  readonly from: string
+  readonly target: string
+  readonly typeOnly: boolean
+}
+
+const files = Object.keys(wings).flatMap((wing) => sourceFiles(join(root, wing)))
+const imports = files.flatMap(importsOf)
+const local = imports.filter(({ target }) => target.startsWith('/'))
+
+describe('the house', () => {
+  test('has files in every wing that it names', () => {
+    expect(new Set(files.map((file) => relative(root, file).split('/')[0]))).toEqual(new Set(['src', 'server', 'agent', 'cli']))
+  })
+
+  test('imports only existing wings that lie below', () => {
+    const wrong = local.filter(({ from, target }) => !(wings[wingOf(from)] ?? []).includes(wingOf(target)))
+    expect(wrong.map(printImport)).toEqual([])
+  })
+
+  test('imports its own room or a lower floor (types may come from anywhere below the wing)', () => {
+    const wrong = local.filter(({ from, target, typeOnly }) => {
+      const wing = wingOf(from)
+      if (wing !== wingOf(target) || floors[wing] === undefined || typeOnly) return false
+      const [a, b] = [roomOf(from), roomOf(target)]
+      return a !== b && floorOf(wing, a) >= floorOf(wing, b)
+    })
+    expect(wrong.map(printImport)).toEqual([])
+  })
+
+  test('knows every room', () => {
+    const unknown = files.filter((file) => floors[wingOf(file)] !== undefined && floorOf(wingOf(file), roomOf(file)) === -1)
+    expect(unknown.map((file) => relative(root, file))).toEqual([])
+  })
+
+  test('has no import cycles', () => {
+    expect(findCycle(local.filter(({ typeOnly }) => !typeOnly))).toBeUndefined()
+  })
+
+  test('has no rooms for the homeless', () => {
+    expect(files.map((file) => relative(root, file)).filter((file) => junkRooms.test(file))).toEqual([])
+  })
+
+  test('lets one room own each library', () => {
+    const wrong = imports.filter(({ from, target }) => {
+      const owner = owners.find(([library]) => library.test(target))
+      return owner !== undefined && !owner[1].some((room) => relative(root, from).startsWith(`${room}/`))
+    })
+    expect(wrong.map(printImport)).toEqual([])
+  })
+})
+
+function sourceFiles(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return entries.filter((name) => name.endsWith('.ts')).map((name) => join(folder, name))
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8')
+  const found = text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'([^']+)'|\bimport\('([^']+)'\)|^import\s+'([^']+)'/gm)
+  return [...found].map((match) => {
+    const name = match[2] ?? match[3] ?? match[4] ?? ''
+    return { from: file, target: name.startsWith('.') ? resolve(dirname(file), name) : name, typeOnly: match[1] !== undefined }
+  })
+}
+
+const wingOf = (file: string): string => relative(root, file).split('/')[0] ?? ''
+const roomOf = (file: string): string => relative(root, file).split('/')[1] ?? ''
+const floorOf = (wing: string, room: string): number => floors[wing]?.findIndex((floor) => floor.includes(room)) ?? -1
+const printImport = ({ from, target }: Import): string => `${relative(root, from)} → ${target.startsWith('/') ? relative(root, target) : target}`
+
+function findCycle(edges: readonly Import[]): string[] | undefined {
+  const next = Map.groupBy(edges, ({ from }) => from)
+  const done = new Set<string>()
+  const walk = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].map((one) => relative(root, one))
+    if (done.has(file)) return undefined
+    for (const { target } of next.get(file) ?? []) {
+      const cycle = walk(target, [...path, file])
+      if (cycle !== undefined) return cycle
+    }
+    done.add(file)
+    return undefined
+  }
+  for (const file of next.keys()) {
+    const cycle = walk(file, [])
+    if (cycle !== undefined) return cycle
+  }
+  return undefined
+}
