@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm, Signer } from '../key/cryptography.ts'
+import type { Signer } from '../key/cryptography.ts'
 import { algorithmOf } from '../key/signature-algorithm.ts'
 import { encodeAlgorithm } from './algorithm-identifier.ts'
 import { type CertificateTemplate, checkTemplate } from './certificate-template.ts'
@@ -50,18 +50,19 @@ export interface CertificateFields {
 /** Encodes and signs any certificate: for authorities and for tests; SVIDs go through {@link encodeCertificate}. */
 export async function signCertificate(fields: CertificateFields, signer: Signer): Promise<Buffer> {
   const algorithm = algorithmOf(signer.keyType)
-  const tbs = encodeTbs(fields, algorithm)
+  const tbs = encodeTbs(fields, encodeAlgorithm(algorithm))
   const signature = await signer.sign(algorithm, tbs, 'der')
   return sequence(tbs, encodeAlgorithm(algorithm), bitString(signature))
 }
 
 const VERSION_3 = tagged(0, integer(2n))
 
-function encodeTbs(fields: CertificateFields, algorithm: SignatureAlgorithm): Buffer {
+/** The bytes that are signed, with the AlgorithmIdentifier that says how. */
+export function encodeTbs(fields: CertificateFields, algorithm: Buffer): Buffer {
   return sequence(
     VERSION_3,
     integer(fields.serialNumber),
-    encodeAlgorithm(algorithm),
+    algorithm,
     fields.issuer,
     sequence(encodeTime(fields.notBefore), encodeTime(fields.notAfter)),
     fields.subject,

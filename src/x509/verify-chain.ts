@@ -109,9 +109,8 @@ function problemOfIssuer(issuer: Certificate, path: readonly Certificate[]): str
   if (issuer.keyUsage !== undefined && !issuer.keyUsage.has('keyCertSign')) return 'may not sign certificates'
   // Self-issued certificates, as in a change of key, do not count (RFC 5280 §4.2.1.9); the leaf never does.
   const between = path.slice(1).filter(({ issuer: from, subject }) => !from.equals(subject)).length
-  if (issuer.pathLength !== undefined && between > issuer.pathLength)
-    return `allows a path length of ${issuer.pathLength}`
-  return problemOfTime(issuer, now)
+  const isTooLong = issuer.pathLength !== undefined && between > issuer.pathLength
+  return isTooLong ? `allows a path length of ${issuer.pathLength}` : undefined
 }
 
 async function isSignedBy(certificate: Certificate, issuer: Certificate, cryptography: Cryptography): Promise<boolean> {
