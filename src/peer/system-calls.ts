@@ -1,0 +1,47 @@
+import koffi from 'koffi'
+
+const libc = koffi.load(null)
+const getsockoptCall = libc.func('int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)')
+const pollCall = libc.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)')
+const closeCall = libc.func('int close(int fd)')
+
+/** A failed system call. */
+export class SystemCallError extends Error {
+  readonly errno: number
+
+  constructor(call: string, errno: number) {
+    super(`${call} failed with errno ${errno}`)
+    this.name = 'SystemCallError'
+    this.errno = errno
+  }
+}
+
+export const ENOPROTOOPT = koffi.os.errno['ENOPROTOOPT'] ?? 92
+export const ERANGE = koffi.os.errno['ERANGE'] ?? 34
+
+/** The value of a socket option, at most `maxBytes`. */
+export function getSocketOption(fd: number, level: number, name: number, maxBytes: number): Buffer {
+  const value = Buffer.alloc(maxBytes)
+  const length = [maxBytes]
+  if (getsockoptCall(fd, level, name, value, length) !== 0) throw new SystemCallError('getsockopt', koffi.errno())
+  return value.subarray(0, length[0])
+}
+
+const POLLFD_BYTES = 8
+const POLLIN = 1
+
+/** Which of these descriptors are readable (or broken) now; does not wait. */
+export function readableNow(fds: readonly number[]): readonly number[] {
+  if (fds.length === 0) return []
+  const records = Buffer.alloc(POLLFD_BYTES * fds.length)
+  for (const [index, fd] of fds.entries()) {
+    records.writeInt32LE(fd, index * POLLFD_BYTES)
+    records.writeInt16LE(POLLIN, index * POLLFD_BYTES + 4)
+  }
+  if (pollCall(records, fds.length, 0) < 0) throw new SystemCallError('poll', koffi.errno())
+  return fds.filter((_fd, index) => records.readInt16LE(index * POLLFD_BYTES + 6) !== 0)
+}
+
+export function closeDescriptor(fd: number): void {
+  closeCall(fd)
+}
