@@ -1,0 +1,154 @@
+import { bundleSetOf, type BundleSet } from '../bundle/bundle-set.ts'
+import { parseJwks } from '../bundle/jwks.ts'
+import type { Clock } from '../clock.ts'
+import { SpiffeId } from '../id/spiffe-id.ts'
+import type { JsonObject } from '../jws/strict-json.ts'
+import { type JwtSvid, parseJwtSvid } from '../svid/jwt-svid.ts'
+import type { Client, ClientOptions, Transport } from '../wire/handlers.ts'
+import {
+  type JwtBundlesResponse,
+  type JwtSvidResponse,
+  spiffeWorkloadApiService,
+  type X509BundlesResponse,
+} from '../wire/messages/spiffe-workload.ts'
+import { jsonOfStruct } from './struct.ts'
+import { type WatchOptions, watchStream } from './watch.ts'
+import {
+  incomplete,
+  NO_X509_CONTEXT,
+  trustDomainOfKey,
+  type X509Context,
+  x509BundleOf,
+  x509ContextOf,
+} from './x509-context.ts'
+
+/** Proof that the caller means to speak to the Workload API, and is not tricked into it by somebody else's request. */
+const SECURITY_HEADER = { 'workload.spiffe.io': 'true' } as const
+
+export interface WorkloadClientDeps {
+  readonly transport: Transport
+  readonly clock: Clock
+  /** From 0 to 1; spreads retries. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined
+  /** Told about failures that watches retry. */
+  readonly onError?: ((error: Error) => void) | undefined
+}
+
+export interface JwtSvidRequest {
+  readonly audience: readonly string[] | string
+  /** Only this identity; default: all that the workload is entitled to. */
+  readonly spiffeId?: SpiffeId | undefined
+}
+
+/** What the agent says about a token that it has validated. */
+export interface ValidatedJwtSvid {
+  readonly spiffeId: SpiffeId
+  readonly claims: JsonObject
+}
+
+/**
+ * The Workload API of the agent on this node. Every answer is the complete state; what is missing from it is no longer held.
+ *
+ * @see SPIFFE_Workload_API.md
+ */
+export class WorkloadClient {
+  readonly #api: Client<typeof spiffeWorkloadApiService>
+  readonly #transport: Transport
+  readonly #watching: Omit<WatchOptions, 'signal'>
+
+  constructor(deps: WorkloadClientDeps) {
+    this.#api = deps.transport.client(spiffeWorkloadApiService)
+    this.#transport = deps.transport
+    const { clock, random = Math.random, onError = () => {} } = deps
+    this.#watching = { clock, random, onError }
+  }
+
+  /** The SVIDs and bundles of this moment. */
+  fetchX509Svids(options: ClientOptions = {}): Promise<X509Context> {
+    return firstOf(this.#api.fetchX509Svid({}, this.#call(options)), x509ContextOf)
+  }
+
+  /** The SVIDs and bundles, now and after every change, until `signal` aborts. An empty context: the agent has withdrawn them. */
+  watchX509Svids(signal: AbortSignal): AsyncGenerator<X509Context> {
+    const open = () => this.#api.fetchX509Svid({}, this.#call({ signal }))
+    return watchStream(open, x509ContextOf, NO_X509_CONTEXT, { ...this.#watching, signal })
+  }
+
+  fetchX509Bundles(options: ClientOptions = {}): Promise<BundleSet> {
+    return firstOf(this.#api.fetchX509Bundles({}, this.#call(options)), x509BundlesOf)
+  }
+
+  watchX509Bundles(signal: AbortSignal): AsyncGenerator<BundleSet> {
+    const open = () => this.#api.fetchX509Bundles({}, this.#call({ signal }))
+    return watchStream(open, x509BundlesOf, bundleSetOf([]), { ...this.#watching, signal })
+  }
+
+  fetchJwtBundles(options: ClientOptions = {}): Promise<BundleSet> {
+    return firstOf(this.#api.fetchJwtBundles({}, this.#call(options)), jwtBundlesOf)
+  }
+
+  watchJwtBundles(signal: AbortSignal): AsyncGenerator<BundleSet> {
+    const open = () => this.#api.fetchJwtBundles({}, this.#call({ signal }))
+    return watchStream(open, jwtBundlesOf, bundleSetOf([]), { ...this.#watching, signal })
+  }
+
+  /** Tokens for an audience, the default identity's first. */
+  async fetchJwtSvids(
+    { audience, spiffeId }: JwtSvidRequest,
+    options: ClientOptions = {},
+  ): Promise<readonly JwtSvid[]> {
+    const wanted = typeof audience === 'string' ? [audience] : audience
+    if (wanted.length === 0 || wanted.includes('')) throw new TypeError('fetchJwtSvids needs at least one audience')
+    const request = { audience: wanted, spiffeId: spiffeId?.toString() ?? '' }
+    return jwtSvidsOf(await this.#api.fetchJwtSvid(request, this.#call(options)), wanted)
+  }
+
+  /** Asks the agent whether a token is a valid JWT-SVID for this audience. Throws what is wrong with it. */
+  async validateJwtSvid(token: string, audience: string, options: ClientOptions = {}): Promise<ValidatedJwtSvid> {
+    const { spiffeId, claims } = await this.#api.validateJwtSvid({ svid: token, audience }, this.#call(options))
+    if (spiffeId === '' || claims === null) throw incomplete('it names no identity or no claims')
+    return { spiffeId: SpiffeId.parse(spiffeId), claims: jsonOfStruct(claims) }
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close()
+  }
+
+  #call(options: ClientOptions): ClientOptions {
+    return { ...options, metadata: { ...options.metadata, ...SECURITY_HEADER } }
+  }
+}
+
+/** The first message of a stream, which is then closed. */
+async function firstOf<M, T>(stream: AsyncIterable<M>, decode: (message: M) => T): Promise<T> {
+  for await (const message of stream) return decode(message)
+  throw incomplete('the stream ended without a message')
+}
+
+function x509BundlesOf({ bundles }: X509BundlesResponse): BundleSet {
+  return bundleSetOf(nonEmpty(bundles).map(([key, der]) => x509BundleOf(trustDomainOfKey(key), der)))
+}
+
+function jwtBundlesOf({ bundles }: JwtBundlesResponse): BundleSet {
+  return bundleSetOf(nonEmpty(bundles).map(([key, jwks]) => parseJwks(jwks.toString('utf8'), trustDomainOfKey(key))))
+}
+
+function nonEmpty(bundles: Readonly<Record<string, Buffer>>): (readonly [string, Buffer])[] {
+  const entries = Object.entries(bundles)
+  if (entries.length === 0) throw incomplete('it has no bundle')
+  return entries
+}
+
+function jwtSvidsOf({ svids }: JwtSvidResponse, audience: readonly string[]): readonly JwtSvid[] {
+  if (svids.length === 0) throw incomplete('it has no SVID')
+  return svids.map(({ spiffeId, svid, hint }) => {
+    if (svid === '') throw incomplete('an SVID comes without its token')
+    const parsed = parseJwtSvid(svid, hint)
+    if (parsed.spiffeId.toString() !== spiffeId)
+      throw incomplete(`a token of ${parsed.spiffeId} is announced as another`)
+    const missing = audience.find((value) => !parsed.audience.includes(value))
+    if (missing !== undefined)
+      throw incomplete(`a token is not for the audience ${JSON.stringify(missing.slice(0, 80))}`)
+    return parsed
+  })
+}
