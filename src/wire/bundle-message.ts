@@ -1,0 +1,72 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { bundleOf, type Bundle, type JwtAuthority } from '../bundle/bundle.ts'
+import { OWN_BUNDLE_LIMITS, type BundleLimits } from '../bundle/bundle-limits.ts'
+import { SallyportError } from '../errors.ts'
+import { decodeCertificate } from '../x509/decode-certificate.ts'
+import { trustDomainFromText } from './id-message.ts'
+import type { Bundle as BundleMessage, BundleMask, JwtKey } from './messages/spire-api-types.ts'
+
+/** The fields of a bundle as SPIRE's API carries them; the trust domain is always there, the others where the mask wants them. */
+export function bundleToMessage(bundle: Bundle, mask?: BundleMask | null): Partial<BundleMessage> {
+  const message: BundleMessage = {
+    trustDomain: bundle.trustDomain.name,
+    x509Authorities: bundle.x509Authorities.map(({ certificate, tainted }) => ({ asn1: certificate.der, tainted })),
+    jwtAuthorities: bundle.jwtAuthorities.map(jwtKeyOf),
+    refreshHint: bundle.refreshHintSeconds,
+    sequenceNumber: bundle.sequenceNumber,
+    witAuthorities: [],
+  }
+  if (mask === undefined || mask === null) return message
+  const kept = Object.entries(message).filter(([name]) => name === 'trustDomain' || mask[name as keyof BundleMask])
+  return Object.fromEntries(kept) as Partial<BundleMessage>
+}
+
+const jwtKeyOf = ({ keyId, publicKey, expiresAt, tainted }: JwtAuthority): JwtKey => ({
+  publicKey: publicKey.export({ type: 'spki', format: 'der' }),
+  keyId,
+  expiresAt: expiresAt === undefined ? 0 : Math.floor(expiresAt.getTime() / 1000),
+  tainted,
+})
+
+/**
+ * Reads a bundle of SPIRE's API. An `asn1` may hold several certificates only where SPIRE's clients split them: here it is one.
+ *
+ * @throws {@link SallyportError} `BUNDLE_INVALID`, `TRUST_DOMAIN_INVALID`, and what a malformed certificate throws
+ */
+export function bundleFromMessage(message: BundleMessage, limits: BundleLimits = OWN_BUNDLE_LIMITS): Bundle {
+  const trustDomain = trustDomainFromText(message.trustDomain)
+  const { x509Authorities, jwtAuthorities } = message
+  if (Math.max(x509Authorities.length, jwtAuthorities.length) > limits.authorities) {
+    throw invalid(trustDomain.name, `more than ${limits.authorities} authorities of one kind`)
+  }
+  return bundleOf({
+    trustDomain,
+    x509Authorities: x509Authorities.map(({ asn1, tainted }) => ({ certificate: decodeCertificate(asn1), tainted })),
+    jwtAuthorities: jwtAuthorities.map((key) => jwtAuthorityOf(key, trustDomain.name)),
+    refreshHintSeconds: message.refreshHint,
+    sequenceNumber: message.sequenceNumber,
+  })
+}
+
+/**
+ * Reads one JWT authority, as PublishJWTAuthority carries it.
+ *
+ * @throws {@link SallyportError} `BUNDLE_INVALID`
+ */
+export function jwtAuthorityOf(key: JwtKey, trustDomain: string): JwtAuthority {
+  const expiresAt = key.expiresAt === 0 ? undefined : new Date(key.expiresAt * 1000)
+  if (key.keyId === '') throw invalid(trustDomain, 'a JWT key has no id')
+  return { keyId: key.keyId, publicKey: publicKeyOf(key.publicKey, trustDomain), expiresAt, tainted: key.tainted }
+}
+
+function publicKeyOf(spki: Buffer, trustDomain: string): KeyObject {
+  try {
+    return createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  } catch (error) {
+    throw new SallyportError('BUNDLE_INVALID', `Cannot read the bundle of ${trustDomain}: a JWT key is damaged`, { cause: error })
+  }
+}
+
+function invalid(trustDomain: string, why: string): SallyportError {
+  return new SallyportError('BUNDLE_INVALID', `Cannot read the bundle of ${trustDomain}: ${why}`)
+}
