@@ -359,6 +359,12 @@ export const errorCodes = {
     means: 'The caller, or all callers together, asked for more than the configured limit.',
     remedy: 'Ask again later and for less at once, or raise the limit that the message names.',
   },
+  SOCKET_FOLDER_REFUSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'The admin socket was asked for in a place that others can reach or replace, or whose path is too long.',
+    remedy: 'Choose a short path in a folder that only the user of the server may enter (mode 0700).',
+  },
   // server/sync
   STREAM_SUPERSEDED: {
     grpc: 'ABORTED',
