@@ -1,0 +1,59 @@
+import { SallyportError } from '../../src/errors.ts'
+import type { Call } from '../../src/wire/call.ts'
+import type { RenewAgentRequest, RenewAgentResponse } from '../../src/wire/messages/spire-api-server-agent-v1.ts'
+import type { Sent } from '../../src/wire/service.ts'
+import { decodeCsr, verifyCsr } from '../../src/x509/csr.ts'
+import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
+import { agentRefused } from '../access/permission-denied.ts'
+import type { AttestedAgent } from '../store/store.ts'
+import { agentCallerOf } from './agent-caller.ts'
+import { changeAgent, checkNotBanned } from './change-agent.ts'
+import type { RpcDeps } from './rpc-deps.ts'
+import { svidToMessage } from './svid-message.ts'
+import { whoOf } from './who.ts'
+
+/** `RenewAgent`: a new SVID for the agent's new key. The old one works until the new one is first used. */
+export async function renewAgent(
+  request: RenewAgentRequest,
+  call: Call,
+  deps: RpcDeps,
+): Promise<Sent<RenewAgentResponse>> {
+  const { spiffeId, agent } = agentCallerOf(call, deps)
+  if (agent.canReattest) {
+    throw agentRefused(
+      'AGENT_MUST_REATTEST',
+      `Cannot renew ${spiffeId.toString()}: agent must reattest instead of renew`,
+    )
+  }
+  if (request.params === null || request.params.csr.length === 0) {
+    throw new SallyportError('REQUEST_INVALID', 'Cannot renew the agent: params.csr is missing')
+  }
+  const csr = decodeCsr(request.params.csr)
+  await verifyCsr(csr, deps.cryptography)
+  const issued = await deps.issuer.issueAgentSvid({ spiffeId, publicKey: csr.publicKey, spki: csr.spki })
+  const { serialNumber, expiresAt } = issued
+  await changeAgent(spiffeId, deps, (before) => {
+    checkNotBanned(before)
+    return {
+      agent: {
+        ...before,
+        pendingSerialNumber: serialNumber,
+        pendingExpiresAt: expiresAt,
+        keyHashes: [currentKeyHashOf(before), keyHashOf(csr.spki)].filter((hash) => hash !== undefined),
+      },
+      audit: [
+        {
+          type: 'agent.renewed',
+          at: deps.clock.now(),
+          facts: { spiffeId: spiffeId.toString(), serialNumber, ...whoOf(call, deps) },
+        },
+      ],
+    }
+  })
+  deps.log.info({ agentId: spiffeId, serialNumber, expiresAt }, 'Renewed agent')
+  return { svid: svidToMessage(spiffeId, issued) }
+}
+
+/** The key of the SVID in use: of two, the second belongs to the renewed SVID until that one is used. */
+const currentKeyHashOf = ({ keyHashes, pendingSerialNumber }: AttestedAgent): string | undefined =>
+  pendingSerialNumber === undefined ? keyHashes.at(-1) : keyHashes[0]

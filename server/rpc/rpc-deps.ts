@@ -1,0 +1,49 @@
+import type { Clock } from '../../src/clock.ts'
+import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { Cryptography } from '../../src/key/cryptography.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { Call } from '../../src/wire/call.ts'
+import type { Caller } from '../access/caller.ts'
+import type { NodeAttestor } from '../attest/node-attestor.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import type { Issuer } from '../authority/issuer.ts'
+import type { Directory } from '../entries/directory.ts'
+import type { Store } from '../store/store.ts'
+
+/** What the handlers of the server's API are made of. */
+export interface RpcDeps {
+  readonly trustDomain: TrustDomain
+  readonly store: Store
+  readonly directory: Directory
+  readonly authorities: Authorities
+  readonly issuer: Issuer
+  readonly attestors: readonly NodeAttestor[]
+  /** Who calls. `server/access` has authorized the call before any handler runs. */
+  readonly callerOf: (call: Call) => Caller
+  readonly fleet: Fleet
+  readonly clock: Clock
+  readonly cryptography: Cryptography
+  readonly random: (bytes: number) => Buffer
+  readonly log: Log
+  readonly isReady: () => boolean
+  readonly version: string
+  readonly startedAt: Date
+  /** `host:port` that agents reach this server at. */
+  readonly address: () => string
+}
+
+/** What the push streams know of agents, and what agents that poll let them know. */
+export interface Fleet {
+  statuses(): readonly AgentConnection[]
+  /** An agent that polls has fetched the own bundle of this sequence. */
+  polledBundle(agentId: SpiffeId, sequenceNumber: number): void
+}
+
+export interface AgentConnection {
+  readonly spiffeId: SpiffeId
+  readonly connected: boolean
+  readonly acknowledgedRevision: number
+  readonly lastSeen: Date | undefined
+  readonly transport: 'push' | 'poll'
+}
