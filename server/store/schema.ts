@@ -1,0 +1,107 @@
+/** "SALY" in ASCII: says that a SQLite file is ours. */
+export const APPLICATION_ID = 0x53_41_4c_59
+
+/** One step of the database's form; `PRAGMA user_version` holds the number of the last one done. */
+export interface Migration {
+  readonly version: number
+  readonly sql: string
+}
+
+/**
+ * Every step from an empty file to the form of today, in order. A published step is never edited: a change is a new row.
+ *
+ * Objects are JSON in `body`, next to the columns that rules or people ask for; instants are milliseconds since 1970.
+ */
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+      -- The one row that every group of transactions updates: revision, head of the audit chain, and the outcomes of the
+      -- last group, so that a writer that died after its commit can be answered for.
+      CREATE TABLE state (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        epoch TEXT NOT NULL,
+        file_identity TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        last_group INTEGER NOT NULL,
+        last_outcomes TEXT NOT NULL,
+        audit_sequence INTEGER NOT NULL,
+        audit_hash BLOB NOT NULL,
+        audit_start_sequence INTEGER NOT NULL,
+        audit_start_hash BLOB NOT NULL
+      ) STRICT;
+
+      CREATE TABLE entries (
+        id TEXT PRIMARY KEY,
+        spiffe_id TEXT NOT NULL,
+        parent_id TEXT NOT NULL,
+        similarity BLOB NOT NULL UNIQUE,
+        body TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE entry_selectors (
+        selector TEXT NOT NULL,
+        entry_id TEXT NOT NULL,
+        PRIMARY KEY (selector, entry_id)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE agents (
+        spiffe_id TEXT PRIMARY KEY,
+        revision_number INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE join_tokens (
+        hash TEXT PRIMARY KEY,
+        expires_at INTEGER NOT NULL,
+        alias_id TEXT,
+        address_range TEXT,
+        spent_at INTEGER,
+        spent_address TEXT
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX join_tokens_by_expiry ON join_tokens (expires_at);
+
+      CREATE TABLE bundles (
+        trust_domain TEXT PRIMARY KEY,
+        sequence_number INTEGER NOT NULL,
+        body TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE authorities (
+        server_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        authority_id TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (server_id, kind, authority_id)
+      ) STRICT, WITHOUT ROWID;
+
+      -- changes: [[kind, key, before, after], ...]
+      CREATE TABLE change_log (
+        revision INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        changes TEXT NOT NULL
+      ) STRICT;
+
+      -- sequence: of the last record in the link; at: of its youngest record.
+      CREATE TABLE audit_links (
+        sequence INTEGER PRIMARY KEY,
+        first_sequence INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        hash BLOB NOT NULL
+      ) STRICT;
+
+      CREATE TABLE audit_records (
+        sequence INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        spiffe_id TEXT,
+        serial_number TEXT,
+        facts TEXT NOT NULL,
+        link INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX audit_records_by_spiffe_id ON audit_records (spiffe_id) WHERE spiffe_id IS NOT NULL;
+      CREATE INDEX audit_records_by_serial_number ON audit_records (serial_number) WHERE serial_number IS NOT NULL;
+    `,
+  },
+]

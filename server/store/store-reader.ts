@@ -1,0 +1,121 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { SallyportError } from '../../src/errors.ts'
+import type { AuditQuery, StoredAuditRecord } from '../audit/record.ts'
+import { openForReading } from './connection.ts'
+import { decodeLoggedChanges } from './decode-change.ts'
+import { preparedBy, type Prepared } from './prepared.ts'
+import { reasonOf, storeError } from './sqlite-error.ts'
+import type { AuditPosition, JoinToken, Revision } from './store.ts'
+import { readState, type StoreState } from './store-state.ts'
+import { tokenOf, type StoredToken } from './stored-token.ts'
+
+/** Records that one step of an audit query looks at before others get a turn. */
+const AUDIT_PORTION = 2_000
+
+interface AuditRow {
+  readonly sequence: number
+  readonly at: number
+  readonly type: string
+  readonly facts: string
+  readonly hash: Uint8Array
+}
+
+/** The reads of a running store, on a connection of their own: write-ahead logging lets them see the last commit, never wait for one. */
+export class StoreReader implements Disposable {
+  readonly #path: string
+  readonly #db: DatabaseSync
+  readonly #sql: Prepared
+
+  constructor(path: string) {
+    this.#path = path
+    this.#db = openForReading(path)
+    this.#sql = preparedBy(this.#db)
+  }
+
+  state(): StoreState {
+    return this.#reading(() => readState(this.#db))
+  }
+
+  /** At most `limit` revisions after `after`, or undefined when the first of them is pruned. */
+  log(after: number, limit: number): readonly Revision[] | undefined {
+    return this.#reading(() => {
+      const rows = this.#sql`SELECT revision, changes FROM change_log WHERE revision > ? ORDER BY revision LIMIT ?`.all(
+        after,
+        limit,
+      ) as unknown as readonly { revision: number; changes: string }[]
+      if (rows[0]?.revision !== after + 1) return undefined
+      return rows.map(({ revision, changes }) => ({ revision, changes: decodeLoggedChanges(changes) }))
+    })
+  }
+
+  token(hash: string): JoinToken | undefined {
+    return this.#reading(() => {
+      const row = this.#sql`SELECT * FROM join_tokens WHERE hash = ?`.get(hash) as StoredToken | undefined
+      return row === undefined ? undefined : tokenOf(row)
+    })
+  }
+
+  auditStart(): AuditPosition {
+    return this.state().auditStart
+  }
+
+  async *audit(query: AuditQuery, head: number): AsyncGenerator<StoredAuditRecord> {
+    let left = query.limit ?? Infinity
+    // An index finds the few records of one id or serial; anything else walks the journal in portions.
+    const isIndexed = query.spiffeId !== undefined || query.serialNumber !== undefined
+    let after = Math.max(query.afterSequence ?? 0, this.auditStart().sequence)
+    while (left > 0 && after < head) {
+      const upTo = isIndexed ? head : Math.min(head, after + AUDIT_PORTION)
+      const rows = this.#auditRows(query, after, upTo)
+      for (const row of rows.slice(0, left)) yield recordOf(row)
+      left -= rows.length
+      after = rows.length === AUDIT_PORTION ? (rows.at(-1)?.sequence ?? upTo) : upTo
+      await nextTurn()
+    }
+  }
+
+  #auditRows(query: AuditQuery, after: number, upTo: number): readonly AuditRow[] {
+    const conditions: [string, SQLInputValue | undefined][] = [
+      ['r.sequence > ?', after],
+      ['r.sequence <= ?', upTo],
+      ['r.spiffe_id = ?', query.spiffeId],
+      ['r.serial_number = ?', query.serialNumber],
+      ['r.type = ?', query.type],
+      ['r.at >= ?', query.since?.getTime()],
+      ['r.at <= ?', query.until?.getTime()],
+    ]
+    const asked = conditions.filter((condition): condition is [string, SQLInputValue] => condition[1] !== undefined)
+    const sql = `SELECT r.sequence, r.at, r.type, r.facts, l.hash FROM audit_records r
+      LEFT JOIN audit_links l ON l.sequence = r.link
+      WHERE ${asked.map(([text]) => text).join(' AND ')} ORDER BY r.sequence LIMIT ${AUDIT_PORTION}`
+    return this.#reading(
+      () => this.#db.prepare(sql).all(...asked.map(([, value]) => value)) as unknown as readonly AuditRow[],
+    )
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close()
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      throw readError(error, this.#path)
+    }
+  }
+}
+
+/** What was written by us and cannot be read back was damaged, whichever parser noticed. */
+export function readError(error: unknown, path: string): SallyportError {
+  const isDamaged = error instanceof SyntaxError || error instanceof SallyportError || error instanceof TypeError
+  if (!isDamaged) return storeError(error, path)
+  return new SallyportError('STORE_CORRUPT', `Cannot read the database ${path}: ${reasonOf(error)}`, { cause: error })
+}
+
+// A record whose link is gone was torn from its chain; verification says so, reading must not fail.
+const recordOf = ({ sequence, at, type, facts, hash }: AuditRow): StoredAuditRecord => ({
+  ...{ sequence, at: new Date(at), type, facts },
+  linkHash: Buffer.from(hash ?? []),
+})

@@ -1,0 +1,54 @@
+import { createPublicKey } from 'node:crypto'
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import { TrustDomain } from '../../src/id/trust-domain.ts'
+import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+
+/** A bundle as JSON in the database; certificates and keys are base64 of DER. */
+export interface StoredBundle {
+  readonly trustDomain: string
+  readonly x509Authorities: readonly { readonly der: string; readonly tainted?: true | undefined }[]
+  readonly jwtAuthorities: readonly {
+    readonly keyId: string
+    readonly spki: string
+    readonly expiresAt?: number | undefined
+    readonly tainted?: true | undefined
+  }[]
+  readonly refreshHintSeconds: number
+  readonly sequenceNumber: number
+}
+
+export function storedBundleOf(bundle: Bundle): StoredBundle {
+  return {
+    trustDomain: bundle.trustDomain.name,
+    x509Authorities: bundle.x509Authorities.map(({ certificate, tainted }) => ({
+      der: certificate.der.toString('base64'),
+      tainted: tainted || undefined,
+    })),
+    jwtAuthorities: bundle.jwtAuthorities.map(({ keyId, publicKey, expiresAt, tainted }) => ({
+      keyId,
+      spki: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
+      expiresAt: expiresAt?.getTime(),
+      tainted: tainted || undefined,
+    })),
+    refreshHintSeconds: bundle.refreshHintSeconds,
+    sequenceNumber: bundle.sequenceNumber,
+  }
+}
+
+export function bundleOf(stored: StoredBundle): Bundle {
+  return {
+    trustDomain: TrustDomain.parse(stored.trustDomain),
+    x509Authorities: stored.x509Authorities.map(({ der, tainted }) => ({
+      certificate: decodeCertificate(Buffer.from(der, 'base64')),
+      tainted: tainted ?? false,
+    })),
+    jwtAuthorities: stored.jwtAuthorities.map(({ keyId, spki, expiresAt, tainted }) => ({
+      keyId,
+      publicKey: createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' }),
+      expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
+      tainted: tainted ?? false,
+    })),
+    refreshHintSeconds: stored.refreshHintSeconds,
+    sequenceNumber: stored.sequenceNumber,
+  }
+}
