@@ -1,0 +1,250 @@
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import { bundlesEqual } from '../../src/bundle/bundle.ts'
+import { bundleSetOf, type BundleSet } from '../../src/bundle/bundle-set.ts'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import { ViewDigest } from '../../src/entry/view-digest.ts'
+import type { Selector } from '../../src/entry/selector.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import { Interests, type Interest } from './interests.ts'
+import { SelectorIndex } from './selector-index.ts'
+import { Subscription, type Matched } from './subscription.ts'
+import { Wake } from './wake.ts'
+
+/** Whole entries and bundles that are new or changed, and the names of those that are gone. */
+export interface Changes {
+  readonly entries: readonly RegistrationEntry[]
+  readonly removedEntryIds: readonly string[]
+  readonly bundles: readonly Bundle[]
+  readonly removedTrustDomains: readonly string[]
+}
+
+/** What a change did, for those who hold SVIDs. */
+export interface Applied {
+  readonly sequence: number
+  readonly changedEntryIds: readonly string[]
+  readonly removedEntryIds: readonly string[]
+  readonly bundlesChanged: boolean
+}
+
+/**
+ * What this agent is entitled to: entries and bundles as the server last said. Streams subscribe by selectors and hear only of
+ * changes that concern them.
+ */
+export class Entitlements {
+  readonly trustDomain: TrustDomain
+  readonly #entries = new Map<string, RegistrationEntry>()
+  readonly #bundles = new Map<string, Bundle>()
+  readonly #index = new SelectorIndex()
+  readonly #interests = new Interests()
+  readonly #listeners = new Set<(applied: Applied) => void>()
+  readonly #unsettled = new Set<Subscription>()
+  readonly #waiters = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
+  readonly #digest = new ViewDigest()
+  #bundleSet: BundleSet
+  #sequence = 0
+
+  constructor(trustDomain: TrustDomain) {
+    this.trustDomain = trustDomain
+    this.#bundleSet = bundleSetOf([])
+  }
+
+  entry(id: string): RegistrationEntry | undefined {
+    return this.#entries.get(id)
+  }
+
+  get entries(): ReadonlyMap<string, RegistrationEntry> {
+    return this.#entries
+  }
+
+  get bundles(): BundleSet {
+    return this.#bundleSet
+  }
+
+  get ownBundle(): Bundle | undefined {
+    return this.#bundles.get(this.trustDomain.name)
+  }
+
+  /** Digest of everything held, as the server computes it. */
+  get digest(): Buffer {
+    return this.#digest.bytes
+  }
+
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  /** Makes the whole equal to what a snapshot said; only what differs is told to anybody. */
+  replace(entries: readonly RegistrationEntry[], bundles: readonly Bundle[]): Applied {
+    const entryIds = new Set(entries.map(({ id }) => id))
+    const trustDomains = new Set(bundles.map(({ trustDomain }) => trustDomain.name))
+    return this.apply({
+      entries,
+      bundles,
+      removedEntryIds: [...this.#entries.keys()].filter((id) => !entryIds.has(id)),
+      removedTrustDomains: [...this.#bundles.keys()].filter((name) => !trustDomains.has(name)),
+    })
+  }
+
+  /** Applies a change; applying it twice is harmless. */
+  apply(changes: Changes): Applied {
+    const sequence = ++this.#sequence
+    const concerned = new Set<Interest>()
+    const changed = changes.entries.filter((entry) => this.#putEntry(entry, concerned))
+    const removed = changes.removedEntryIds.filter((id) => this.#removeEntry(id, concerned))
+    const changedDomains = this.#putBundles(changes)
+    for (const interest of this.#interests.all()) {
+      if (changedDomains.some((name) => this.#matters(name, interest))) concerned.add(interest)
+    }
+    for (const interest of concerned) this.#tell(interest, sequence)
+    const applied = {
+      sequence,
+      changedEntryIds: changed.map(({ id }) => id),
+      removedEntryIds: removed,
+      bundlesChanged: changedDomains.length > 0,
+    }
+    for (const listener of this.#listeners) listener(applied)
+    return applied
+  }
+
+  /** Calls `listener` after each change, before any stream has seen it. */
+  onApplied(listener: (applied: Applied) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  }
+
+  /** The entries that a process with these selectors is entitled to, oldest registration first. */
+  matching(selectors: readonly Selector[]): readonly RegistrationEntry[] {
+    return this.#index.matching(new Set(selectors.map(({ type, value }) => `${type}:${value}`)))
+  }
+
+  /** A place among those that are told of changes; `wake` rings when something concerns these selectors. */
+  subscribe(selectors: readonly Selector[], wake: Wake): Subscription {
+    const interest = this.#interests.of(selectors)
+    const subscription = new Subscription(wake, {
+      current: () => this.#matchedOf(interest),
+      settled: (one) => this.#settle(one),
+      closed: (one) => {
+        interest.subscriptions.delete(one)
+        if (interest.subscriptions.size === 0) this.#interests.forget(interest)
+      },
+    })
+    interest.subscriptions.add(subscription)
+    return subscription
+  }
+
+  /** What matches these selectors, now and again whenever that or a bundle of it changes. Asking for the next state says that the last one was written. */
+  async *watchMatching(selectors: readonly Selector[], signal: AbortSignal): AsyncGenerator<Matched, never> {
+    const wake = new Wake()
+    using subscription = this.subscribe(selectors, wake)
+    for (let last: Matched | undefined; ; ) {
+      const matched = subscription.take()
+      if (matched !== last) yield (last = matched)
+      subscription.delivered()
+      await wake.wait(signal)
+    }
+  }
+
+  /** Resolves when every stream that a change up to `sequence` concerned has been written to or has ended. */
+  delivered(sequence: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiter = { sequence, resolve }
+      this.#waiters.add(waiter)
+      this.#release()
+    })
+  }
+
+  /** Streams that changes are still on their way to. */
+  get undelivered(): number {
+    return this.#unsettled.size
+  }
+
+  #putEntry(entry: RegistrationEntry, concerned: Set<Interest>): boolean {
+    const held = this.#entries.get(entry.id)
+    if (held !== undefined && isSameRevision(held, entry)) return false
+    if (held !== undefined) this.#removeEntry(held.id, concerned)
+    this.#entries.set(entry.id, entry)
+    this.#digest.addEntry(entry)
+    if (isForWorkloads(entry)) this.#index.add(entry)
+    for (const interest of this.#interests.concernedBy(entry)) concerned.add(interest)
+    return true
+  }
+
+  #removeEntry(id: string, concerned: Set<Interest>): boolean {
+    const held = this.#entries.get(id)
+    if (held === undefined) return false
+    this.#entries.delete(id)
+    this.#digest.removeEntry(held)
+    this.#index.remove(held)
+    for (const interest of this.#interests.concernedBy(held)) concerned.add(interest)
+    return true
+  }
+
+  #putBundles(changes: Changes): string[] {
+    const changed = changes.bundles.filter((bundle) => this.#putBundle(bundle))
+    // Without its own bundle an agent is of no use to anybody; a server that takes it away is mistaken.
+    const gone = changes.removedTrustDomains.filter((name) => name !== this.trustDomain.name)
+    const removed = gone.filter((name) => this.#removeBundle(name))
+    if (changes.bundles.length + removed.length > 0) this.#bundleSet = bundleSetOf(this.#bundles.values())
+    return [...changed.map(({ trustDomain }) => trustDomain.name), ...removed]
+  }
+
+  /** Says whether the bundle says something new; a new sequence number alone does not. */
+  #putBundle(bundle: Bundle): boolean {
+    const held = this.#bundles.get(bundle.trustDomain.name)
+    if (held !== undefined) this.#digest.removeBundle(held)
+    this.#digest.addBundle(bundle)
+    this.#bundles.set(bundle.trustDomain.name, bundle)
+    return held === undefined || !bundlesEqual(held, bundle)
+  }
+
+  #removeBundle(name: string): boolean {
+    const held = this.#bundles.get(name)
+    if (held === undefined) return false
+    this.#digest.removeBundle(held)
+    return this.#bundles.delete(name)
+  }
+
+  #matters(trustDomain: string, interest: Interest): boolean {
+    return trustDomain === this.trustDomain.name || interest.federatesWith.has(trustDomain)
+  }
+
+  #tell(interest: Interest, sequence: number): void {
+    interest.matched = undefined
+    for (const subscription of interest.subscriptions) {
+      this.#unsettled.add(subscription)
+      subscription.tell(sequence)
+    }
+  }
+
+  #matchedOf(interest: Interest): Matched {
+    if (interest.matched !== undefined) return interest.matched
+    const entries = this.#index.matching(interest.selectors)
+    const names = new Set(entries.flatMap(({ federatesWith }) => federatesWith.map(({ name }) => name)))
+    names.delete(this.trustDomain.name)
+    interest.federatesWith = names
+    const federatedBundles = [...names].toSorted().flatMap((name) => this.#bundles.get(name) ?? [])
+    interest.matched = { entries, ownBundle: this.ownBundle, federatedBundles, sequence: this.#sequence }
+    return interest.matched
+  }
+
+  #settle(subscription: Subscription): void {
+    if (this.#unsettled.delete(subscription)) this.#release()
+  }
+
+  #release(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#unsettled.values().some((subscription) => subscription.isBehind(waiter.sequence))) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+}
+
+/** Entries for a secret store, and those that give a node another name, are for no process. */
+export function isForWorkloads(entry: RegistrationEntry): boolean {
+  return !entry.storeSvid && !entry.selectors.some(({ type }) => type === 'spiffe_id')
+}
+
+function isSameRevision(a: RegistrationEntry, b: RegistrationEntry): boolean {
+  return a.revisionNumber === b.revisionNumber && a.createdAt.getTime() === b.createdAt.getTime()
+}

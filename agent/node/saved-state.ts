@@ -1,0 +1,179 @@
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import { SallyportError } from '../../src/errors.ts'
+import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import { bundleFromMessage, bundleToMessage } from '../../src/wire/bundle-message.ts'
+import { entryFromMessage, entryToMessage } from '../../src/wire/entry-message.ts'
+import { decodeMessage, encodeMessage, type MessageType } from '../../src/wire/load.ts'
+import type { Snapshot } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import type { Disk } from './disk.ts'
+
+/** What the agent is: its key and its own SVID, as the server last gave it. */
+export interface SavedIdentity {
+  readonly spiffeId: SpiffeId
+  readonly privateKey: KeyObject
+  /** DER, leaf first. */
+  readonly chain: readonly Buffer[]
+  readonly reattestable: boolean
+}
+
+/** The head of an audit journal as a heartbeat told it; `audit verify` compares (SE-22). */
+export interface SavedCheckpoint {
+  /** SHA-256 of the key that signed, hex. */
+  readonly keyId: string
+  readonly epoch: string
+  readonly sequence: number
+  readonly hash: Buffer
+}
+
+/** Everything about the node that survives a restart, apart from the view of entries and bundles. */
+export interface SavedNode {
+  readonly identity: SavedIdentity | undefined
+  /** SHA-256 of the join token that was spent, hex: it is not tried again. */
+  readonly spentToken: string
+  /** Has this server pushed? Then polling instead is suspicious (SE-11). */
+  readonly pushSeen: boolean
+  /** The server time that was last signed: time never falls below it (SE-20). */
+  readonly serverTime: Date | undefined
+  readonly checkpoints: readonly SavedCheckpoint[]
+}
+
+/** The entries and bundles as of a revision. */
+export interface SavedView {
+  readonly revision: number
+  readonly epoch: string
+  readonly entries: readonly RegistrationEntry[]
+  readonly bundles: readonly Bundle[]
+  readonly digest: Buffer
+}
+
+export const emptyNode: SavedNode = {
+  identity: undefined,
+  spentToken: '',
+  pushSeen: false,
+  serverTime: undefined,
+  checkpoints: [],
+}
+
+const base64 = z.base64().transform((text) => Buffer.from(text, 'base64'))
+const savedNode = z.object({
+  version: z.literal(1),
+  identity: z
+    .object({ spiffeId: z.string(), privateKey: base64, chain: z.array(base64).min(1), reattestable: z.boolean() })
+    .nullable(),
+  spentToken: z.string(),
+  pushSeen: z.boolean(),
+  serverTimeMs: z.number().nullable(),
+  checkpoints: z.array(z.object({ keyId: z.string(), epoch: z.string(), sequence: z.number(), hash: base64 })),
+})
+const snapshotType: MessageType<Snapshot> = {
+  protoFile: 'sallyport/sync/v1/sync.proto',
+  name: 'sallyport.sync.v1.Snapshot',
+}
+const HASH_BYTES = 32
+
+/** The two files of an agent's data folder, each replaced whole. */
+export class SavedState {
+  readonly #disk: Disk
+  readonly #folder: string
+
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk
+    this.#folder = folder
+  }
+
+  get nodePath(): string {
+    return join(this.#folder, 'agent.json')
+  }
+
+  get viewPath(): string {
+    return join(this.#folder, 'view.bin')
+  }
+
+  async makeFolder(): Promise<void> {
+    await this.#disk.makeFolder(this.#folder)
+  }
+
+  /** @throws {@link SallyportError} `AGENT_STATE_INVALID` */
+  async readNode(): Promise<SavedNode> {
+    const bytes = await this.#disk.read(this.nodePath)
+    if (bytes === undefined) return emptyNode
+    try {
+      const { identity, serverTimeMs, ...rest } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
+      return {
+        ...rest,
+        serverTime: serverTimeMs === null ? undefined : new Date(serverTimeMs),
+        identity: identity === null ? undefined : readIdentity(identity),
+      }
+    } catch {
+      // Without the cause: a parser may quote what it read, and that is a key.
+      throw invalid(this.nodePath)
+    }
+  }
+
+  async writeNode({ identity, serverTime, ...rest }: SavedNode): Promise<void> {
+    const text = JSON.stringify({
+      version: 1,
+      ...rest,
+      checkpoints: rest.checkpoints.map((checkpoint) => ({ ...checkpoint, hash: checkpoint.hash.toString('base64') })),
+      serverTimeMs: serverTime?.getTime() ?? null,
+      identity: identity === undefined ? null : printIdentity(identity),
+    })
+    await this.#disk.write(this.nodePath, Buffer.from(text))
+  }
+
+  /** @throws {@link SallyportError} `AGENT_STATE_INVALID` */
+  async readView(): Promise<SavedView | undefined> {
+    const bytes = await this.#disk.read(this.viewPath)
+    if (bytes === undefined) return undefined
+    const content = bytes.subarray(HASH_BYTES)
+    if (!createHash('sha256').update(content).digest().equals(bytes.subarray(0, HASH_BYTES))) throw invalid(this.viewPath)
+    try {
+      const { revision, epoch, entries, bundles, digest } = decodeMessage(snapshotType, content)
+      return {
+        revision,
+        epoch,
+        digest,
+        entries: entries.map((entry) => entryFromMessage(entry)),
+        bundles: bundles.map((bundle) => bundleFromMessage(bundle)),
+      }
+    } catch (error) {
+      throw invalid(this.viewPath, error)
+    }
+  }
+
+  async writeView({ revision, epoch, entries, bundles, digest }: SavedView): Promise<void> {
+    const content = encodeMessage(snapshotType, {
+      revision,
+      epoch,
+      entries: entries.map((entry) => entryToMessage(entry)),
+      bundles: bundles.map((bundle) => bundleToMessage(bundle)),
+      last: true,
+      digest,
+    })
+    await this.#disk.write(this.viewPath, Buffer.concat([createHash('sha256').update(content).digest(), content]))
+  }
+}
+
+function readIdentity(saved: NonNullable<z.output<typeof savedNode>['identity']>): SavedIdentity {
+  return {
+    ...saved,
+    spiffeId: SpiffeId.parse(saved.spiffeId),
+    privateKey: createPrivateKey({ key: saved.privateKey, format: 'der', type: 'pkcs8' }),
+  }
+}
+
+function printIdentity({ spiffeId, privateKey, chain, reattestable }: SavedIdentity): object {
+  return {
+    spiffeId: spiffeId.toString(),
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+    chain: chain.map((der) => der.toString('base64')),
+    reattestable,
+  }
+}
+
+const invalid = (path: string, cause?: unknown): SallyportError =>
+  new SallyportError('AGENT_STATE_INVALID', `Cannot use ${path}: it is damaged`, { cause })

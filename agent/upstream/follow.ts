@@ -1,0 +1,148 @@
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import type { Clock } from '../../src/clock.ts'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import { SallyportError } from '../../src/errors.ts'
+import type { Cryptography } from '../../src/key/cryptography.ts'
+import { bundleFromMessage } from '../../src/wire/bundle-message.ts'
+import { entryFromMessage } from '../../src/wire/entry-message.ts'
+import type { Transport } from '../../src/wire/handlers.ts'
+import {
+  syncService,
+  type AgentMessage,
+  type Delta,
+  type ServerMessage,
+  type Snapshot,
+} from '../../src/wire/messages/sallyport-sync-v1.ts'
+import type { Sent } from '../../src/wire/service.ts'
+import { HeartbeatReader, type VerifiedHeartbeat } from './heartbeats.ts'
+import { Outbox } from './outbox.ts'
+
+/** What the agent holds when a stream opens. */
+export interface FollowOptions {
+  readonly revision: number
+  readonly digest: Buffer
+  readonly epoch: string
+  readonly agentVersion: string
+  readonly nonce: Buffer
+  /** Nothing heard for so long: the server, or the way to it, is gone. */
+  readonly staleAfterMs: number
+}
+
+export interface PushedSnapshot {
+  readonly kind: 'snapshot'
+  readonly revision: number
+  readonly epoch: string
+  readonly entries: readonly RegistrationEntry[]
+  readonly bundles: readonly Bundle[]
+  readonly digest: Buffer
+}
+
+export interface PushedDelta {
+  readonly kind: 'delta'
+  readonly from: number
+  readonly to: number
+  readonly entries: readonly RegistrationEntry[]
+  readonly removedEntryIds: readonly string[]
+  readonly bundles: readonly Bundle[]
+  readonly removedTrustDomains: readonly string[]
+  readonly digest: Buffer
+}
+
+export type PushedState = PushedSnapshot | PushedDelta | ({ readonly kind: 'heartbeat' } & VerifiedHeartbeat)
+
+/** An open push stream. */
+export interface Follow {
+  /** Ends only by throwing: `SERVER_UNREACHABLE` when nothing was heard for too long, or what the server said. */
+  readonly states: AsyncGenerator<PushedState, void>
+  /** Tells that everything up to this revision is saved and written to every workload stream that it concerned. */
+  acknowledge(revision: number, digest: Buffer): void
+}
+
+interface Deps {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly cryptography: Cryptography
+}
+
+/** Opens the push stream: says what the agent holds, then yields what the server pushes. */
+export function follow(options: FollowOptions, deps: Deps, signal: AbortSignal): Follow {
+  const outbox = new Outbox<Sent<AgentMessage>>()
+  const { revision, digest, epoch, agentVersion, nonce } = options
+  outbox.push({ hello: { revision, digest, epoch, agentVersion, nonce } })
+  return {
+    states: statesOf(outbox, options, deps, signal),
+    acknowledge: (ackedRevision, ackedDigest) => outbox.push({ ack: { revision: ackedRevision, digest: ackedDigest } }),
+  }
+}
+
+async function* statesOf(
+  outbox: Outbox<Sent<AgentMessage>>,
+  { staleAfterMs }: FollowOptions,
+  { transport, clock, cryptography }: Deps,
+  signal: AbortSignal,
+): AsyncGenerator<PushedState, void> {
+  const stale = new AbortController()
+  const reading = new SnapshotReading()
+  const heartbeats = new HeartbeatReader(cryptography)
+  let watchdog: Disposable | undefined
+  const feed = (): void => {
+    watchdog?.[Symbol.dispose]()
+    watchdog = clock.timer(staleAfterMs, () => stale.abort(silent(staleAfterMs)))
+  }
+  feed()
+  try {
+    const messages = transport.client(syncService).follow(outbox, { signal: AbortSignal.any([signal, stale.signal]) })
+    for await (const message of messages) {
+      feed()
+      if (message.heartbeat) yield { kind: 'heartbeat', ...(await heartbeats.verify(message.heartbeat)) }
+      else yield* reading.read(message)
+    }
+    throw new SallyportError('SERVER_UNREACHABLE', 'The server ended the push stream')
+  } catch (error) {
+    // The transport says "cancelled"; why it was is known here.
+    throw stale.signal.aborted ? stale.signal.reason : error
+  } finally {
+    watchdog?.[Symbol.dispose]()
+    outbox.end()
+  }
+}
+
+const silent = (ms: number): SallyportError =>
+  new SallyportError('SERVER_UNREACHABLE', `Nothing was heard from the server for ${ms / 1000} s`)
+
+/** Puts the chunks of a snapshot together; a delta is whole by itself. */
+class SnapshotReading {
+  #chunks: Snapshot[] = []
+
+  *read({ snapshot, delta }: ServerMessage): Generator<PushedState> {
+    if (delta) yield readDelta(delta)
+    if (!snapshot) return
+    const [first] = this.#chunks
+    if (first !== undefined && first.revision !== snapshot.revision) this.#chunks = []
+    this.#chunks.push(snapshot)
+    if (!snapshot.last) return
+    const chunks = this.#chunks
+    this.#chunks = []
+    yield {
+      kind: 'snapshot',
+      revision: snapshot.revision,
+      epoch: snapshot.epoch,
+      entries: chunks.flatMap(({ entries }) => entries.map((entry) => entryFromMessage(entry))),
+      bundles: chunks.flatMap(({ bundles }) => bundles.map((bundle) => bundleFromMessage(bundle))),
+      digest: snapshot.digest,
+    }
+  }
+}
+
+function readDelta(delta: Delta): PushedDelta {
+  return {
+    kind: 'delta',
+    from: delta.from,
+    to: delta.to,
+    entries: delta.entries.map((entry) => entryFromMessage(entry)),
+    removedEntryIds: delta.removedEntryIds,
+    bundles: delta.bundles.map((bundle) => bundleFromMessage(bundle)),
+    removedTrustDomains: delta.removedTrustDomains,
+    digest: delta.digest,
+  }
+}
