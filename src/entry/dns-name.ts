@@ -1,4 +1,4 @@
-import { domainToUnicode } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 
 /** The longest name and label of the DNS, in characters. */
 const NAME_MAX = 253
@@ -29,7 +29,13 @@ function labelProblem(label: string): string | undefined {
   if (label.startsWith('-') || label.endsWith('-')) return 'has a label that starts or ends with a hyphen'
   if (label.slice(2, 4) === '--') {
     if (!/^xn--/i.test(label)) return 'has a label with hyphens in third and fourth place'
-    if (domainToUnicode(label) === '') return 'has a label that is not valid punycode'
+    if (!isPunycode(label.toLowerCase())) return 'has a label that is not valid punycode'
   }
   return undefined
+}
+
+/** Node returns what it cannot decode unchanged. */
+function isPunycode(label: string): boolean {
+  const decoded = domainToUnicode(label)
+  return decoded !== label && domainToASCII(decoded) === label
 }

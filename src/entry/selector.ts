@@ -29,7 +29,7 @@ export function selectorOf(type: string, value: string): Selector {
               ? `the value is longer than ${SELECTOR_VALUE_MAX_BYTES} bytes`
               : undefined
   if (why === undefined) return { type, value }
-  throw new SallyportError('SELECTOR_INVALID', `Cannot use selector "${`${type}:${value}`.slice(0, 120)}": ${why}`)
+  throw new SallyportError('SELECTOR_INVALID', `Cannot use selector ${shown(`${type}:${value}`)}: ${why}`)
 }
 
 /**
@@ -40,7 +40,7 @@ export function selectorOf(type: string, value: string): Selector {
 export function parseSelector(text: string): Selector {
   const colon = text.indexOf(':')
   if (colon === -1) {
-    throw new SallyportError('SELECTOR_INVALID', `Cannot parse selector "${text.slice(0, 120)}": it has no colon`)
+    throw new SallyportError('SELECTOR_INVALID', `Cannot parse selector ${shown(text)}: it has no colon`)
   }
   return selectorOf(text.slice(0, colon), text.slice(colon + 1))
 }
@@ -51,3 +51,6 @@ export const printSelector = ({ type, value }: Selector): string => `${type}:${v
 export function selectorsMatch(wanted: readonly Selector[], held: ReadonlySet<string>): boolean {
   return wanted.length > 0 && wanted.every((selector) => held.has(printSelector(selector)))
 }
+
+/** Escaped, so that what somebody sent cannot write lines of its own into a log. */
+const shown = (text: string): string => JSON.stringify(text.slice(0, 120))

@@ -20,3 +20,12 @@ export function exactly(...ids: readonly (SpiffeId | string)[]): IdMatcher {
   const wanted = new Set(ids.map((id) => (typeof id === 'string' ? Id.parse(id) : id).toString()))
   return { wants: [...wanted].join(' or '), matches: (id) => wanted.has(id.toString()) }
 }
+
+/** An id and everything below it, by whole segments: `…/ns/prod` holds `…/ns/prod/web` and not `…/ns/production`. */
+export function atOrBelow(prefix: SpiffeId | string): IdMatcher {
+  const top = typeof prefix === 'string' ? Id.parse(prefix) : prefix
+  return {
+    wants: `${top} or an id below it`,
+    matches: (id) => id.equals(top) || id.toString().startsWith(`${top}/`),
+  }
+}

@@ -34,6 +34,8 @@ export class SpiffeId {
 
   /** An id from its two parts, held to the same rules. */
   static of(trustDomain: TrustDomain, path: string): SpiffeId {
+    // Without its slash a path would become part of the name.
+    if (path !== '' && !path.startsWith('/')) throw invalid(path, 'the path does not start with a slash')
     return SpiffeId.parse(`spiffe://${trustDomain.name}${path}`)
   }
 
@@ -46,7 +48,8 @@ export class SpiffeId {
     if (!/^[a-z0-9._-]{1,255}$/.test(name)) return 'the trust domain must be 1-255 of a-z 0-9 ._-'
     for (const [index, segment] of segments.entries()) {
       const place = `path segment ${index + 1}`
-      if (segment === '') return segments.length === index + 1 ? `${place} is empty (trailing slash)` : `${place} is empty`
+      if (segment === '')
+        return segments.length === index + 1 ? `${place} is empty (trailing slash)` : `${place} is empty`
       if (segment === '.' || segment === '..') return `${place} is "${segment}"`
       if (!/^[a-zA-Z0-9._-]+$/.test(segment)) return `${place} has a character other than a-z A-Z 0-9 . _ -`
     }

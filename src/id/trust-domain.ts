@@ -18,7 +18,7 @@ export class TrustDomain {
     if (/^[a-z0-9._-]{1,255}$/.test(text)) return new TrustDomain(text)
     throw new SallyportError(
       'TRUST_DOMAIN_INVALID',
-      `Cannot parse trust domain "${text.slice(0, 300)}": not 1-255 of a-z 0-9 ._-`,
+      `Cannot parse trust domain ${JSON.stringify(text.slice(0, 300))}: not 1-255 of a-z 0-9 ._-`,
     )
   }
 
