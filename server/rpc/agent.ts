@@ -11,6 +11,7 @@ import { attestAgent } from './attest-agent.ts'
 import { agentNotFound, changeAgent } from './change-agent.ts'
 import { createJoinToken } from './create-join-token.ts'
 import { agentFilterOf } from './filters.ts'
+import { pageOf } from './page.ts'
 import { renewAgent } from './renew-agent.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { secondsOf } from './svid-message.ts'
@@ -120,10 +121,4 @@ function agentIdOf(message: SpiffeIdMessage | null, { trustDomain }: RpcDeps): S
   const id = idFromMessage(message)
   if (id.isMemberOf(trustDomain) && id.isAgent) return id
   throw new SallyportError('REQUEST_INVALID', `${id.toString()} is not the id of an agent in ${trustDomain.name}`)
-}
-
-/** @throws {@link SallyportError} `REQUEST_INVALID` */
-export function pageOf(pageSize: number, pageToken: string): { readonly size: number; readonly token: string } {
-  if (pageSize >= 0) return { size: pageSize, token: pageToken }
-  throw new SallyportError('REQUEST_INVALID', 'Cannot list: page_size is negative')
 }

@@ -1,7 +1,6 @@
 import { selectorOf, type Selector } from '../../src/entry/selector.ts'
 import { SallyportError } from '../../src/errors.ts'
-import { TrustDomain } from '../../src/id/trust-domain.ts'
-import { idFromMessage } from '../../src/wire/id-message.ts'
+import { idFromMessage, trustDomainFromText } from '../../src/wire/id-message.ts'
 import type { CountAgentsRequestFilter } from '../../src/wire/messages/spire-api-server-agent-v1.ts'
 import type { CountEntriesRequestFilter } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { FederatesWithMatch, SelectorMatch } from '../../src/wire/messages/spire-api-types.ts'
@@ -66,7 +65,7 @@ function selectorsOf(
 function trustDomainsOf(match: FederatesWithMatch | null): EntryFilter['federatesWith'] {
   if (match === null) return undefined
   checkSize(match.trustDomains, 'by_federates_with')
-  const trustDomains = match.trustDomains.map((name) => TrustDomain.parse(name.replace(/^spiffe:\/\//, '')).name)
+  const trustDomains = match.trustDomains.map((name) => trustDomainFromText(name).name)
   return { trustDomains, match: behaviours[match.match] }
 }
 

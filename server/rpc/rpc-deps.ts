@@ -21,6 +21,8 @@ export interface RpcDeps {
   readonly attestors: readonly NodeAttestor[]
   /** Who calls. `server/access` has authorized the call before any handler runs. */
   readonly callerOf: (call: Call) => Caller
+  /** Charges the signatures of a batch beyond the first, which was charged when the call came. */
+  readonly spendSignatures: (call: Call, count: number) => Promise<void>
   readonly fleet: Fleet
   readonly clock: Clock
   readonly cryptography: Cryptography

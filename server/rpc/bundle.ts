@@ -1,0 +1,88 @@
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import { SallyportError } from '../../src/errors.ts'
+import { bundleToMessage } from '../../src/wire/bundle-message.ts'
+import type { Handlers } from '../../src/wire/handlers.ts'
+import { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
+import { deleteBundles } from './delete-bundles.ts'
+import {
+  bundleNotFound,
+  changeFederatedBundles,
+  createdBundle,
+  foreignTrustDomain,
+  replacedBundle,
+  updatedBundle,
+} from './federated-bundles.ts'
+import { appendToOwnBundle, authoritiesOf, newJwtAuthority, ownBundle } from './own-bundle.ts'
+import { pageOf } from './page.ts'
+import type { RpcDeps } from './rpc-deps.ts'
+import type { Turns } from './turns.ts'
+
+/** `spire.api.server.bundle.v1.Bundle`. `PublishWITAuthority` is left out: it answers UNIMPLEMENTED, as SPIRE's does. */
+export function bundleHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof bundleService> {
+  const { directory, trustDomain } = deps
+  return {
+    async countBundles() {
+      return { count: directory.bundleCount }
+    },
+
+    async getBundle({ outputMask }, call) {
+      const bundle = ownBundle(deps)
+      const caller = deps.callerOf(call)
+      if (caller.kind === 'agent') deps.fleet.polledBundle(caller.spiffeId, bundle.sequenceNumber)
+      return bundleToMessage(bundle, outputMask)
+    },
+
+    async appendBundle(request, call) {
+      return bundleToMessage(await appendToOwnBundle(authoritiesOf(request, deps), call, deps), request.outputMask)
+    },
+
+    async publishJwtAuthority({ jwtAuthority }, call) {
+      if (jwtAuthority === null) throw new SallyportError('REQUEST_INVALID', 'missing JWT authority')
+      const added = { x509: [], jwt: [newJwtAuthority(jwtAuthority, deps)] }
+      const { jwtAuthorities } = bundleToMessage(await appendToOwnBundle(added, call, deps))
+      return { jwtAuthorities }
+    },
+
+    async listFederatedBundles({ outputMask, pageSize, pageToken }) {
+      const { size, token } = pageOf(pageSize, pageToken)
+      const after = token === '' ? '' : Buffer.from(token, 'base64url').toString()
+      const rest = [...directory.bundles()]
+        .filter((bundle) => !bundle.trustDomain.equals(trustDomain) && bundle.trustDomain.name > after)
+        .sort(byName)
+      const page = size === 0 ? rest : rest.slice(0, size)
+      const last = page.at(-1)
+      const nextPageToken =
+        last === undefined || page.length === rest.length
+          ? ''
+          : Buffer.from(last.trustDomain.name).toString('base64url')
+      return { bundles: page.map((bundle) => bundleToMessage(bundle, outputMask)), nextPageToken }
+    },
+
+    async getFederatedBundle(request) {
+      const bundle = directory.bundle(foreignTrustDomain(request.trustDomain, deps))
+      if (bundle === undefined) throw bundleNotFound(request.trustDomain)
+      return bundleToMessage(bundle, request.outputMask)
+    },
+
+    async batchCreateFederatedBundle({ bundle, outputMask }, call) {
+      const results = await federation.take(() => changeFederatedBundles(bundle, createdBundle, outputMask, call, deps))
+      return { results }
+    },
+
+    async batchUpdateFederatedBundle({ bundle, inputMask, outputMask }, call) {
+      const change = updatedBundle(inputMask)
+      return { results: await federation.take(() => changeFederatedBundles(bundle, change, outputMask, call, deps)) }
+    },
+
+    async batchSetFederatedBundle({ bundle, outputMask }, call) {
+      const results = await federation.take(() =>
+        changeFederatedBundles(bundle, replacedBundle, outputMask, call, deps),
+      )
+      return { results }
+    },
+
+    batchDeleteFederatedBundle: (request, call) => federation.take(() => deleteBundles(request, call, deps)),
+  }
+}
+
+const byName = (a: Bundle, b: Bundle): number => (a.trustDomain.name < b.trustDomain.name ? -1 : 1)

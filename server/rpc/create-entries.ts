@@ -1,0 +1,107 @@
+import { checkEntry } from '../../src/entry/check-entry.ts'
+import { entryWarnings } from '../../src/entry/entry-warnings.ts'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import { SallyportError } from '../../src/errors.ts'
+import type { Call } from '../../src/wire/call.ts'
+import { entryDraftFromMessage, entryToMessage } from '../../src/wire/entry-message.ts'
+import type {
+  BatchCreateEntryRequest,
+  BatchCreateEntryResponse,
+} from '../../src/wire/messages/spire-api-server-entry-v1.ts'
+import type { Entry } from '../../src/wire/messages/spire-api-types.ts'
+import type { Sent } from '../../src/wire/service.ts'
+import type { AuditEvent } from '../audit/record.ts'
+import { eachItem, failedItem, OK } from './items.ts'
+import type { RpcDeps } from './rpc-deps.ts'
+import { whoOf } from './who.ts'
+
+/** `BatchCreateEntry`: one transaction for each item, committed together. */
+export async function createEntries(
+  { entries, outputMask }: BatchCreateEntryRequest,
+  call: Call,
+  deps: RpcDeps,
+): Promise<Sent<BatchCreateEntryResponse>> {
+  const by = whoOf(call, deps)
+  const drafts = eachItem(entries, (message) => newEntryOf(message, deps))
+  const good = drafts.flatMap((draft) => ('value' in draft ? [draft.value] : []))
+  const outcomes = (
+    await deps.store.commitAll(
+      good.map((entry) => ({
+        mutations: [{ kind: 'entry.create', entry }],
+        audit: [entryEvent('entry.created', entry, by, deps.clock.now())],
+      })),
+    )
+  ).values()
+  let revision = 0
+  const results = drafts.map((draft): Sent<BatchCreateEntryResponse>['results'][number] => {
+    if ('error' in draft) return { status: failedItem(draft.error, call, deps.log), entry: null }
+    const outcome = outcomes.next().value
+    if (outcome?.ok === true) {
+      revision = Math.max(revision, outcome.revision)
+      warnOf(draft.value, deps)
+      return { status: OK, entry: entryToMessage(draft.value, outputMask) }
+    }
+    const similar = outcome?.existingEntry
+    return {
+      status: failedItem(similarExists(draft.value, similar), call, deps.log),
+      entry: similar === undefined ? null : entryToMessage(similar, outputMask),
+    }
+  })
+  await deps.directory.reached(revision)
+  return { results }
+}
+
+function newEntryOf(message: Entry, deps: RpcDeps): RegistrationEntry {
+  const given = {
+    id: message.id === '' ? newEntryId(deps.random) : message.id,
+    createdAt: deps.clock.now(),
+    revisionNumber: 0,
+  }
+  const entry = checkEntry(entryDraftFromMessage(message, given), deps)
+  checkFederation(entry, deps)
+  return entry
+}
+
+/** A random UUID (version 4), as SPIRE names entries. */
+function newEntryId(random: (bytes: number) => Buffer): string {
+  const bytes = random(16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+/** A name without a bundle would be an entry that no agent can serve in full. */
+export function checkFederation({ federatesWith }: RegistrationEntry, { directory }: Pick<RpcDeps, 'directory'>): void {
+  const unknown = federatesWith.find((trustDomain) => directory.bundle(trustDomain) === undefined)
+  if (unknown === undefined) return
+  throw new SallyportError(
+    'ENTRY_INVALID',
+    `Cannot use this registration entry: federatesWith: unable to find federated bundle ${JSON.stringify(unknown.name)}`,
+    { hint: 'Set the bundle of that trust domain first.' },
+  )
+}
+
+/** The words before the comma are SPIRE's. */
+export function similarExists(entry: RegistrationEntry, similar: RegistrationEntry | undefined): SallyportError {
+  const which = similar === undefined ? entry.id : similar.id
+  return new SallyportError('ENTRY_EXISTS', `similar entry already exists, with id ${which}`)
+}
+
+export function entryEvent(
+  type: string,
+  { id, spiffeId, parentId, revisionNumber }: RegistrationEntry,
+  by: AuditEvent['facts'],
+  at: Date,
+): AuditEvent {
+  const facts = { entryId: id, spiffeId: spiffeId.toString(), parentId: parentId.toString(), revisionNumber, ...by }
+  return { type, at, facts }
+}
+
+export function warnOf(entry: RegistrationEntry, { log }: Pick<RpcDeps, 'log'>): void {
+  for (const warning of entryWarnings(entry)) {
+    log.warn(
+      { entryId: entry.id, spiffeId: entry.spiffeId, warning },
+      'Registered an entry that is weaker than it looks',
+    )
+  }
+}

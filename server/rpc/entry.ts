@@ -1,0 +1,81 @@
+import type { Call } from '../../src/wire/call.ts'
+import { entryToMessage } from '../../src/wire/entry-message.ts'
+import type { Handlers } from '../../src/wire/handlers.ts'
+import {
+  entryService,
+  type BatchDeleteEntryRequest,
+  type BatchDeleteEntryResponse,
+} from '../../src/wire/messages/spire-api-server-entry-v1.ts'
+import type { Sent } from '../../src/wire/service.ts'
+import type { Transaction } from '../store/store.ts'
+import { agentCallerOf } from './agent-caller.ts'
+import { createEntries, entryEvent } from './create-entries.ts'
+import { entryFilterOf } from './filters.ts'
+import { failedItem, OK } from './items.ts'
+import { pageOf } from './page.ts'
+import type { RpcDeps } from './rpc-deps.ts'
+import { syncAuthorizedEntries } from './sync-authorized-entries.ts'
+import type { Turns } from './turns.ts'
+import { entryNotFound, updateEntries } from './update-entries.ts'
+import { whoOf } from './who.ts'
+
+/** `spire.api.server.entry.v1.Entry`. */
+export function entryHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof entryService> {
+  const { directory } = deps
+  // An entry that names a bundle and the deletion of that bundle must see each other; all else need not wait.
+  const inTurn = <T>(
+    entries: readonly { readonly federatesWith: readonly string[] }[],
+    action: () => Promise<T>,
+  ): Promise<T> => (entries.some(({ federatesWith }) => federatesWith.length > 0) ? federation.take(action) : action())
+  return {
+    async countEntries({ filter }) {
+      return { count: directory.countEntries(entryFilterOf(filter)) }
+    },
+
+    async listEntries({ filter, outputMask, pageSize, pageToken }) {
+      const { items, nextToken } = directory.listEntries(entryFilterOf(filter), pageOf(pageSize, pageToken))
+      return { entries: items.map((entry) => entryToMessage(entry, outputMask)), nextPageToken: nextToken }
+    },
+
+    async getEntry({ id, outputMask }) {
+      const entry = directory.entry(id)
+      if (entry === undefined) throw entryNotFound(id)
+      return entryToMessage(entry, outputMask)
+    },
+
+    batchCreateEntry: (request, call) => inTurn(request.entries, () => createEntries(request, call, deps)),
+    batchUpdateEntry: (request, call) => inTurn(request.entries, () => updateEntries(request, call, deps)),
+    batchDeleteEntry: (request, call) => deleteEntries(request, call, deps),
+
+    async getAuthorizedEntries({ outputMask }, call) {
+      const { spiffeId } = agentCallerOf(call, deps)
+      return { entries: directory.entitled(spiffeId).map((entry) => entryToMessage(entry, outputMask)) }
+    },
+
+    syncAuthorizedEntries: (requests, call) => syncAuthorizedEntries(requests, call, deps),
+  }
+}
+
+async function deleteEntries(
+  { ids }: BatchDeleteEntryRequest,
+  call: Call,
+  deps: RpcDeps,
+): Promise<Sent<BatchDeleteEntryResponse>> {
+  const by = whoOf(call, deps)
+  const outcomes = await deps.store.commitAll(
+    ids.map((id): Transaction => {
+      const entry = deps.directory.entry(id)
+      const audit = entry === undefined ? [] : [entryEvent('entry.deleted', entry, by, deps.clock.now())]
+      return { mutations: [{ kind: 'entry.delete', id }], audit }
+    }),
+  )
+  let revision = 0
+  const results = ids.map((id, index) => {
+    const outcome = outcomes[index]
+    if (outcome?.ok !== true) return { status: failedItem(entryNotFound(id), call, deps.log), id }
+    revision = Math.max(revision, outcome.revision)
+    return { status: OK, id }
+  })
+  await deps.directory.reached(revision)
+  return { results }
+}

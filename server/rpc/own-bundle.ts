@@ -1,0 +1,96 @@
+import { bundleOf, type Bundle, type JwtAuthority, type X509Authority } from '../../src/bundle/bundle.ts'
+import { OWN_BUNDLE_LIMITS } from '../../src/bundle/bundle-limits.ts'
+import { SallyportError } from '../../src/errors.ts'
+import { checkPublicKey } from '../../src/key/public-key.ts'
+import { jwtAuthorityOf } from '../../src/wire/bundle-message.ts'
+import type { Call } from '../../src/wire/call.ts'
+import type { AppendBundleRequest } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
+import type { JwtKey } from '../../src/wire/messages/spire-api-types.ts'
+import { spkiOf } from '../../src/x509/spki.ts'
+import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import type { RpcDeps } from './rpc-deps.ts'
+import { whoOf } from './who.ts'
+
+/** The authorities rotate at the same moment, perhaps: the bundle is read again this often, this far apart. */
+const TRIES = 5
+const RETRY_MS = 10
+
+export interface NewAuthorities {
+  readonly x509: readonly X509Authority[]
+  readonly jwt: readonly JwtAuthority[]
+}
+
+/** @throws {@link SallyportError} `NOT_READY` before the first authority is published */
+export function ownBundle({ directory, trustDomain }: Pick<RpcDeps, 'directory' | 'trustDomain'>): Bundle {
+  const bundle = directory.bundle(trustDomain)
+  if (bundle !== undefined) return bundle
+  throw new SallyportError('NOT_READY', 'The server has no bundle yet')
+}
+
+/** @throws {@link SallyportError} `REQUEST_INVALID` when there is nothing to append, and for what cannot be read */
+export function authoritiesOf(request: AppendBundleRequest, deps: RpcDeps): NewAuthorities {
+  const x509 = request.x509Authorities.map(({ asn1, tainted }) => {
+    const certificate = decodeCertificate(asn1)
+    checkPublicKey(certificate.publicKey)
+    return { certificate, tainted }
+  })
+  const jwt = request.jwtAuthorities.map((key) => newJwtAuthority(key, deps))
+  if (x509.length + jwt.length === 0) throw new SallyportError('REQUEST_INVALID', 'no authorities to append')
+  return { x509, jwt }
+}
+
+export function newJwtAuthority(key: JwtKey, { trustDomain, clock }: RpcDeps): JwtAuthority {
+  const authority = jwtAuthorityOf(key, trustDomain.name)
+  checkPublicKey(authority.publicKey)
+  if (authority.expiresAt !== undefined && authority.expiresAt <= clock.now()) {
+    throw new SallyportError('REQUEST_INVALID', `JWT authority ${authority.keyId} has expired`)
+  }
+  return authority
+}
+
+/** Adds what is not there yet to the own bundle; one sequence number later it is published. */
+export async function appendToOwnBundle(added: NewAuthorities, call: Call, deps: RpcDeps): Promise<Bundle> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const before = ownBundle(deps)
+    const bundle = withAdded(before, added)
+    if (bundle === undefined) return before
+    const facts = {
+      trustDomain: bundle.trustDomain.name,
+      sequenceNumber: bundle.sequenceNumber,
+      keyIds: added.jwt.map(({ keyId }) => keyId),
+      serialNumbers: added.x509.map(({ certificate }) => certificate.serialNumber.toString()),
+    }
+    const outcome = await deps.store.commit({
+      mutations: [{ kind: 'bundle.put', bundle, ifSequence: before.sequenceNumber }],
+      audit: [{ type: 'bundle.appended', at: deps.clock.now(), facts: { ...facts, ...whoOf(call, deps) } }],
+    })
+    if (outcome.ok) {
+      await deps.directory.reached(outcome.revision)
+      return bundle
+    }
+    await deps.clock.sleep(RETRY_MS, call.signal)
+  }
+  throw new SallyportError('CONCURRENT_CHANGE', 'Cannot append to the bundle: it keeps changing')
+}
+
+/** Undefined when everything is there already. */
+function withAdded(before: Bundle, { x509, jwt }: NewAuthorities): Bundle | undefined {
+  const newX509 = x509.filter(
+    (one) => !before.x509Authorities.some(({ certificate }) => certificate.der.equals(one.certificate.der)),
+  )
+  const newJwt = jwt.filter((one) => !before.jwtAuthorities.some((known) => isSameKey(known, one)))
+  if (newX509.length + newJwt.length === 0) return undefined
+  const x509Authorities = [...before.x509Authorities, ...newX509]
+  const jwtAuthorities = [...before.jwtAuthorities, ...newJwt]
+  if (Math.max(x509Authorities.length, jwtAuthorities.length) > OWN_BUNDLE_LIMITS.authorities) {
+    throw new SallyportError(
+      'BUNDLE_INVALID',
+      `Cannot append: more than ${OWN_BUNDLE_LIMITS.authorities} authorities of one kind`,
+    )
+  }
+  return bundleOf({ ...before, x509Authorities, jwtAuthorities, sequenceNumber: before.sequenceNumber + 1 })
+}
+
+/** An id that stands for another key already is refused by `bundleOf`: verifiers would take whichever came first. */
+const isSameKey = (a: JwtAuthority, b: JwtAuthority): boolean =>
+  a.keyId === b.keyId && spkiOf(a.publicKey).equals(spkiOf(b.publicKey))
