@@ -14,6 +14,7 @@ export function openForWriting(path: string, maxBytes: number): DatabaseSync {
       PRAGMA cell_size_check = ON;
       PRAGMA cache_size = -32768;
       PRAGMA journal_size_limit = 67108864;
+      PRAGMA wal_autocheckpoint = 8192;
     `)
     if (maxBytes > 0) {
       const { page_size: pageBytes } = db.prepare('PRAGMA page_size').get() as unknown as { page_size: number }

@@ -206,9 +206,12 @@ export class MutationWriter {
   }
 }
 
-/** Equal for entries with the same id, parent and set of selectors: SPIRE calls them similar and refuses the second. */
+/**
+ * Equal for entries with the same id, parent and set of selectors: SPIRE calls them similar and refuses the second. 16 bytes,
+ * because the index over them is most of what a commit writes; whoever made two collide would only be refused the second.
+ */
 function similarityOf({ spiffeId, parentId, selectors }: EntryMutation): Buffer {
-  return hash('sha256', JSON.stringify([spiffeId, parentId, ...selectors.toSorted()]), 'buffer')
+  return hash('sha256', JSON.stringify([spiffeId, parentId, ...selectors.toSorted()]), 'buffer').subarray(0, 16)
 }
 
 const tokenChange = (key: string): Change => ({ kind: 'token', key, before: null, after: null })

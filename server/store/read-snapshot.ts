@@ -23,7 +23,7 @@ export async function readSnapshot(path: string): Promise<StoreSnapshot> {
     const idOf = (text: string): SpiffeId => ids.get(text) ?? remember(ids, text)
     return {
       revision,
-      entries: await readAll(db, 'entries', 'id', (stored: StoredEntry) => entryOf(stored, idOf)),
+      entries: await readAll(db, 'entries', 'number', (stored: StoredEntry) => entryOf(stored, idOf)),
       agents: await readAll(db, 'agents', 'spiffe_id', (stored: StoredAgent) => agentOf(stored)),
       bundles: await readAll(db, 'bundles', 'trust_domain', (stored: StoredBundle) => bundleOf(stored)),
       authorities: await readAll(db, 'authorities', 'server_id, kind, authority_id', (stored: StoredAuthority) =>
