@@ -373,6 +373,12 @@ export const errorCodes = {
     remedy: 'Nothing, if the agent reconnected; if two machines use one agent identity, ban it.',
   },
   // src/wire
+  ADDRESS_UNUSABLE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'An address cannot be listened on.',
+    remedy: 'Name an address of this machine, and a port that this user may open.',
+  },
   CALL_CANCELLED: {
     grpc: 'CANCELLED',
     http: 499,
@@ -538,6 +544,12 @@ export const errorCodes = {
     means: 'No registration entry has that id, or it is not the caller’s.',
     remedy: 'List them with `sallyport entry list`.',
   },
+  SERVICE_UNKNOWN: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'A health check names a service that has no state of its own.',
+    remedy: 'Ask with an empty service name for the whole process.',
+  },
   JOIN_TOKEN_EXISTS: {
     grpc: 'ALREADY_EXISTS',
     http: 409,
@@ -679,6 +691,56 @@ export const errorCodes = {
     http: 409,
     means: 'A file that would be written exists already.',
     remedy: 'Choose another folder, or remove the file.',
+  },
+  // server/keys
+  KEY_STORE_CORRUPT: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'A file of the key store does not hold a key that the server made.',
+    remedy: 'Restore the file from a backup, or move it away: the server then makes a new authority.',
+  },
+  KEY_STORE_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'A key could not be made, read or removed.',
+    remedy: 'Look at the disk and the permissions of the folder of keys.',
+  },
+  KEY_STORE_PERMISSIONS: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'A key or its folder can be reached by other users.',
+    remedy: 'Make the folder 0700 and the files 0600, owned by the user of the server.',
+  },
+  // server/authority
+  AUTHORITY_EXPIRED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The signing authority is past its end, or not yet valid, so it signs nothing.',
+    remedy: 'Check the clock of the server; a new authority is made by itself within seconds.',
+  },
+  AUTHORITY_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'This server has no signing authority of that id.',
+    remedy: 'List them with `sallyport status`.',
+  },
+  AUTHORITY_STATE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'A signing authority is not in the state that this step needs.',
+    remedy: 'Compare its state in `sallyport status`: prepare, activate, taint, revoke follow each other.',
+  },
+  SIGNED_OTHERWISE: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'What was signed is not what was asked for; it was thrown away.',
+    remedy: 'Report it: the audit journal holds the record of what was to be signed.',
+  },
+  SIGNING_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'Something was to be signed that this server never signs; the message names the rule.',
+    remedy: 'Correct the id, names or lifetime that the message names.',
   },
 } as const satisfies Record<string, ErrorRow>
 

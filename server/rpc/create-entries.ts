@@ -7,6 +7,7 @@ import { entryDraftFromMessage, entryToMessage } from '../../src/wire/entry-mess
 import type {
   BatchCreateEntryRequest,
   BatchCreateEntryResponse,
+  BatchCreateEntryResponseResult,
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Entry } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
@@ -33,7 +34,7 @@ export async function createEntries(
     )
   ).values()
   let revision = 0
-  const results = drafts.map((draft): Sent<BatchCreateEntryResponse>['results'][number] => {
+  const results = drafts.map((draft): Sent<BatchCreateEntryResponseResult> => {
     if ('error' in draft) return { status: failedItem(draft.error, call, deps.log), entry: null }
     const outcome = outcomes.next().value
     if (outcome?.ok === true) {

@@ -11,19 +11,15 @@ import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { whoOf } from './who.ts'
 
-/** The authorities rotate at the same moment, perhaps: the bundle is read again this often, this far apart. */
-const TRIES = 5
-const RETRY_MS = 10
-
 export interface NewAuthorities {
   readonly x509: readonly X509Authority[]
   readonly jwt: readonly JwtAuthority[]
 }
 
 /** @throws {@link SallyportError} `NOT_READY` before the first authority is published */
-export function ownBundle({ directory, trustDomain }: Pick<RpcDeps, 'directory' | 'trustDomain'>): Bundle {
-  const bundle = directory.bundle(trustDomain)
-  if (bundle !== undefined) return bundle
+export function ownBundle({ authorities }: Pick<RpcDeps, 'authorities'>): Bundle {
+  const bundle = authorities.bundle()
+  if (bundle.x509Authorities.length > 0) return bundle
   throw new SallyportError('NOT_READY', 'The server has no bundle yet')
 }
 
@@ -50,36 +46,25 @@ export function newJwtAuthority(key: JwtKey, { trustDomain, clock }: RpcDeps): J
 
 /** Adds what is not there yet to the own bundle; one sequence number later it is published. */
 export async function appendToOwnBundle(added: NewAuthorities, call: Call, deps: RpcDeps): Promise<Bundle> {
-  for (let tries = 0; tries < TRIES; tries += 1) {
-    const before = ownBundle(deps)
-    const bundle = withAdded(before, added)
-    if (bundle === undefined) return before
-    const facts = {
-      trustDomain: bundle.trustDomain.name,
-      sequenceNumber: bundle.sequenceNumber,
-      keyIds: added.jwt.map(({ keyId }) => keyId),
-      serialNumbers: added.x509.map(({ certificate }) => certificate.serialNumber.toString()),
-    }
-    const outcome = await deps.store.commit({
-      mutations: [{ kind: 'bundle.put', bundle, ifSequence: before.sequenceNumber }],
-      audit: [{ type: 'bundle.appended', at: deps.clock.now(), facts: { ...facts, ...whoOf(call, deps) } }],
-    })
-    if (outcome.ok) {
-      await deps.directory.reached(outcome.revision)
-      return bundle
-    }
-    await deps.clock.sleep(RETRY_MS, call.signal)
+  const facts = {
+    trustDomain: deps.trustDomain.name,
+    keyIds: added.jwt.map(({ keyId }) => keyId),
+    serialNumbers: added.x509.map(({ certificate }) => certificate.serialNumber.toString()),
+    ...whoOf(call, deps),
   }
-  throw new SallyportError('CONCURRENT_CHANGE', 'Cannot append to the bundle: it keeps changing')
+  return deps.authorities.editBundle(
+    (before) => withAdded(before, added),
+    [{ type: 'bundle.appended', at: deps.clock.now(), facts }],
+  )
 }
 
-/** Undefined when everything is there already. */
-function withAdded(before: Bundle, { x509, jwt }: NewAuthorities): Bundle | undefined {
+/** The same bundle when everything is there already. */
+function withAdded(before: Bundle, { x509, jwt }: NewAuthorities): Bundle {
   const newX509 = x509.filter(
     (one) => !before.x509Authorities.some(({ certificate }) => certificate.der.equals(one.certificate.der)),
   )
   const newJwt = jwt.filter((one) => !before.jwtAuthorities.some((known) => isSameKey(known, one)))
-  if (newX509.length + newJwt.length === 0) return undefined
+  if (newX509.length + newJwt.length === 0) return before
   const x509Authorities = [...before.x509Authorities, ...newX509]
   const jwtAuthorities = [...before.jwtAuthorities, ...newJwt]
   if (Math.max(x509Authorities.length, jwtAuthorities.length) > OWN_BUNDLE_LIMITS.authorities) {
@@ -88,7 +73,7 @@ function withAdded(before: Bundle, { x509, jwt }: NewAuthorities): Bundle | unde
       `Cannot append: more than ${OWN_BUNDLE_LIMITS.authorities} authorities of one kind`,
     )
   }
-  return bundleOf({ ...before, x509Authorities, jwtAuthorities, sequenceNumber: before.sequenceNumber + 1 })
+  return bundleOf({ ...before, x509Authorities, jwtAuthorities })
 }
 
 /** An id that stands for another key already is refused by `bundleOf`: verifiers would take whichever came first. */

@@ -6,6 +6,7 @@ import { entryDraftFromMessage, entryToMessage } from '../../src/wire/entry-mess
 import type {
   BatchUpdateEntryRequest,
   BatchUpdateEntryResponse,
+  BatchUpdateEntryResponseResult,
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Entry, EntryMask } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
@@ -14,7 +15,7 @@ import { eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { whoOf } from './who.ts'
 
-type Result = Sent<BatchUpdateEntryResponse>['results'][number]
+type Result = Sent<BatchUpdateEntryResponseResult>
 
 /** An entry that somebody else changes at the same moment is read again this often, this far apart. */
 const TRIES = 5
