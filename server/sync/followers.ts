@@ -1,0 +1,241 @@
+import { SallyportError } from '../../src/errors.ts'
+import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { DirectoryUpdate } from '../entries/directory.ts'
+import type { AttestedAgent } from '../store/store.ts'
+import type { Follower } from './follower.ts'
+import { HEARTBEAT_MS, Heartbeats, type Beat } from './heartbeats.ts'
+import { Polls } from './polls.ts'
+import type { SyncDeps } from './sync-deps.ts'
+
+/** How long a stream whose SVID was replaced may wait for the agent's next stream, which ends it without a complaint. */
+const RENEWAL_GRACE_MS = 500
+
+/** What is known of an agent's connection. */
+export interface AgentConnection {
+  readonly spiffeId: SpiffeId
+  readonly connected: boolean
+  readonly acknowledgedRevision: number
+  readonly lastSeen: Date | undefined
+  readonly transport: 'push' | 'poll'
+}
+
+/** All push streams: hands each change to the streams of the agents concerned, and knows what every agent has applied. */
+export class Followers {
+  readonly #deps: SyncDeps
+  readonly #heartbeats: Heartbeats
+  readonly #polls: Polls
+  readonly #byAgent = new Map<string, Follower>()
+  /** Streams that were replaced and are about to end are still re-authorised. */
+  readonly #all = new Set<Follower>()
+  readonly #left = new Map<string, { readonly acknowledged: number; readonly at: Date }>()
+  #revision: number
+
+  constructor(deps: SyncDeps) {
+    this.#deps = deps
+    this.#heartbeats = new Heartbeats(deps)
+    this.#polls = new Polls(deps.clock)
+    this.#revision = deps.directory.revision
+  }
+
+  /** Every change up to here has been handed to the streams that it concerns. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  get connectedCount(): number {
+    return this.#byAgent.size
+  }
+
+  /** How many revisions the slowest connected agent is behind. */
+  get lag(): number {
+    let least = this.#revision
+    for (const follower of this.#byAgent.values()) least = Math.min(least, follower.acknowledgedRevision)
+    return this.#revision - least
+  }
+
+  /** Hands on changes and heartbeats until stopped. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#runUpdates(signal), this.#runHeartbeats(signal)])
+  }
+
+  latestBeat(): Promise<Beat> {
+    return this.#heartbeats.latest(this.#revision)
+  }
+
+  /** Takes a stream in; an older one of the same agent ends. */
+  add(follower: Follower): Disposable {
+    const { agentId } = follower
+    const older = this.#byAgent.get(agentId)
+    this.#byAgent.set(agentId, follower)
+    this.#all.add(follower)
+    if (older !== undefined) this.#replace(older, follower)
+    const expiry = this.#deps.clock.timer(msUntil(follower.caller.expiresAt, this.#deps.clock.now()), () => {
+      this.#recheck(follower)
+    })
+    return {
+      [Symbol.dispose]: () => {
+        expiry[Symbol.dispose]()
+        this.#all.delete(follower)
+        if (this.#byAgent.get(agentId) !== follower) return
+        this.#byAgent.delete(agentId)
+        if (this.#deps.directory.agent(agentId) === undefined) return
+        this.#left.set(agentId, { acknowledged: follower.acknowledgedRevision, at: this.#deps.clock.now() })
+      },
+    }
+  }
+
+  // What agents have applied
+
+  /** An agent that polls has fetched the own bundle of this sequence. */
+  polledBundle(agentId: SpiffeId, sequenceNumber: number): void {
+    const { directory, trustDomain } = this.#deps
+    // One that was replaced meanwhile proves nothing about the current one; the next poll will.
+    if (directory.bundle(trustDomain)?.sequenceNumber !== sequenceNumber) return
+    this.#polls.fetched(agentId.toString(), directory.revision)
+  }
+
+  /** The live agents that have not acknowledged a revision. */
+  missing(revision: number): readonly SpiffeId[] {
+    const now = this.#deps.clock.now()
+    const missing: SpiffeId[] = []
+    for (const agent of this.#deps.directory.agents()) {
+      if (isLive(agent, now) && this.acknowledgedRevision(agent.spiffeId.toString()) < revision) {
+        missing.push(agent.spiffeId)
+      }
+    }
+    return missing
+  }
+
+  acknowledgedRevision(agentId: string): number {
+    const pushed = this.#byAgent.get(agentId)?.acknowledgedRevision ?? this.#left.get(agentId)?.acknowledged ?? 0
+    return Math.max(pushed, this.#polls.appliedRevision(agentId))
+  }
+
+  statuses(): readonly AgentConnection[] {
+    const now = this.#deps.clock.now()
+    const ids = new Set([...this.#byAgent.keys(), ...this.#left.keys(), ...this.#polls.ids()])
+    return [...ids].map((id): AgentConnection => {
+      const connected = this.#byAgent.has(id)
+      const polled = this.#polls.lastPoll(id)
+      return {
+        spiffeId: SpiffeId.parse(id),
+        connected,
+        acknowledgedRevision: this.acknowledgedRevision(id),
+        lastSeen: connected ? now : latest(this.#left.get(id)?.at, polled),
+        transport: !connected && polled !== undefined ? 'poll' : 'push',
+      }
+    })
+  }
+
+  // Changes
+
+  async #runUpdates(signal: AbortSignal): Promise<void> {
+    try {
+      for await (const updates of this.#deps.directory.watch(signal)) for (const update of updates) this.#hear(update)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  #hear(update: DirectoryUpdate): void {
+    this.#revision = Math.max(this.#revision, update.revision)
+    if (update.concerned === 'all') {
+      for (const follower of this.#all) follower.mark({ view: true, bundles: true, entryIds: new Set() })
+      this.#recheckAll()
+      return
+    }
+    for (const [agentId, concern] of update.concerned) this.#byAgent.get(agentId)?.mark(concern)
+    for (const change of update.changes) {
+      if (change.kind === 'agent') this.#hearOfAgent(change.spiffeId.toString(), change.after)
+      else if (change.kind === 'bundle' && change.trustDomain === this.#deps.trustDomain.name) this.#recheckAll()
+    }
+  }
+
+  #hearOfAgent(agentId: string, after: AttestedAgent | undefined): void {
+    if (after === undefined) {
+      this.#left.delete(agentId)
+      this.#polls.forget(agentId)
+    }
+    for (const follower of this.#all) if (follower.agentId === agentId) this.#recheck(follower)
+  }
+
+  async #runHeartbeats(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps
+    while (!signal.aborted) {
+      try {
+        const beat = await this.#heartbeats.beat(this.#revision)
+        const now = clock.now()
+        for (const follower of this.#all) {
+          follower.beat(beat)
+          // The timer cannot know of a wall clock that jumps.
+          if (follower.caller.expiresAt <= now) this.#recheck(follower)
+        }
+      } catch (error) {
+        log.error({ err: error }, 'Cannot make a heartbeat')
+      }
+      await clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined)
+    }
+  }
+
+  // Who may go on (SE-10)
+
+  #recheckAll(): void {
+    for (const follower of this.#all) this.#recheck(follower)
+  }
+
+  #recheck(follower: Follower): void {
+    this.#refusalOf(follower).then(
+      (refusal) => {
+        if (refusal !== undefined) this.#endRefused(follower, refusal)
+      },
+      (error: unknown) => {
+        this.#deps.log.error({ agentId: follower.agentId, err: error }, 'Cannot check the agent of a stream')
+        follower.end(new SallyportError('NOT_READY', 'Cannot check the agent of this stream at the moment'))
+      },
+    )
+  }
+
+  async #refusalOf(follower: Follower): Promise<SallyportError | undefined> {
+    return follower.isEnded ? undefined : this.#deps.refusalOf(follower.call)
+  }
+
+  #endRefused(follower: Follower, refusal: SallyportError): void {
+    const agent = this.#deps.directory.agent(follower.agentId)
+    const wasRenewed = agent !== undefined && !agent.banned && agent.serialNumber !== follower.caller.serialNumber
+    // The first call with a renewed SVID replaces the serial; the stream that follows it ends this one.
+    if (wasRenewed) this.#deps.clock.timer(RENEWAL_GRACE_MS, () => follower.end(refusal))
+    else follower.end(refusal)
+  }
+
+  #replace(older: Follower, newer: Follower): void {
+    const { agentId } = newer
+    const isGone = older.isEnded || older.call.signal.aborted || older.call.connection.closed.aborted
+    const isRenewal = older.caller.serialNumber !== newer.caller.serialNumber
+    const isSameConnection = older.call.connection === newer.call.connection
+    if (!isGone && !isRenewal && !isSameConnection) this.#alarm(older, newer)
+    older.end(
+      new SallyportError('STREAM_SUPERSEDED', `Cannot go on with this stream: ${agentId} has opened a newer one`),
+    )
+  }
+
+  /** One identity in two places: a lost connection that nobody noticed, or a stolen key. */
+  #alarm(older: Follower, newer: Follower): void {
+    const { log, store, clock, duplicateStreams } = this.#deps
+    const { agentId } = newer
+    const addresses = [older.caller.address, newer.caller.address]
+    log.warn({ agentId, addresses }, 'One agent identity was on two streams, ended the older one')
+    duplicateStreams.add()
+    const facts = { agentId, addresses, serialNumber: newer.caller.serialNumber }
+    store
+      .commit({ mutations: [], audit: [{ type: 'agent.two-streams', at: clock.now(), facts }] })
+      .catch((error: unknown) => log.error({ agentId, err: error }, 'Cannot record an alarm'))
+  }
+}
+
+const isLive = (agent: AttestedAgent, now: Date): boolean =>
+  !agent.banned && (agent.expiresAt > now || (agent.pendingExpiresAt !== undefined && agent.pendingExpiresAt > now))
+
+const msUntil = (instant: Date, now: Date): number => Math.max(0, instant.getTime() - now.getTime())
+
+const latest = (a: Date | undefined, b: Date | undefined): Date | undefined =>
+  a === undefined || (b !== undefined && b > a) ? b : a

@@ -1,0 +1,29 @@
+import type { Clock } from '../../src/clock.ts'
+import type { SallyportError } from '../../src/errors.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { Call } from '../../src/wire/call.ts'
+import type { Caller } from '../access/caller.ts'
+import type { Directory } from '../entries/directory.ts'
+import type { Store } from '../store/store.ts'
+
+/** Signs what agents keep as evidence of the audit journal. */
+export interface CheckpointSigner {
+  /** SubjectPublicKeyInfo, DER; Ed25519. */
+  readonly publicKey: Buffer
+  sign(content: Buffer): Promise<Buffer>
+}
+
+export interface SyncDeps {
+  readonly trustDomain: TrustDomain
+  readonly directory: Directory
+  readonly store: Store
+  readonly checkpointSigner: CheckpointSigner
+  readonly callerOf: (call: Call) => Caller
+  /** Why the caller of a stream may not go on, or undefined when it may. */
+  readonly refusalOf: (call: Call) => Promise<SallyportError | undefined>
+  readonly clock: Clock
+  readonly log: Log
+  /** Something was seen that an administrator should know of. */
+  readonly duplicateStreams: { add(): void }
+}
