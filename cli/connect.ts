@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { systemClock } from '../src/clock.ts'
 import { SallyportError } from '../src/errors.ts'
 import type { Transport } from '../src/wire/handlers.ts'
+import { parseEndpoint } from '../src/workload/endpoint.ts'
+import type { WorkloadClient } from '../src/workload/workload-client.ts'
 import type { GlobalOptions } from './context.ts'
 
 const SERVER_DEFAULT = '/run/sallyport/server/admin.sock'
@@ -56,3 +59,18 @@ export const withServer = <T>(options: GlobalOptions, work: (transport: Transpor
 
 export const withAgentAdmin = <T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> =>
   withSocket(agentAdminSocket(options), 'sallyport agent run', work)
+
+/** Works with the Workload API as any workload would. */
+export async function withWorkloadApi<T>(options: GlobalOptions, work: (client: WorkloadClient) => Promise<T>): Promise<T> {
+  const endpoint = parseEndpoint(agentSocket(options))
+  const { WorkloadClient: Client } = await import('../src/workload/workload-client.ts')
+  const use = (transport: Transport): Promise<T> => work(new Client({ transport, clock: systemClock }))
+  if ('unix' in endpoint) return withSocket(endpoint.unix, 'sallyport agent run', use)
+  const { openChannel } = await import('../src/wire/channel.ts')
+  const transport = openChannel({ address: endpoint })
+  try {
+    return await use(transport)
+  } finally {
+    await transport.close()
+  }
+}

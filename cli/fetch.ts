@@ -2,11 +2,10 @@ import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
-import { openWorkloadClient } from '../src/workload/open-workload-client.ts'
 import type { WorkloadClient } from '../src/workload/workload-client.ts'
 import { printPem } from '../src/x509/pem.ts'
 import { action, collect } from './action.ts'
-import { agentSocket } from './connect.ts'
+import { withWorkloadApi } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { printInstant, type Result } from './print.ts'
 import { writeSvidFiles } from './svid-files.ts'
@@ -46,23 +45,14 @@ interface FetchOptions extends GlobalOptions {
   readonly timeout: string
 }
 
-async function withWorkloadApi<T>(options: GlobalOptions, work: (client: WorkloadClient) => Promise<T>): Promise<T> {
-  const client = openWorkloadClient({ endpoint: agentSocket(options) })
-  try {
-    return await work(client)
-  } finally {
-    await client.close()
-  }
-}
-
-function timeoutOf({ timeout }: FetchOptions): AbortSignal {
-  if (/^[1-9]\d{0,6}$/.test(timeout)) return AbortSignal.timeout(Number(timeout))
+function timeoutOf({ timeout }: FetchOptions): { readonly timeoutMs: number } {
+  if (/^[1-9]\d{0,6}$/.test(timeout)) return { timeoutMs: Number(timeout) }
   throw new SallyportError('REQUEST_INVALID', `Cannot wait for "${timeout}": not a number of milliseconds`)
 }
 
 async function fetchX509(options: FetchOptions & { write?: string }): Promise<Result> {
-  return withWorkloadApi(options, async (client) => {
-    const { svids, bundles } = await client.fetchX509Svids({ signal: timeoutOf(options) })
+  return withWorkloadApi(options, async (client: WorkloadClient) => {
+    const { svids, bundles } = await client.fetchX509Svids(timeoutOf(options))
     const [first] = svids
     const now = new Date()
     const rows = svids.map((svid) => ({
@@ -84,9 +74,9 @@ async function fetchX509(options: FetchOptions & { write?: string }): Promise<Re
 }
 
 async function fetchJwt(options: FetchOptions & { audience: readonly string[]; spiffeId?: string }): Promise<Result> {
-  return withWorkloadApi(options, async (client) => {
+  return withWorkloadApi(options, async (client: WorkloadClient) => {
     const spiffeId = options.spiffeId === undefined ? undefined : SpiffeId.parse(options.spiffeId)
-    const svids = await client.fetchJwtSvids({ audience: options.audience, spiffeId, signal: timeoutOf(options) })
+    const svids = await client.fetchJwtSvids({ audience: options.audience, spiffeId }, timeoutOf(options))
     const value = svids.map(({ spiffeId: id, token, expiresAt }) => ({ spiffeId: id.toString(), token, expiresAt }))
     return { value, sentence: svids.map(({ token }) => token).join('\n') }
   })
@@ -94,8 +84,8 @@ async function fetchJwt(options: FetchOptions & { audience: readonly string[]; s
 
 async function validateJwt(options: GlobalOptions & { audience: string }): Promise<Result> {
   const token = (await text(process.stdin)).trim()
-  return withWorkloadApi(options, async (client) => {
-    const { spiffeId, claims } = await client.validateJwtSvid({ audience: options.audience, token })
+  return withWorkloadApi(options, async (client: WorkloadClient) => {
+    const { spiffeId, claims } = await client.validateJwtSvid(token, options.audience)
     return { value: { spiffeId: spiffeId.toString(), claims }, sentence: `Valid: ${spiffeId.toString()}\n${JSON.stringify(claims, undefined, 2)}` }
   })
 }
