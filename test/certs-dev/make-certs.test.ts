@@ -64,11 +64,9 @@ test('overwrites nothing', () => {
   expect(readFileSync(join(folder, 'root.pem'), 'utf8')).toBe(before)
 })
 
-test.for([
-  [],
-  ['--dir', 'x', '--key-type', 'dsa'],
-  ['--dir', 'x', '--node', '../evil'],
-  ['--dir', 'x', '--days', '0'],
-])('explains itself for %o', (options) => {
-  expect(run(...options)).toMatchObject({ status: 2, stderr: expect.stringContaining('--dir DIR') as string })
-})
+test.for([[], ['--dir', 'x', '--key-type', 'dsa'], ['--dir', 'x', '--node', '../evil'], ['--dir', 'x', '--days', '0']])(
+  'explains itself for %o',
+  (options) => {
+    expect(run(...options)).toMatchObject({ status: 2, stderr: expect.stringContaining('--dir DIR') as string })
+  },
+)
