@@ -8,7 +8,8 @@ import type { Name } from './name.ts'
 export interface CertificateTemplate {
   /** Positive, at most 20 bytes. */
   readonly serialNumber: bigint
-  readonly subject: Name
+  /** A name, or the DER of one that was read and checked, such as that of a request. */
+  readonly subject: Name | Buffer
   readonly notBefore: Date
   readonly notAfter: Date
   /** The key, or its SubjectPublicKeyInfo, which is faster. */

@@ -73,7 +73,7 @@ export function encodeTbs(fields: CertificateFields, algorithm: Buffer): Buffer 
 
 function fieldsOf(template: CertificateTemplate, issuer: CertificateIssuer): CertificateFields {
   const spki = Buffer.isBuffer(template.publicKey) ? template.publicKey : spkiOf(template.publicKey)
-  const subject = encodeName(template.subject)
+  const subject = Buffer.isBuffer(template.subject) ? template.subject : encodeName(template.subject)
   const { keyUsage, extendedKeyUsage, isCa, pathLength, uriSan, dnsSans } = template
   return {
     serialNumber: template.serialNumber,

@@ -1,0 +1,145 @@
+import { SallyportError } from '../../src/errors.ts'
+import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import { parseJws } from '../../src/jws/parse-jws.ts'
+import { signJws } from '../../src/jws/sign-jws.ts'
+import type { ActiveJwtAuthority } from './active-authority.ts'
+import { problemOfId } from './check-may-sign.ts'
+import type { IssuerDeps } from './issuer.ts'
+import { checkTtl, validityOf } from './x509-svid-template.ts'
+
+/** The most audiences of one token, and the longest of them. */
+export const JWT_AUDIENCES_MAX = 50
+export const JWT_AUDIENCE_MAX_BYTES = 1024
+
+/** A request for a token; who may ask for what was decided before. */
+export interface JwtOrder {
+  readonly spiffeId: SpiffeId
+  /** At least one. */
+  readonly audience: readonly string[]
+  /** 0 or left out: the server's default. Never beyond the authority. */
+  readonly ttlSeconds?: number | undefined
+  /** Whether the token has an id of its own, `jti`. */
+  readonly includeJti?: boolean | undefined
+  readonly entryId?: string | undefined
+  readonly agentId?: SpiffeId | undefined
+  readonly callerId?: SpiffeId | string | undefined
+  readonly hint?: string | undefined
+}
+
+export interface JwtIssued {
+  readonly spiffeId: SpiffeId
+  readonly token: string
+  readonly issuedAt: Date
+  readonly expiresAt: Date
+  /** The `kid`. */
+  readonly authorityId: string
+  readonly hint: string
+}
+
+/** The claims of a token. Nothing that changes during its life is in them. */
+export interface JwtTemplate {
+  readonly sub: string
+  readonly aud: readonly string[]
+  readonly iat: number
+  readonly exp: number
+  readonly iss?: string
+  readonly jti?: string
+}
+
+/** Template → check → record beside sign → check → release, as for certificates. */
+export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<JwtIssued> {
+  const { authorities, store, clock, config } = deps
+  const authority = authorities.activeJwt()
+  checkJwtOrder(order, config.trustDomain)
+  const template = jwtTemplate(order, authority, clock.now(), deps)
+  const { sub, aud, iat, exp, jti } = template
+  const expiresAt = new Date(exp * 1000)
+  authorities.recordLife(authority.authorityId, expiresAt)
+  const facts = {
+    ...{ spiffeId: sub, entryId: order.entryId, agentId: order.agentId?.toString() },
+    ...{ callerId: order.callerId?.toString(), audience: aud, authorityId: authority.authorityId },
+    ...{ notAfter: expiresAt.toISOString(), jti },
+  }
+  const { authorityId: kid, signer, algorithm } = authority
+  const [token] = await Promise.all([
+    signJws({ kid, typ: 'JWT' }, template, signer, algorithm),
+    store.commit({ mutations: [], audit: [{ type: 'jwt-svid.issued', at: clock.now(), facts }] }),
+  ])
+  checkJwtSigned(token, template, authority)
+  if (!authorities.isPublished('jwt', kid)) {
+    throw new SallyportError('NOT_READY', `Cannot issue: authority ${kid} was revoked while it signed`)
+  }
+  return {
+    spiffeId: order.spiffeId,
+    token,
+    issuedAt: new Date(iat * 1000),
+    expiresAt,
+    authorityId: kid,
+    hint: order.hint ?? '',
+  }
+}
+
+/**
+ * Refuses tokens that no workload may have.
+ *
+ * @throws {@link SallyportError} `REQUEST_INVALID`, `SIGNING_REFUSED`
+ */
+export function checkJwtOrder(
+  { spiffeId, audience }: JwtOrder,
+  trustDomain: IssuerDeps['config']['trustDomain'],
+): void {
+  const problem = problemOfAudience(audience)
+  if (problem !== undefined) {
+    throw new SallyportError('REQUEST_INVALID', `Cannot issue a JWT-SVID for ${spiffeId}: ${problem}`)
+  }
+  const refusal = problemOfId(spiffeId, { trustDomain, purpose: 'workload' })
+  if (refusal !== undefined)
+    throw new SallyportError('SIGNING_REFUSED', `Cannot sign a token for ${spiffeId}: ${refusal}`)
+}
+
+function problemOfAudience(audience: readonly string[]): string | undefined {
+  if (audience.length === 0) return 'at least one audience is needed'
+  if (audience.length > JWT_AUDIENCES_MAX) return `more than ${JWT_AUDIENCES_MAX} audiences`
+  if (audience.includes('')) return 'an audience is empty'
+  const isTooLong = audience.some((one) => Buffer.byteLength(one) > JWT_AUDIENCE_MAX_BYTES)
+  return isTooLong ? `an audience is longer than ${JWT_AUDIENCE_MAX_BYTES} bytes` : undefined
+}
+
+function jwtTemplate(
+  { spiffeId, audience, ttlSeconds = 0, includeJti = false }: JwtOrder,
+  authority: ActiveJwtAuthority,
+  now: Date,
+  { config, random }: IssuerDeps,
+): JwtTemplate {
+  const { notAfter } = validityOf(checkTtl(ttlSeconds) || config.jwtTtlSeconds, now, authority)
+  return {
+    sub: spiffeId.toString(),
+    aud: audience,
+    iat: Math.floor(now.getTime() / 1000),
+    exp: notAfter.getTime() / 1000,
+    ...(config.jwtIssuer === undefined ? {} : { iss: config.jwtIssuer }),
+    ...(includeJti ? { jti: tokenId(random) } : {}),
+  }
+}
+
+/** A random UUID (version 4) in base64url, as SPIRE writes it. */
+function tokenId(random: (bytes: number) => Buffer): string {
+  const bytes = Buffer.from(random(16))
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return bytes.toString('base64url')
+}
+
+/** Reads the token back: what left must say what was decided. */
+function checkJwtSigned(token: string, template: JwtTemplate, { authorityId, algorithm }: ActiveJwtAuthority): void {
+  const read = parseJws(token)
+  const isAsAsked =
+    read.keyId === authorityId &&
+    read.algorithm === algorithm &&
+    JSON.stringify(read.payload) === JSON.stringify(template)
+  if (isAsAsked) return
+  throw new SallyportError(
+    'SIGNED_OTHERWISE',
+    `Cannot release the token for ${template.sub}: it differs from what was decided`,
+  )
+}

@@ -1,0 +1,251 @@
+import { hash } from 'node:crypto'
+import type { Clock } from '../../src/clock.ts'
+import { SallyportError } from '../../src/errors.ts'
+import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { Cryptography } from '../../src/key/cryptography.ts'
+import { CERTIFIED_KEYS, checkPublicKey } from '../../src/key/public-key.ts'
+import type { Certificate } from '../../src/x509/certificate.ts'
+import type { CertificateTemplate } from '../../src/x509/certificate-template.ts'
+import { type Csr, verifyCsr } from '../../src/x509/csr.ts'
+import { encodeCertificate } from '../../src/x509/encode-certificate.ts'
+import { DerError } from '../../src/x509/der.ts'
+import { isEmptyName, type Name } from '../../src/x509/name.ts'
+import type { AuditEvent } from '../audit/record.ts'
+import type { Store } from '../store/store.ts'
+import type { ActiveX509Authority } from './active-authority.ts'
+import type { Authorities } from './authorities.ts'
+import { checkMaySign } from './check-may-sign.ts'
+import { checkSignedAsAsked } from './check-signed.ts'
+import { downstreamSubject } from './downstream-subject.ts'
+import { issueJwtSvid, type JwtIssued, type JwtOrder } from './issue-jwt-svid.ts'
+import { mintOrder } from './mint-order.ts'
+import { serialNumbers, serialTagOf } from './serial-number.ts'
+import {
+  keyOfOrder,
+  type OrderedKey,
+  type X509Order,
+  type X509Purpose,
+  x509SvidTemplate,
+} from './x509-svid-template.ts'
+
+export interface IssuerConfig {
+  readonly trustDomain: TrustDomain
+  readonly x509TtlSeconds: number
+  readonly agentTtlSeconds: number
+  readonly jwtTtlSeconds: number
+  /** Of a signing certificate for a nested server. */
+  readonly caTtlSeconds: number
+  /** The subject of SVIDs; empty unless an operator wants one. */
+  readonly subject?: Name | undefined
+  /** The `iss` claim; left out when undefined. */
+  readonly jwtIssuer?: string | undefined
+}
+
+export interface IssuerDeps {
+  readonly authorities: Pick<Authorities, 'activeX509' | 'activeJwt' | 'isPublished' | 'recordLife'>
+  /** Where the audit journal is. */
+  readonly store: Pick<Store, 'commit'>
+  readonly clock: Clock
+  readonly cryptography: Cryptography
+  readonly random: (bytes: number) => Buffer
+  readonly config: IssuerConfig
+}
+
+/** A signed certificate, released. */
+export interface X509Issued {
+  readonly spiffeId: SpiffeId
+  /** DER, leaf first; never the root. */
+  readonly chain: readonly Buffer[]
+  readonly certificate: Certificate
+  readonly serialNumber: bigint
+  readonly notBefore: Date
+  readonly expiresAt: Date
+  readonly authorityId: string
+  readonly hint: string
+}
+
+/** Makes SVIDs: template → check → record beside sign → check → release. Who may have which is decided by the callers. */
+export interface Issuer {
+  /** A batch for workloads: one commit of the journal for all of them. Each order has its own result, in order. */
+  issueX509Svids(orders: readonly X509Order[]): Promise<readonly (X509Issued | SallyportError)[]>
+  /** For `/spire/agent/…`; throws the refusal. */
+  issueAgentSvid(order: X509Order): Promise<X509Issued>
+  /** For this server itself. */
+  issueServerSvid(spki: Buffer): Promise<X509Issued>
+  /** A signing certificate for a server below this one, in the same trust domain. */
+  issueDownstreamCa(order: Omit<X509Order, 'spiffeId'>): Promise<X509Issued>
+  issueJwtSvid(order: JwtOrder): Promise<JwtIssued>
+  /** For an administrator: id, DNS names and subject as the request says, within SPIRE's rules. Checks the request's signature. */
+  mintX509Svid(csr: Csr, options: MintOptions): Promise<X509Issued>
+  mintJwtSvid(order: Omit<JwtOrder, 'includeJti' | 'entryId' | 'agentId'>): Promise<JwtIssued>
+}
+
+export interface MintOptions {
+  readonly ttlSeconds?: number | undefined
+  readonly callerId?: SpiffeId | string | undefined
+}
+
+export function createIssuer(deps: IssuerDeps): Issuer {
+  const { config, cryptography } = deps
+  const { trustDomain } = config
+  const issueOne = async (order: X509Order, purpose: X509Purpose): Promise<X509Issued> => {
+    const [result] = await issueX509(deps, [order], purpose)
+    if (result === undefined || result instanceof SallyportError) throw result
+    return result
+  }
+  return {
+    issueX509Svids: (orders) => issueX509(deps, orders, 'workload'),
+    issueAgentSvid: (order) => issueOne(order, 'agent'),
+    issueServerSvid: (spki) => issueOne({ spiffeId: SpiffeId.of(trustDomain, '/spire/server'), spki }, 'server'),
+    async issueDownstreamCa(order) {
+      const { issuer, intermediates } = deps.authorities.activeX509()
+      const subject = downstreamSubject(issuer.subject, intermediates.length + 1)
+      return await issueOne({ ...order, subject, spiffeId: SpiffeId.of(trustDomain, '') }, 'downstream')
+    },
+    issueJwtSvid: (order) => issueJwtSvid(deps, order),
+    async mintX509Svid(csr, options) {
+      const order = mintOrder(csr, trustDomain)
+      await verifyCsr(csr, cryptography)
+      return await issueOne({ ...order, ...options }, 'workload')
+    },
+    mintJwtSvid: (order) => issueJwtSvid(deps, order),
+  }
+}
+
+/** What is about to be signed, checked. */
+interface Draft {
+  readonly order: X509Order
+  readonly key: OrderedKey
+  readonly template: CertificateTemplate
+}
+
+async function issueX509(
+  deps: IssuerDeps,
+  orders: readonly X509Order[],
+  purpose: X509Purpose,
+): Promise<(X509Issued | SallyportError)[]> {
+  if (orders.length === 0) return []
+  const authority = deps.authorities.activeX509()
+  const drafts = draft(deps, orders, purpose, authority)
+  const ready = drafts.filter((one): one is Draft => !(one instanceof SallyportError))
+  const events = ready.map((one) => issuedEvent(one, purpose, authority, deps.clock.now()))
+
+  // Released only when the record is durable: after a crash the journal holds everything that left.
+  const [signed] = await Promise.all([
+    Promise.all(ready.map((one) => sign(one, authority))),
+    events.length === 0 ? undefined : deps.store.commit({ mutations: [], audit: events }),
+  ])
+  checkStillPublished(deps, authority)
+  let index = 0
+  return drafts.map((one) => (one instanceof SallyportError ? one : (signed[index++] ?? lost(one))))
+}
+
+const lost = ({ order }: Draft): SallyportError =>
+  new SallyportError('INTERNAL', `Cannot issue an X509-SVID for ${order.spiffeId}: its signature was lost`)
+
+/** Pure but for the random numbers: what each order becomes, or why not. */
+function draft(
+  { config, clock, random, authorities }: IssuerDeps,
+  orders: readonly X509Order[],
+  purpose: X509Purpose,
+  authority: ActiveX509Authority,
+): (Draft | SallyportError)[] {
+  const now = clock.now()
+  const { notBefore, notAfter } = authority
+  const bounds = { trustDomain: config.trustDomain, purpose, notBefore, notAfter }
+  const serials = serialNumbers(tagsOf(orders, purpose), random)
+  const defaultTtlSeconds = ttlFor(purpose, config)
+  return orders.map((order, index) =>
+    refusing(() => {
+      const key = keyOfOrder(order)
+      checkPublicKey(key.publicKey, CERTIFIED_KEYS)
+      const serialNumber = serials[index] ?? 0n
+      const settings = { purpose, now, serialNumber, defaultTtlSeconds, subject: config.subject ?? {} }
+      const template = x509SvidTemplate(order, key, authority, settings)
+      checkMaySign(template, bounds)
+      authorities.recordLife(authority.authorityId, template.notAfter)
+      return { order, key, template }
+    }),
+  )
+}
+
+/** Orders of one batch come from one agent as a rule, so its tag is computed once. */
+function tagsOf(orders: readonly X509Order[], purpose: X509Purpose): bigint[] {
+  const tags = new Map<SpiffeId, bigint>()
+  return orders.map(({ agentId, spiffeId }) => {
+    const agent = purpose === 'agent' ? spiffeId : agentId
+    if (agent === undefined) return 0n
+    const tag = tags.get(agent) ?? serialTagOf(agent)
+    tags.set(agent, tag)
+    return tag
+  })
+}
+
+function ttlFor(purpose: X509Purpose, config: IssuerConfig): number {
+  if (purpose === 'downstream') return config.caTtlSeconds
+  return purpose === 'agent' ? config.agentTtlSeconds : config.x509TtlSeconds
+}
+
+async function sign(one: Draft, authority: ActiveX509Authority): Promise<X509Issued | SallyportError> {
+  const { order, template, key } = one
+  try {
+    const der = await encodeCertificate(template, authority.signer, authority.issuer)
+    const certificate = checkSignedAsAsked(der, template, authority.issuer, key)
+    const { serialNumber, notBefore, notAfter } = template
+    return {
+      ...{ spiffeId: order.spiffeId, chain: [der, ...authority.intermediates], certificate, serialNumber, notBefore },
+      ...{ expiresAt: notAfter, authorityId: authority.authorityId, hint: order.hint ?? '' },
+    }
+  } catch (error) {
+    if (error instanceof SallyportError) return error
+    throw error
+  }
+}
+
+/** A revocation that came while signing: nobody would accept what was signed, so it is not released. */
+function checkStillPublished({ authorities }: IssuerDeps, { authorityId }: ActiveX509Authority): void {
+  if (authorities.isPublished('x509', authorityId)) return
+  throw new SallyportError('NOT_READY', `Cannot issue: authority ${authorityId} was revoked while it signed`)
+}
+
+/** The facts that the journal keeps of a certificate. */
+function issuedEvent(
+  { order, template, key }: Draft,
+  purpose: X509Purpose,
+  { authorityId }: ActiveX509Authority,
+  at: Date,
+): AuditEvent {
+  return {
+    type: purpose === 'downstream' ? 'x509-ca.issued' : 'x509-svid.issued',
+    at,
+    facts: {
+      spiffeId: template.uriSan,
+      purpose,
+      entryId: order.entryId,
+      agentId: order.agentId?.toString(),
+      callerId: order.callerId?.toString(),
+      serialNumber: template.serialNumber.toString(),
+      authorityId,
+      notAfter: template.notAfter.toISOString(),
+      dnsNames: template.dnsSans.length === 0 ? undefined : template.dnsSans,
+      keyHash: hash('sha256', key.spki, 'hex'),
+      subject:
+        Buffer.isBuffer(template.subject) && !isEmptyName(template.subject)
+          ? template.subject.toString('hex')
+          : undefined,
+    },
+  }
+}
+
+function refusing(action: () => Draft): Draft | SallyportError {
+  try {
+    return action()
+  } catch (error) {
+    if (error instanceof SallyportError) return error
+    if (error instanceof DerError) {
+      return new SallyportError('REQUEST_INVALID', `Cannot issue an X509-SVID: ${error.message}`, { cause: error })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,93 @@
+import type { KeyObject } from 'node:crypto'
+import type { Bundle, JwtAuthority, X509Authority } from '../../src/bundle/bundle.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import { publicKeyOfSpki, spkiOf } from '../../src/x509/spki.ts'
+import type { AuthorityRow } from '../store/store.ts'
+
+/** What somebody added to the bundle and what was lost stays this long after its end, as SPIRE has it. */
+const EXPIRED_STAYS_MS = 24 * 3_600_000
+
+/** The lists of a bundle; the sequence number is given by whoever stores it. */
+export type BundleContent = Pick<Bundle, 'x509Authorities' | 'jwtAuthorities' | 'refreshHintSeconds'>
+
+export function emptyBundle(trustDomain: TrustDomain): Bundle {
+  return { trustDomain, x509Authorities: [], jwtAuthorities: [], refreshHintSeconds: 0, sequenceNumber: 0 }
+}
+
+/** The first DER of a row: its CA certificate, or the public key of a JWT authority. */
+export function publicDerOf(row: AuthorityRow): Buffer {
+  const [der] = row.publicDer
+  if (der === undefined) throw new TypeError(`authority ${row.authorityId} has no public part`)
+  return der
+}
+
+export function isInBundle(bundle: BundleContent, row: AuthorityRow): boolean {
+  return row.kind === 'x509'
+    ? bundle.x509Authorities.some((one) => isX509(one, row))
+    : bundle.jwtAuthorities.some((one) => isJwt(one, row))
+}
+
+const isX509 = (one: X509Authority, row: AuthorityRow): boolean => one.certificate.der.equals(publicDerOf(row))
+const isJwt = (one: JwtAuthority, row: AuthorityRow): boolean =>
+  one.keyId === row.authorityId && spkiOfKnown(one.publicKey).equals(publicDerOf(row))
+
+const spkis = new WeakMap<KeyObject, Buffer>()
+
+/** Exporting a key takes longer than the rest of the comparison, and every token asks. */
+function spkiOfKnown(key: KeyObject): Buffer {
+  const known = spkis.get(key)
+  if (known !== undefined) return known
+  const spki = spkiOf(key)
+  spkis.set(key, spki)
+  return spki
+}
+
+/** With an authority at the end of its list, or unchanged when it is there. */
+export function withAuthority<T extends BundleContent>(bundle: T, row: AuthorityRow): T {
+  if (isInBundle(bundle, row)) return bundle
+  const { tainted } = row
+  const der = publicDerOf(row)
+  if (row.kind === 'x509') {
+    return { ...bundle, x509Authorities: [...bundle.x509Authorities, { certificate: decodeCertificate(der), tainted }] }
+  }
+  const authority: JwtAuthority = {
+    ...{ keyId: row.authorityId, publicKey: publicKeyOfSpki(der), expiresAt: row.notAfter, tainted },
+  }
+  return { ...bundle, jwtAuthorities: [...bundle.jwtAuthorities, authority] }
+}
+
+export function withoutAuthority<T extends BundleContent>(bundle: T, row: AuthorityRow): T {
+  return row.kind === 'x509'
+    ? { ...bundle, x509Authorities: bundle.x509Authorities.filter((one) => !isX509(one, row)) }
+    : { ...bundle, jwtAuthorities: bundle.jwtAuthorities.filter((one) => !isJwt(one, row)) }
+}
+
+export function withTaint<T extends BundleContent>(bundle: T, row: AuthorityRow): T {
+  return {
+    ...bundle,
+    x509Authorities: bundle.x509Authorities.map((one) =>
+      row.kind === 'x509' && isX509(one, row) ? { ...one, tainted: true } : one,
+    ),
+    jwtAuthorities: bundle.jwtAuthorities.map((one) =>
+      row.kind === 'jwt' && isJwt(one, row) ? { ...one, tainted: true } : one,
+    ),
+  }
+}
+
+/** Without what ended a day ago and is nobody's whose row is still kept. */
+export function withoutExpired<T extends BundleContent>(bundle: T, kept: readonly AuthorityRow[], now: Date): T {
+  const endedBefore = new Date(now.getTime() - EXPIRED_STAYS_MS)
+  const x509Authorities = bundle.x509Authorities.filter(
+    (one) => one.certificate.notAfter >= endedBefore || kept.some((row) => row.kind === 'x509' && isX509(one, row)),
+  )
+  const jwtAuthorities = bundle.jwtAuthorities.filter(
+    (one) =>
+      one.expiresAt === undefined ||
+      one.expiresAt >= endedBefore ||
+      kept.some((row) => row.kind === 'jwt' && isJwt(one, row)),
+  )
+  const isSame =
+    x509Authorities.length === bundle.x509Authorities.length && jwtAuthorities.length === bundle.jwtAuthorities.length
+  return isSame ? bundle : { ...bundle, x509Authorities, jwtAuthorities }
+}
