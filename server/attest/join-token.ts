@@ -5,11 +5,16 @@ import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
-import type { JoinToken, Mutation, Store, StoreConflict } from '../store/store.ts'
+import type { AuditEvent } from '../audit/record.ts'
+import { tokenRefused, tokenReused, tokenSpent } from '../audit/token-events.ts'
+import type { JoinToken, Mutation, Store } from '../store/store.ts'
 import { parseAddressRange } from './address-range.ts'
 import type { JoiningNode, NodeAttestation, NodeAttestor } from './node-attestor.ts'
 
 export const JOIN_TOKEN = 'join_token'
+
+/** What stands for the address of a node on this machine. */
+const UNIX = 'unix'
 
 /** 160 random bits; 128 is the least that may be. */
 const TOKEN_BYTES = 20
@@ -91,42 +96,45 @@ export function joinTokenAttestor(deps: JoinTokenDeps): NodeAttestor {
     async *attest(payload, node) {
       const hash = tokenHashOf(payload.toString('utf8'))
       const agentId = agentIdOfToken(hash, deps.trustDomain)
-      const token = await deps.store.token(hash)
       // Refused here for a clear message; that a token is spent only once is the transaction's promise, not this look's.
-      await checkToken(token, node, agentId, deps)
-      return attestationOf(hash, agentId, node, deps)
+      const token = await checkToken(await deps.store.token(hash), node, agentId, deps)
+      return attestationOf(token, agentId, node, deps)
     },
   }
 }
 
 async function checkToken(
   token: JoinToken | undefined,
-  { address }: JoiningNode,
+  { address = UNIX }: JoiningNode,
   agentId: SpiffeId,
   deps: JoinTokenDeps,
-): Promise<void> {
+): Promise<JoinToken> {
   if (token === undefined) throw spent(agentId)
-  if (token.spent !== undefined) {
-    await raiseAlarm(token.spent, address, agentId, deps)
-    throw spent(agentId)
+  if (token.spent !== undefined) throw await reused(token, address, agentId, deps)
+  if (token.expiresAt <= deps.clock.now()) {
+    await record(tokenRefused(deps.clock.now(), token.hash, address, 'expired'), deps)
+    throw expired(agentId, token.expiresAt)
   }
-  if (token.expiresAt <= deps.clock.now()) throw expired(agentId, token.expiresAt)
-  if (token.addressRange !== undefined && !(address !== undefined && parseAddressRange(token.addressRange)(address))) {
+  if (token.addressRange !== undefined && !parseAddressRange(token.addressRange)(address)) {
+    await record(tokenRefused(deps.clock.now(), token.hash, address, 'address'), deps)
     throw new SallyportError(
       'JOIN_TOKEN_ADDRESS',
-      `Cannot attest ${agentId.toString()}: its join token may only be used from ${token.addressRange}, not from ${address ?? 'a unix socket'}`,
+      `Cannot attest ${agentId.toString()}: its join token may only be used from ${token.addressRange}, not from ${address}`,
     )
   }
+  return token
 }
 
 function attestationOf(
-  hash: string,
+  token: JoinToken,
   agentId: SpiffeId,
-  { address = 'unix' }: JoiningNode,
+  { address = UNIX }: JoiningNode,
   deps: JoinTokenDeps,
 ): NodeAttestation {
+  const { hash } = token
+  const at = deps.clock.now()
   const alias = deps.directory.entry(aliasEntryIdOfToken(hash))
-  const mutations: Mutation[] = [{ kind: 'token.spend', hash, at: deps.clock.now(), address }]
+  const mutations: Mutation[] = [{ kind: 'token.spend', hash, at, address }]
   if (alias?.expiresAt !== undefined) {
     mutations.push({
       kind: 'entry.update',
@@ -138,40 +146,29 @@ function attestationOf(
     selectors: [],
     canReattest: false,
     mutations,
-    refusalOf(conflict) {
-      return conflict.index === 0 ? refusalOfSpending(conflict, address, agentId, deps) : changedMeanwhile(agentId)
+    audit: [tokenSpent(at, hash, address)],
+    async refusalOf({ index, reason, existingToken = token }) {
+      if (index > 0) return changedMeanwhile(agentId)
+      return reason === 'expired' ? expired(agentId, token.expiresAt) : reused(existingToken, address, agentId, deps)
     },
   }
 }
 
-function refusalOfSpending(
-  { reason, existingToken }: StoreConflict,
+/** One of the two who hold the token is a thief, and it may be the one who came first. */
+async function reused(
+  token: JoinToken,
   address: string,
   agentId: SpiffeId,
   deps: JoinTokenDeps,
-): SallyportError {
-  if (reason === 'expired') return expired(agentId, existingToken?.expiresAt)
-  if (existingToken?.spent !== undefined) {
-    raiseAlarm(existingToken.spent, address, agentId, deps).catch((error: unknown) =>
-      deps.log.error({ agentId, err: error }, 'Cannot record the reuse of a join token'),
-    )
-  }
+): Promise<SallyportError> {
+  const facts = { agentId, firstAddress: token.spent?.address, usedAt: token.spent?.at, address }
+  deps.log.error(facts, 'Join token used twice')
+  await record(tokenReused(deps.clock.now(), token, address), deps)
   return spent(agentId)
 }
 
-/** One of the two who hold the token is a thief, and it may be the one who came first. */
-async function raiseAlarm(
-  first: NonNullable<JoinToken['spent']>,
-  secondAddress: string | undefined,
-  agentId: SpiffeId,
-  { log, store, clock }: JoinTokenDeps,
-): Promise<void> {
-  const facts = { agentId: agentId.toString(), firstAddress: first.address, secondAddress: secondAddress ?? 'unix' }
-  log.error({ ...facts, usedAt: first.at }, 'Join token used twice')
-  await store.commit({
-    mutations: [],
-    audit: [{ type: 'join-token.reused', at: clock.now(), facts: { ...facts, firstAt: first.at.toISOString() } }],
-  })
+async function record(event: AuditEvent, { store }: JoinTokenDeps): Promise<void> {
+  await store.commit({ mutations: [], audit: [event] })
 }
 
 // SPIRE's words: its clients look for them.

@@ -1,6 +1,7 @@
 import type { Selector } from '../../src/entry/selector.ts'
 import type { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { AuditEvent } from '../audit/record.ts'
 import type { AttestedAgent, Mutation, StoreConflict } from '../store/store.ts'
 
 /** A whole attestation may take this long, answers of the node included: a node that stalls must not hold a place. */
@@ -46,6 +47,8 @@ export interface NodeAttestation {
   readonly returning?: AttestedAgent
   /** Such as spending the join token; they come before the agent's record in one transaction. */
   readonly mutations: readonly Mutation[]
+  /** What the journal says of them. */
+  readonly audit: readonly AuditEvent[]
   /** The refusal when one of the mutations cannot be done. */
-  refusalOf(conflict: StoreConflict): SallyportError
+  refusalOf(conflict: StoreConflict): Promise<SallyportError>
 }

@@ -55,7 +55,8 @@ export function rejoinAttestor(deps: RejoinDeps): NodeAttestor {
         attestationType: agent.attestationType,
         returning: agent,
         mutations: [],
-        refusalOf: () => refused(agentId, 'its record changed at the same moment'),
+        audit: [],
+        refusalOf: async () => refused(agentId, 'its record changed at the same moment'),
       }
     },
   }

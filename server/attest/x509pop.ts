@@ -66,7 +66,8 @@ export function x509popAttestor(deps: X509popDeps): NodeAttestor {
         selectors: selectorsOf(verified, sans),
         canReattest: true,
         mutations: [],
-        refusalOf: () =>
+        audit: [],
+        refusalOf: async () =>
           new SallyportError('CONCURRENT_CHANGE', 'Cannot attest the node: its record changed at the same moment'),
       }
     },

@@ -5,17 +5,19 @@ import type { Handlers } from '../../src/wire/handlers.ts'
 import { idFromMessage } from '../../src/wire/id-message.ts'
 import { agentService } from '../../src/wire/messages/spire-api-server-agent-v1.ts'
 import type { SpiffeId as SpiffeIdMessage } from '../../src/wire/messages/spire-api-types.ts'
+import { agentBanned, agentEvicted } from '../audit/agent-events.ts'
+import { entryDeleted } from '../audit/entry-events.ts'
 import { agentCallerOf } from './agent-caller.ts'
 import { agentToMessage } from './agent-message.ts'
 import { attestAgent } from './attest-agent.ts'
 import { agentNotFound, changeAgent } from './change-agent.ts'
 import { createJoinToken } from './create-join-token.ts'
+import { deedOf } from './deed.ts'
 import { agentFilterOf } from './filters.ts'
 import { pageOf } from './page.ts'
 import { renewAgent } from './renew-agent.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { secondsOf } from './svid-message.ts'
-import { whoOf } from './who.ts'
 
 const AGENT_VERSION_MAX_LENGTH = 255
 
@@ -80,19 +82,14 @@ export function agentHandlers(deps: RpcDeps): Handlers<typeof agentService> {
 
 /** Evicts: the record goes, and with it every entry that only gave this agent another name. */
 async function deleteAgent(agentId: SpiffeId, call: Call, deps: RpcDeps): Promise<void> {
+  const deed = deedOf(call, deps)
   const aliases = deps.directory.aliasEntriesOf(agentId)
   const outcome = await deps.store.commit({
     mutations: [
       { kind: 'agent.delete', spiffeId: agentId },
       ...aliases.map(({ id }) => ({ kind: 'entry.delete', id }) as const),
     ],
-    audit: [
-      {
-        type: 'agent.evicted',
-        at: deps.clock.now(),
-        facts: { spiffeId: agentId.toString(), entryIds: aliases.map(({ id }) => id), ...whoOf(call, deps) },
-      },
-    ],
+    audit: [agentEvicted(deed, agentId), ...aliases.map((entry) => entryDeleted(deed, entry))],
   })
   if (!outcome.ok) {
     if (outcome.index === 0) throw agentNotFound(agentId)
@@ -109,9 +106,7 @@ async function deleteAgent(agentId: SpiffeId, call: Call, deps: RpcDeps): Promis
 async function banAgent(agentId: SpiffeId, call: Call, deps: RpcDeps): Promise<void> {
   await changeAgent(agentId, deps, (agent) => ({
     agent: { ...agent, banned: true, serialNumber: '', pendingSerialNumber: undefined, pendingExpiresAt: undefined },
-    audit: [
-      { type: 'agent.banned', at: deps.clock.now(), facts: { spiffeId: agentId.toString(), ...whoOf(call, deps) } },
-    ],
+    audit: [agentBanned(deedOf(call, deps), agentId)],
   }))
   deps.log.info({ agentId }, 'Banned agent')
 }

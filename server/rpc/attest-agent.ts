@@ -12,9 +12,9 @@ import { decodeCsr, verifyCsr, type Csr } from '../../src/x509/csr.ts'
 import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
 import { agentRefused } from '../access/permission-denied.ts'
 import { ATTESTATION_TIMEOUT_MS, type NodeAttestation, type NodeAttestor } from '../attest/node-attestor.ts'
+import { agentAttested, agentRejoined } from '../audit/agent-events.ts'
 import type { AttestedAgent } from '../store/store.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 /** An agent record that somebody else changes at the same moment is read again this often. */
 const TRIES = 5
@@ -91,17 +91,21 @@ async function commitAgent(
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const agent = record()
+    const { spiffeId, attestationType, serialNumber, expiresAt } = agent
     const facts = {
-      spiffeId: agent.spiffeId.toString(),
-      attestationType: agent.attestationType,
-      serialNumber: agent.serialNumber,
+      at: agent.attestedAt,
+      spiffeId,
+      attestationType,
+      address: addressOf(call) ?? '',
+      serialNumber,
+      expiresAt,
     }
     const outcome = await deps.store.commit({
       mutations: [...attestation.mutations, { kind: 'agent.put', agent }],
-      audit: [{ type: 'agent.attested', at: deps.clock.now(), facts: { ...facts, ...whoOf(call, deps) } }],
+      audit: [...attestation.audit, attestation.returning === undefined ? agentAttested(facts) : agentRejoined(facts)],
     })
     if (outcome.ok) return deps.directory.reached(outcome.revision)
-    if (outcome.index < attestation.mutations.length) throw attestation.refusalOf(outcome)
+    if (outcome.index < attestation.mutations.length) throw await attestation.refusalOf(outcome)
     if (tries === TRIES) throw concurrent(agent.spiffeId)
     await deps.clock.sleep(RETRY_MS, call.signal)
   }

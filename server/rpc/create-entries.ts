@@ -11,10 +11,10 @@ import type {
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Entry } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
-import type { AuditEvent } from '../audit/record.ts'
+import { entryCreated } from '../audit/entry-events.ts'
+import { deedOf } from './deed.ts'
 import { eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 /** `BatchCreateEntry`: one transaction for each item, committed together. */
 export async function createEntries(
@@ -22,14 +22,14 @@ export async function createEntries(
   call: Call,
   deps: RpcDeps,
 ): Promise<Sent<BatchCreateEntryResponse>> {
-  const by = whoOf(call, deps)
+  const deed = deedOf(call, deps)
   const drafts = eachItem(entries, (message) => newEntryOf(message, deps))
   const good = drafts.flatMap((draft) => ('value' in draft ? [draft.value] : []))
   const outcomes = (
     await deps.store.commitAll(
       good.map((entry) => ({
         mutations: [{ kind: 'entry.create', entry }],
-        audit: [entryEvent('entry.created', entry, by, deps.clock.now())],
+        audit: [entryCreated(deed, entry)],
       })),
     )
   ).values()
@@ -86,16 +86,6 @@ export function checkFederation({ federatesWith }: RegistrationEntry, { director
 export function similarExists(entry: RegistrationEntry, similar: RegistrationEntry | undefined): SallyportError {
   const which = similar === undefined ? entry.id : similar.id
   return new SallyportError('ENTRY_EXISTS', `similar entry already exists, with id ${which}`)
-}
-
-export function entryEvent(
-  type: string,
-  { id, spiffeId, parentId, revisionNumber }: RegistrationEntry,
-  by: AuditEvent['facts'],
-  at: Date,
-): AuditEvent {
-  const facts = { entryId: id, spiffeId: spiffeId.toString(), parentId: parentId.toString(), revisionNumber, ...by }
-  return { type, at, facts }
 }
 
 export function warnOf(entry: RegistrationEntry, { log }: Pick<RpcDeps, 'log'>): void {

@@ -10,9 +10,11 @@ import {
   TOKEN_MIN_CHARACTERS,
   tokenHashOf,
 } from '../attest/join-token.ts'
+import { entryCreated } from '../audit/entry-events.ts'
+import { tokenCreated } from '../audit/token-events.ts'
 import type { JoinToken, Mutation } from '../store/store.ts'
+import { deedOf } from './deed.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 export interface TokenOrder {
   readonly ttlSeconds: number
@@ -37,19 +39,14 @@ export async function createJoinToken(
   const expiresAt = new Date(now.getTime() + order.ttlSeconds * 1000)
   const { aliasId, addressRange } = order
   const joinToken: JoinToken = { hash, expiresAt, aliasId, addressRange, spent: undefined }
-  const mutations: Mutation[] = [{ kind: 'token.create', token: joinToken }]
-  if (aliasId !== undefined) {
-    mutations.push({ kind: 'entry.create', entry: aliasEntryOf(joinToken, aliasId, agentId, now) })
-  }
-  const facts = {
-    agentId: agentId.toString(),
-    aliasId: aliasId?.toString(),
-    addressRange,
-    expiresAt: expiresAt.toISOString(),
-  }
+  const alias = aliasId === undefined ? [] : [aliasEntryOf(joinToken, aliasId, agentId, now)]
+  const deed = deedOf(call, deps)
   const outcome = await deps.store.commit({
-    mutations,
-    audit: [{ type: 'join-token.created', at: now, facts: { ...facts, ...whoOf(call, deps) } }],
+    mutations: [
+      { kind: 'token.create', token: joinToken },
+      ...alias.map((entry): Mutation => ({ kind: 'entry.create', entry })),
+    ],
+    audit: [tokenCreated(deed, joinToken), ...alias.map((entry) => entryCreated(deed, entry))],
   })
   if (!outcome.ok) throw new SallyportError('JOIN_TOKEN_EXISTS', 'Cannot create the join token: it exists already')
   await deps.directory.reached(outcome.revision)

@@ -7,11 +7,15 @@ import type {
   BatchDeleteFederatedBundleResponse,
 } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
+import type { AuditEvent } from '../audit/record.ts'
+import { bundleDeleted } from '../audit/bundle-events.ts'
+import type { Deed } from '../audit/deed.ts'
+import { entryDeleted, entryUpdated } from '../audit/entry-events.ts'
 import type { Mutation } from '../store/store.ts'
 import { bundleNotFound, foreignTrustDomain } from './federated-bundles.ts'
+import { deedOf } from './deed.ts'
 import { failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 /** An entry that is changed while its bundle goes makes the whole deletion start again, this often, this far apart. */
 const TRIES = 5
@@ -65,10 +69,11 @@ async function deleteOne(trustDomain: TrustDomain, mode: Mode, call: Call, deps:
   for (let tries = 0; tries < TRIES; tries += 1) {
     if (deps.directory.bundle(trustDomain) === undefined) throw bundleNotFound(trustDomain.name)
     const entries = deps.directory.entriesFederatingWith(trustDomain.name)
-    const facts = { trustDomain: trustDomain.name, mode, entries: entries.length, ...whoOf(call, deps) }
+    const deed = deedOf(call, deps)
+    const mutations = modes[mode](entries, trustDomain)
     const outcome = await deps.store.commit({
-      mutations: [...modes[mode](entries, trustDomain), { kind: 'bundle.delete', trustDomain: trustDomain.name }],
-      audit: [{ type: 'bundle.deleted', at: deps.clock.now(), facts }],
+      mutations: [...mutations, { kind: 'bundle.delete', trustDomain: trustDomain.name }],
+      audit: [...entryEvents(mutations, entries, deed), bundleDeleted(deed, trustDomain.name)],
     })
     if (outcome.ok) return deps.directory.reached(outcome.revision)
     await deps.clock.sleep(RETRY_MS, call.signal)
@@ -77,4 +82,17 @@ async function deleteOne(trustDomain: TrustDomain, mode: Mode, call: Call, deps:
     'CONCURRENT_CHANGE',
     `Cannot delete the bundle of ${trustDomain.name}: its entries keep changing`,
   )
+}
+
+/** What happened to each entry, in the words that a change of it alone would have. */
+function entryEvents(
+  mutations: readonly Mutation[],
+  entries: readonly RegistrationEntry[],
+  deed: Deed,
+): readonly AuditEvent[] {
+  return mutations.flatMap((mutation, index) => {
+    const entry = entries[index]
+    if (mutation.kind === 'entry.update') return [entryUpdated(deed, mutation.entry)]
+    return entry === undefined ? [] : [entryDeleted(deed, entry)]
+  })
 }

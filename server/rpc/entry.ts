@@ -7,9 +7,11 @@ import {
   type BatchDeleteEntryResponse,
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
+import { entryDeleted } from '../audit/entry-events.ts'
 import type { Transaction } from '../store/store.ts'
 import { agentCallerOf } from './agent-caller.ts'
-import { createEntries, entryEvent } from './create-entries.ts'
+import { createEntries } from './create-entries.ts'
+import { deedOf } from './deed.ts'
 import { entryFilterOf } from './filters.ts'
 import { failedItem, OK } from './items.ts'
 import { pageOf } from './page.ts'
@@ -17,7 +19,6 @@ import type { RpcDeps } from './rpc-deps.ts'
 import { syncAuthorizedEntries } from './sync-authorized-entries.ts'
 import type { Turns } from './turns.ts'
 import { entryNotFound, updateEntries } from './update-entries.ts'
-import { whoOf } from './who.ts'
 
 /** `spire.api.server.entry.v1.Entry`. */
 export function entryHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof entryService> {
@@ -61,11 +62,11 @@ async function deleteEntries(
   call: Call,
   deps: RpcDeps,
 ): Promise<Sent<BatchDeleteEntryResponse>> {
-  const by = whoOf(call, deps)
+  const deed = deedOf(call, deps)
   const outcomes = await deps.store.commitAll(
     ids.map((id): Transaction => {
       const entry = deps.directory.entry(id)
-      const audit = entry === undefined ? [] : [entryEvent('entry.deleted', entry, by, deps.clock.now())]
+      const audit = entry === undefined ? [] : [entryDeleted(deed, entry)]
       return { mutations: [{ kind: 'entry.delete', id }], audit }
     }),
   )

@@ -8,9 +8,10 @@ import type { Call } from '../../src/wire/call.ts'
 import { trustDomainFromText } from '../../src/wire/id-message.ts'
 import type { Bundle as BundleMessage, BundleMask, Status } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
+import { bundleSet } from '../audit/bundle-events.ts'
+import { deedOf } from './deed.ts'
 import { failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 interface BundleResult {
   readonly status: Status
@@ -47,13 +48,7 @@ async function changeOne(message: BundleMessage, change: BundleChange, call: Cal
   checkForeignBundle(bundle)
   const outcome = await deps.store.commit({
     mutations: [{ kind: 'bundle.put', bundle, ifSequence: before?.sequenceNumber ?? 0 }],
-    audit: [
-      {
-        type: before === undefined ? 'bundle.created' : 'bundle.updated',
-        at: deps.clock.now(),
-        facts: { trustDomain: trustDomain.name, sequenceNumber: bundle.sequenceNumber, ...whoOf(call, deps) },
-      },
-    ],
+    audit: [bundleSet(deedOf(call, deps), bundle)],
   })
   if (!outcome.ok) {
     throw new SallyportError(

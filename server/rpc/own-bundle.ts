@@ -8,8 +8,9 @@ import type { AppendBundleRequest } from '../../src/wire/messages/spire-api-serv
 import type { JwtKey } from '../../src/wire/messages/spire-api-types.ts'
 import { spkiOf } from '../../src/x509/spki.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import { bundleSet } from '../audit/bundle-events.ts'
+import { deedOf } from './deed.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 export interface NewAuthorities {
   readonly x509: readonly X509Authority[]
@@ -46,16 +47,8 @@ export function newJwtAuthority(key: JwtKey, { trustDomain, clock }: RpcDeps): J
 
 /** Adds what is not there yet to the own bundle; one sequence number later it is published. */
 export async function appendToOwnBundle(added: NewAuthorities, call: Call, deps: RpcDeps): Promise<Bundle> {
-  const facts = {
-    trustDomain: deps.trustDomain.name,
-    keyIds: added.jwt.map(({ keyId }) => keyId),
-    serialNumbers: added.x509.map(({ certificate }) => certificate.serialNumber.toString()),
-    ...whoOf(call, deps),
-  }
-  return deps.authorities.editBundle(
-    (before) => withAdded(before, added),
-    [{ type: 'bundle.appended', at: deps.clock.now(), facts }],
-  )
+  const audit = [bundleSet(deedOf(call, deps), withAdded(deps.authorities.bundle(), added))]
+  return deps.authorities.editBundle((before) => withAdded(before, added), audit)
 }
 
 /** The same bundle when everything is there already. */

@@ -6,11 +6,11 @@ import { decodeCsr, verifyCsr } from '../../src/x509/csr.ts'
 import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
 import { agentRefused } from '../access/permission-denied.ts'
 import type { AttestedAgent } from '../store/store.ts'
+import { agentRenewed } from '../audit/agent-events.ts'
 import { agentCallerOf } from './agent-caller.ts'
 import { changeAgent, checkNotBanned } from './change-agent.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { svidToMessage } from './svid-message.ts'
-import { whoOf } from './who.ts'
 
 /** `RenewAgent`: a new SVID for the agent's new key. The old one works until the new one is first used. */
 export async function renewAgent(
@@ -41,13 +41,7 @@ export async function renewAgent(
         pendingExpiresAt: expiresAt,
         keyHashes: [currentKeyHashOf(before), keyHashOf(csr.spki)].filter((hash) => hash !== undefined),
       },
-      audit: [
-        {
-          type: 'agent.renewed',
-          at: deps.clock.now(),
-          facts: { spiffeId: spiffeId.toString(), serialNumber, ...whoOf(call, deps) },
-        },
-      ],
+      audit: [agentRenewed({ at: deps.clock.now(), spiffeId, serialNumber, expiresAt })],
     }
   })
   deps.log.info({ agentId: spiffeId, serialNumber, expiresAt }, 'Renewed agent')

@@ -10,10 +10,11 @@ import type {
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Entry, EntryMask } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
-import { checkFederation, entryEvent, similarExists, warnOf } from './create-entries.ts'
+import { entryUpdated } from '../audit/entry-events.ts'
+import { checkFederation, similarExists, warnOf } from './create-entries.ts'
+import { deedOf } from './deed.ts'
 import { eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
-import { whoOf } from './who.ts'
 
 type Result = Sent<BatchUpdateEntryResponseResult>
 
@@ -60,11 +61,11 @@ async function commitUpdates(
     deps,
   }: { isLastTry: boolean; outputMask: EntryMask | null; call: Call; deps: RpcDeps },
 ): Promise<void> {
-  const by = whoOf(call, deps)
+  const deed = deedOf(call, deps)
   const outcomes = await deps.store.commitAll(
     updates.map(({ after }) => ({
       mutations: [{ kind: 'entry.update', entry: after }],
-      audit: [entryEvent('entry.updated', after, by, deps.clock.now())],
+      audit: [entryUpdated(deed, after)],
     })),
   )
   let revision = 0
