@@ -34,6 +34,8 @@ export interface SavedNode {
   readonly identity: SavedIdentity | undefined
   /** SHA-256 of the join token that was spent, hex: it is not tried again. */
   readonly spentToken: string
+  /** The key of an attempt to join whose answer may have been lost, and the hash of its token. */
+  readonly attempt: { readonly privateKey: KeyObject; readonly tokenHash: string } | undefined
   /** Has this server pushed? Then polling instead is suspicious (SE-11). */
   readonly pushSeen: boolean
   /** The server time that was last signed: time never falls below it (SE-20). */
@@ -53,6 +55,7 @@ export interface SavedView {
 export const emptyNode: SavedNode = {
   identity: undefined,
   spentToken: '',
+  attempt: undefined,
   pushSeen: false,
   serverTime: undefined,
   checkpoints: [],
@@ -65,6 +68,7 @@ const savedNode = z.object({
     .object({ spiffeId: z.string(), privateKey: base64, chain: z.array(base64).min(1), reattestable: z.boolean() })
     .nullable(),
   spentToken: z.string(),
+  attempt: z.object({ privateKey: base64, tokenHash: z.string() }).nullable(),
   pushSeen: z.boolean(),
   serverTimeMs: z.number().nullable(),
   checkpoints: z.array(z.object({ keyId: z.string(), epoch: z.string(), sequence: z.number(), hash: base64 })),
@@ -102,11 +106,12 @@ export class SavedState {
     const bytes = await this.#disk.read(this.nodePath)
     if (bytes === undefined) return emptyNode
     try {
-      const { identity, serverTimeMs, ...rest } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
+      const { identity, attempt, serverTimeMs, ...rest } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
       return {
         ...rest,
         serverTime: serverTimeMs === null ? undefined : new Date(serverTimeMs),
         identity: identity === null ? undefined : readIdentity(identity),
+        attempt: attempt === null ? undefined : { ...attempt, privateKey: readKey(attempt.privateKey) },
       }
     } catch {
       // Without the cause: a parser may quote what it read, and that is a key.
@@ -114,13 +119,14 @@ export class SavedState {
     }
   }
 
-  async writeNode({ identity, serverTime, ...rest }: SavedNode): Promise<void> {
+  async writeNode({ identity, attempt, serverTime, ...rest }: SavedNode): Promise<void> {
     const text = JSON.stringify({
       version: 1,
       ...rest,
       checkpoints: rest.checkpoints.map((checkpoint) => ({ ...checkpoint, hash: checkpoint.hash.toString('base64') })),
       serverTimeMs: serverTime?.getTime() ?? null,
       identity: identity === undefined ? null : printIdentity(identity),
+      attempt: attempt === undefined ? null : { ...attempt, privateKey: printKey(attempt.privateKey) },
     })
     await this.#disk.write(this.nodePath, Buffer.from(text))
   }
@@ -158,18 +164,21 @@ export class SavedState {
   }
 }
 
+const readKey = (pkcs8: Buffer): KeyObject => createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+const printKey = (key: KeyObject): string => key.export({ format: 'der', type: 'pkcs8' }).toString('base64')
+
 function readIdentity(saved: NonNullable<z.output<typeof savedNode>['identity']>): SavedIdentity {
   return {
     ...saved,
     spiffeId: SpiffeId.parse(saved.spiffeId),
-    privateKey: createPrivateKey({ key: saved.privateKey, format: 'der', type: 'pkcs8' }),
+    privateKey: readKey(saved.privateKey),
   }
 }
 
 function printIdentity({ spiffeId, privateKey, chain, reattestable }: SavedIdentity): object {
   return {
     spiffeId: spiffeId.toString(),
-    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+    privateKey: printKey(privateKey),
     chain: chain.map((der) => der.toString('base64')),
     reattestable,
   }

@@ -1,19 +1,3 @@
-/** The part of an SVID's life after which it is renewed: drawn once for each SVID, so that renewals do not bunch. */
-const EARLIEST = 0.45
-const SPREAD = 0.1
-
-/** Randomness that a simulation may decide. */
-export type Random = (bytes: number) => Buffer
-
-/** A number in [0, 1). */
-export const drawnFrom = (random: Random): number => random(4).readUInt32BE() / 2 ** 32
-
-/** When to renew something that lives from `notBefore` to `notAfter`: at half-life, give or take a twentieth. */
-export function renewalTime(notBefore: Date, notAfter: Date, random: Random): Date {
-  const life = notAfter.getTime() - notBefore.getTime()
-  return new Date(notBefore.getTime() + life * (EARLIEST + SPREAD * drawnFrom(random)))
-}
-
 interface Renewable {
   readonly renewAt: Date
   readonly notAfter: Date
@@ -24,10 +8,4 @@ export function dueForRenewal<T extends Renewable>(held: Iterable<T>, now: Date)
   return [...held]
     .filter(({ renewAt }) => renewAt.getTime() <= now.getTime())
     .toSorted((a, b) => a.notAfter.getTime() - b.notAfter.getTime())
-}
-
-/** Milliseconds to wait after the nth failure in a row: doubles from `firstMs` to `mostMs`, spread over its second half. */
-export function backoffMs(failures: number, firstMs: number, mostMs: number, random: Random): number {
-  const full = Math.min(mostMs, firstMs * 2 ** Math.min(Math.max(failures - 1, 0), 30))
-  return full / 2 + (full / 2) * drawnFrom(random)
 }

@@ -10,7 +10,7 @@ import type { Entitlements } from '../entries/entitlements.ts'
 import type { Upstream, X509SvidResult } from '../upstream/upstream.ts'
 import { heldX509Svid, type HeldX509Svid } from './held-x509-svid.ts'
 import type { KeyPool } from './key-pool.ts'
-import { renewalTime, type Random } from './renewal.ts'
+import { renewalTime, type Random } from '../upstream/timing.ts'
 
 interface Deps {
   readonly entitlements: Entitlements

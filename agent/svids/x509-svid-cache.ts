@@ -12,7 +12,8 @@ import { Wake } from '../entries/wake.ts'
 import { SIGN_BATCH_MAX, type Upstream } from '../upstream/upstream.ts'
 import type { HeldX509Svid } from './held-x509-svid.ts'
 import { KeyPool } from './key-pool.ts'
-import { backoffMs, dueForRenewal, type Random } from './renewal.ts'
+import { backoffMs, type Random } from '../upstream/timing.ts'
+import { dueForRenewal } from './renewal.ts'
 import { signX509Svids } from './sign-x509-svids.ts'
 
 export interface X509SvidCacheDeps {

@@ -114,23 +114,27 @@ const silent = (ms: number): SallyportError =>
 class SnapshotReading {
   #chunks: Snapshot[] = []
 
-  *read({ snapshot, delta }: ServerMessage): Generator<PushedState> {
-    if (delta) yield readDelta(delta)
-    if (!snapshot) return
+  read({ snapshot, delta }: ServerMessage): readonly PushedState[] {
+    if (delta) return [readDelta(delta)]
+    if (!snapshot) return []
     const [first] = this.#chunks
     if (first !== undefined && first.revision !== snapshot.revision) this.#chunks = []
     this.#chunks.push(snapshot)
-    if (!snapshot.last) return
+    if (!snapshot.last) return []
     const chunks = this.#chunks
     this.#chunks = []
-    yield {
-      kind: 'snapshot',
-      revision: snapshot.revision,
-      epoch: snapshot.epoch,
-      entries: chunks.flatMap(({ entries }) => entries.map((entry) => entryFromMessage(entry))),
-      bundles: chunks.flatMap(({ bundles }) => bundles.map((bundle) => bundleFromMessage(bundle))),
-      digest: snapshot.digest,
-    }
+    return [readSnapshot(chunks, snapshot)]
+  }
+}
+
+function readSnapshot(chunks: readonly Snapshot[], { revision, epoch, digest }: Snapshot): PushedSnapshot {
+  return {
+    kind: 'snapshot',
+    revision,
+    epoch,
+    entries: chunks.flatMap(({ entries }) => entries.map((entry) => entryFromMessage(entry))),
+    bundles: chunks.flatMap(({ bundles }) => bundles.map((bundle) => bundleFromMessage(bundle))),
+    digest,
   }
 }
 

@@ -1,0 +1,21 @@
+import type { Bundle } from '../../src/bundle/bundle.ts'
+import type { BundleSet } from '../../src/bundle/bundle-set.ts'
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+
+/** Where the node puts what the server says. Kept by the room beside this one. */
+export interface Holdings {
+  readonly entries: ReadonlyMap<string, RegistrationEntry>
+  readonly bundles: BundleSet
+  readonly ownBundle: Bundle | undefined
+  /** Of everything held, as the server computes it. */
+  readonly digest: Buffer
+  replace(entries: readonly RegistrationEntry[], bundles: readonly Bundle[]): { readonly sequence: number }
+  apply(changes: {
+    readonly entries: readonly RegistrationEntry[]
+    readonly removedEntryIds: readonly string[]
+    readonly bundles: readonly Bundle[]
+    readonly removedTrustDomains: readonly string[]
+  }): { readonly sequence: number }
+  /** Resolves when every open workload stream that a change up to `sequence` concerned has been written to, or has ended. */
+  delivered(sequence: number): Promise<void>
+}
