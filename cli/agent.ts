@@ -33,11 +33,14 @@ export function agentCommand(): Command {
     .option('--socket <path>', 'workload socket')
     .option('--admin-socket <path>', 'admin socket')
     .option('--log-level <level>', 'debug, info, warn or error')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   sallyport agent run --join-file join.txt
   sallyport agent run --server 10.0.0.5:8081 --trust-domain example.org --trust-bundle bundle.pem --join-token-file token.txt
-  sallyport agent run --config agent.yaml`)
+  sallyport agent run --config agent.yaml`,
+    )
     .action(action(runAgent))
   agent
     .command('list')
@@ -47,8 +50,16 @@ Examples:
     .option('--banned', 'only banned agents')
     .action(action(listAgents))
   agent.command('show').argument('<spiffe id>').description('show one agent').action(action(showAgent))
-  agent.command('ban').argument('<spiffe id>').description('refuse the agent from now on; `evict` undoes it').action(action(banAgent))
-  agent.command('evict').argument('<spiffe id>').description('forget the agent; it must attest again').action(action(evictAgent))
+  agent
+    .command('ban')
+    .argument('<spiffe id>')
+    .description('refuse the agent from now on; `evict` undoes it')
+    .action(action(banAgent))
+  agent
+    .command('evict')
+    .argument('<spiffe id>')
+    .description('forget the agent; it must attest again')
+    .action(action(evictAgent))
   agent
     .command('purge')
     .description('forget agents whose SVID has been expired for long')
@@ -60,7 +71,7 @@ Examples:
 }
 
 async function* eachAgent(transport: Transport, filter: object = {}): AsyncGenerator<Agent> {
-  for (let pageToken = ''; ; ) {
+  for (let pageToken = ''; ;) {
     const page = await transport.client(agentService).listAgents({ filter, pageSize: 500, pageToken })
     yield* page.agents
     pageToken = page.nextPageToken
@@ -71,7 +82,9 @@ async function* eachAgent(transport: Transport, filter: object = {}): AsyncGener
 async function listAgents(options: FilterOptions): Promise<Result> {
   const filter = {
     ...(options.type === undefined ? {} : { byAttestationType: options.type }),
-    ...(options.selector === undefined ? {} : { bySelectorMatch: { selectors: options.selector.map(parseSelector), match: 'MATCH_SUPERSET' as const } }),
+    ...(options.selector === undefined
+      ? {}
+      : { bySelectorMatch: { selectors: options.selector.map(parseSelector), match: 'MATCH_SUPERSET' as const } }),
     ...(options.banned === undefined ? {} : { byBanned: { value: options.banned } }),
   }
   return withServer(options, async (transport) => {
@@ -103,14 +116,23 @@ async function showAgent(options: GlobalOptions, id: string): Promise<Result> {
       acknowledgedRevision: live?.acknowledgedRevision ?? 0,
       serverRevision: status.revision,
     }
-    return { value, rows: Object.entries(value).map(([field, fact]) => ({ field, value: Array.isArray(fact) ? fact.join(', ') : String(fact) })) }
+    return {
+      value,
+      rows: Object.entries(value).map(([field, fact]) => ({
+        field,
+        value: Array.isArray(fact) ? fact.join(', ') : String(fact),
+      })),
+    }
   })
 }
 
 async function banAgent(options: GlobalOptions, id: string): Promise<Result> {
   return withServer(options, async (transport) => {
     await transport.client(agentService).banAgent({ id: idArgument(id) })
-    return { value: { banned: id }, sentence: `Banned ${id}. Its workloads keep their SVIDs until these expire; \`sallyport agent evict\` lets it attest again.` }
+    return {
+      value: { banned: id },
+      sentence: `Banned ${id}. Its workloads keep their SVIDs until these expire; \`sallyport agent evict\` lets it attest again.`,
+    }
   })
 }
 
@@ -125,11 +147,16 @@ async function purgeAgents(options: GlobalOptions & { expiredFor: string; dryRun
   const expiredForSeconds = parseDuration(options.expiredFor)
   return withServer(options, async (transport) => {
     const limit = Date.now() / 1000 - expiredForSeconds
-    const gone = (await Array.fromAsync(eachAgent(transport))).filter((agent) => agent.x509svidExpiresAt < limit && !agent.banned)
+    const gone = (await Array.fromAsync(eachAgent(transport))).filter(
+      (agent) => agent.x509svidExpiresAt < limit && !agent.banned,
+    )
     if (!options.dryRun) for (const { id } of gone) await transport.client(agentService).deleteAgent({ id })
     return {
       value: gone.map(readable),
-      rows: gone.map((agent) => ({ 'spiffe id': printId(agent.id), expired: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()) })),
+      rows: gone.map((agent) => ({
+        'spiffe id': printId(agent.id),
+        expired: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()),
+      })),
       sentence: `${gone.length} agents ${options.dryRun ? 'would be purged' : 'purged'}: expired for more than ${printDuration(expiredForSeconds)}.`,
     }
   })

@@ -28,7 +28,10 @@ export function auditCommand(): Command {
     .option('--since <instant>', 'only records from then on, such as 2026-11-23T00:00:00Z')
     .option('--limit <count>', 'at most this many', '100')
     .option('--json-lines', 'one JSON object a line, for export')
-    .addHelpText('after', '\nExamples:\n  sallyport audit list --serial 94582…\n  sallyport audit list --limit 1000000 --json-lines > audit.jsonl')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sallyport audit list --serial 94582…\n  sallyport audit list --limit 1000000 --json-lines > audit.jsonl',
+    )
     .action(action(listAudit))
   audit
     .command('verify')
@@ -38,9 +41,13 @@ export function auditCommand(): Command {
 }
 
 async function listAudit(options: ListOptions): Promise<Result | undefined> {
-  if (!/^\d{1,9}$/.test(options.limit)) throw new SallyportError('REQUEST_INVALID', `Cannot list ${options.limit} records: not a number`)
+  if (!/^\d{1,9}$/.test(options.limit))
+    throw new SallyportError('REQUEST_INVALID', `Cannot list ${options.limit} records: not a number`)
   const since = options.since === undefined ? 0 : Date.parse(options.since)
-  if (Number.isNaN(since)) throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${options.since}"`, { hint: 'Write it like 2026-11-23T00:00:00Z.' })
+  if (Number.isNaN(since))
+    throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${options.since}"`, {
+      hint: 'Write it like 2026-11-23T00:00:00Z.',
+    })
   const request = {
     limit: Number(options.limit),
     type: options.type ?? '',
@@ -61,7 +68,9 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
         sequence,
         at,
         type,
-        facts: Object.entries(facts).map(([name, fact]) => `${name}=${String(fact)}`).join(' '),
+        facts: Object.entries(facts)
+          .map(([name, fact]) => `${name}=${String(fact)}`)
+          .join(' '),
       })),
     }
   })
@@ -85,8 +94,13 @@ async function verifyAudit(options: GlobalOptions): Promise<Result> {
   return withServer(options, async (transport) => {
     const answer = await transport.client(adminService).verifyAudit({ checkpoints })
     if (!answer.intact) {
-      throw new SallyportError('AUDIT_BROKEN', `The audit journal is not intact: ${answer.problem}`, { hint: 'Keep the database file as it is and compare it with an export or a backup.' })
+      throw new SallyportError('AUDIT_BROKEN', `The audit journal is not intact: ${answer.problem}`, {
+        hint: 'Keep the database file as it is and compare it with an export or a backup.',
+      })
     }
-    return { value: answer, sentence: `Intact: records ${answer.firstSequence} to ${answer.lastSequence}, compared with ${checkpoints.length} checkpoints held by agents.` }
+    return {
+      value: answer,
+      sentence: `Intact: records ${answer.firstSequence} to ${answer.lastSequence}, compared with ${checkpoints.length} checkpoints held by agents.`,
+    }
   })
 }

@@ -15,10 +15,15 @@ import type { Result } from './print.ts'
 
 type Format = 'pem' | 'jwks' | 'spiffe'
 
-const formatOption = () => new Option('--format <format>', 'pem: CA certificates; jwks: JWT keys; spiffe: both, as a SPIFFE bundle').choices(['pem', 'jwks', 'spiffe']).default('pem')
+const formatOption = () =>
+  new Option('--format <format>', 'pem: CA certificates; jwks: JWT keys; spiffe: both, as a SPIFFE bundle')
+    .choices(['pem', 'jwks', 'spiffe'])
+    .default('pem')
 
 export function bundleCommand(): Command {
-  const bundle = new Command('bundle').description("show and exchange bundles: the keys that verify a trust domain's SVIDs")
+  const bundle = new Command('bundle').description(
+    "show and exchange bundles: the keys that verify a trust domain's SVIDs",
+  )
   bundle
     .command('show')
     .description("print this trust domain's bundle, or a foreign one")
@@ -38,7 +43,11 @@ export function bundleCommand(): Command {
     .command('delete')
     .description('remove the bundle of a foreign trust domain')
     .argument('<trust domain>')
-    .addOption(new Option('--mode <mode>', 'entries that federate with it: refuse, delete them, or take it out of them').choices(['restrict', 'delete', 'dissociate']).default('restrict'))
+    .addOption(
+      new Option('--mode <mode>', 'entries that federate with it: refuse, delete them, or take it out of them')
+        .choices(['restrict', 'delete', 'dissociate'])
+        .default('restrict'),
+    )
     .action(action(deleteBundle))
   return bundle
 }
@@ -46,16 +55,23 @@ export function bundleCommand(): Command {
 async function showBundle(options: GlobalOptions & { format: Format }, name?: string): Promise<Result> {
   return withServer(options, async (transport) => {
     const client = transport.client(bundleService)
-    const message = name === undefined ? await client.getBundle({}) : await client.getFederatedBundle({ trustDomain: name })
+    const message =
+      name === undefined ? await client.getBundle({}) : await client.getFederatedBundle({ trustDomain: name })
     const bundle = bundleFromMessage(message)
     const text = printed(bundle, options.format).trimEnd()
-    return { value: options.format === 'pem' ? { trustDomain: bundle.trustDomain.name, pem: text } : (JSON.parse(text) as unknown), sentence: text }
+    return {
+      value:
+        options.format === 'pem' ? { trustDomain: bundle.trustDomain.name, pem: text } : (JSON.parse(text) as unknown),
+      sentence: text,
+    }
   })
 }
 
 function printed(bundle: Bundle, format: Format): string {
   if (format === 'jwks') return printJwks(bundle)
-  return format === 'spiffe' ? printBundleDocument(bundle) : printPem(bundle.x509Authorities.map(({ certificate }) => certificate))
+  return format === 'spiffe'
+    ? printBundleDocument(bundle)
+    : printPem(bundle.x509Authorities.map(({ certificate }) => certificate))
 }
 
 async function listBundles(options: GlobalOptions): Promise<Result> {
@@ -67,7 +83,11 @@ async function listBundles(options: GlobalOptions): Promise<Result> {
       'jwt authorities': jwtAuthorities.length,
       sequence: sequenceNumber,
     }))
-    return { value: rows, rows, ...(rows.length === 0 ? { sentence: 'No foreign bundles. Store one with `sallyport bundle set`.' } : {}) }
+    return {
+      value: rows,
+      rows,
+      ...(rows.length === 0 ? { sentence: 'No foreign bundles. Store one with `sallyport bundle set`.' } : {}),
+    }
   })
 }
 
@@ -75,10 +95,15 @@ async function setBundle(options: GlobalOptions & { file: string }, name: string
   const trustDomain = TrustDomain.parse(name)
   const text = await readFile(options.file, 'utf8')
   const bundle = text.includes('-----BEGIN')
-    ? bundleOf({ trustDomain, x509Authorities: readPemCertificates(text).map((certificate) => ({ certificate, tainted: false })) })
+    ? bundleOf({
+        trustDomain,
+        x509Authorities: readPemCertificates(text).map((certificate) => ({ certificate, tainted: false })),
+      })
     : parseBundleDocument(text, trustDomain)
   return withServer(options, async (transport) => {
-    const { results } = await transport.client(bundleService).batchSetFederatedBundle({ bundle: [bundleToMessage(bundle)] })
+    const { results } = await transport
+      .client(bundleService)
+      .batchSetFederatedBundle({ bundle: [bundleToMessage(bundle)] })
     for (const { status } of results) checkStatus(status)
     return { value: { trustDomain: name }, sentence: `Stored the bundle of ${name}.` }
   })
@@ -88,7 +113,8 @@ async function deleteBundle(options: GlobalOptions & { mode: string }, name: str
   return withServer(options, async (transport) => {
     const mode = options.mode.toUpperCase() as 'RESTRICT' | 'DELETE' | 'DISSOCIATE'
     const { results } = await transport.client(bundleService).batchDeleteFederatedBundle({ trustDomains: [name], mode })
-    for (const { status } of results) checkStatus(status, 'Use --mode dissociate to take it out of the entries that name it.')
+    for (const { status } of results)
+      checkStatus(status, 'Use --mode dissociate to take it out of the entries that name it.')
     return { value: { trustDomain: name }, sentence: `Removed the bundle of ${name}.` }
   })
 }

@@ -6,7 +6,10 @@ export function completionCommand(): Command {
   return command
     .description('print a completion script for bash, zsh or fish')
     .argument('<shell>', 'bash, zsh or fish')
-    .addHelpText('after', '\nExamples:\n  source <(sallyport completion bash)\n  sallyport completion fish > ~/.config/fish/completions/sallyport.fish')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  source <(sallyport completion bash)\n  sallyport completion fish > ~/.config/fish/completions/sallyport.fish',
+    )
     .action((shell: string) => {
       const script = scripts[shell as keyof typeof scripts]
       if (script === undefined) return command.error(`error: unknown shell "${shell}": use bash, zsh or fish`)
@@ -49,7 +52,10 @@ ${scripts.bash(words)}`,
     [...words]
       .flatMap(([path, next]) => {
         const steps = path === '' ? [] : path.split(' ')
-        const condition = steps.length === 0 ? '__fish_use_subcommand' : steps.map((step) => `__fish_seen_subcommand_from ${step}`).join('; and ')
+        const condition =
+          steps.length === 0
+            ? '__fish_use_subcommand'
+            : steps.map((step) => `__fish_seen_subcommand_from ${step}`).join('; and ')
         const commands = next.filter((word) => !word.startsWith('-'))
         const options = next.filter((word) => word.startsWith('--'))
         return [

@@ -39,7 +39,11 @@ export function agentAdminSocket(options: GlobalOptions, environment: NodeJS.Pro
 }
 
 /** Opens a socket, works with it, closes it; says which command starts what is missing. */
-export async function withSocket<T>(path: string, starts: string, work: (transport: Transport) => Promise<T>): Promise<T> {
+export async function withSocket<T>(
+  path: string,
+  starts: string,
+  work: (transport: Transport) => Promise<T>,
+): Promise<T> {
   if (!existsSync(path)) {
     throw new SallyportError('SOCKET_UNREACHABLE', `Cannot connect to ${path}: there is no socket`, {
       hint: `Start it with \`${starts}\`, or name its socket by flag or environment (see --help).`,
@@ -61,7 +65,10 @@ export const withAgentAdmin = <T>(options: GlobalOptions, work: (transport: Tran
   withSocket(agentAdminSocket(options), 'sallyport agent run', work)
 
 /** Works with the Workload API as any workload would. */
-export async function withWorkloadApi<T>(options: GlobalOptions, work: (client: WorkloadClient) => Promise<T>): Promise<T> {
+export async function withWorkloadApi<T>(
+  options: GlobalOptions,
+  work: (client: WorkloadClient) => Promise<T>,
+): Promise<T> {
   const endpoint = parseEndpoint(agentSocket(options))
   const { WorkloadClient: Client } = await import('../src/workload/workload-client.ts')
   const use = (transport: Transport): Promise<T> => work(new Client({ transport, clock: systemClock }))

@@ -17,7 +17,13 @@ import type { X509Context } from '../src/workload/x509-context.ts'
 /** What a demo service tells the process that started it, one JSON object a line. */
 export type DemoEvent =
   | { readonly event: 'watching' }
-  | { readonly event: 'svid'; readonly spiffeId: string; readonly serialNumber: string; readonly notAfter: string; readonly atMs: number }
+  | {
+      readonly event: 'svid'
+      readonly spiffeId: string
+      readonly serialNumber: string
+      readonly notAfter: string
+      readonly atMs: number
+    }
   | { readonly event: 'serving'; readonly port: number }
   | { readonly event: 'served'; readonly peer: string }
   | { readonly event: 'called'; readonly peer: string; readonly answer: string; readonly durationMs: number }
@@ -36,7 +42,11 @@ const tell = (event: DemoEvent): void => void process.stdout.write(`${JSON.strin
 
 async function runService(peerId: string, signal: AbortSignal): Promise<void> {
   const transport = openChannel({ address: workloadEndpoint(undefined, process.env) })
-  const client = new WorkloadClient({ transport, clock: systemClock, onError: (error) => tell({ event: 'failed', message: error.message }) })
+  const client = new WorkloadClient({
+    transport,
+    clock: systemClock,
+    onError: (error) => tell({ event: 'failed', message: error.message }),
+  })
   tell({ event: 'watching' })
   const source = await openWorkloadSource({ client, signal, onChange: tellSvid })
   listen(source, peerId)
@@ -65,7 +75,9 @@ function tellSvid({ svids }: X509Context): void {
 }
 
 function listen(source: X509Source, peerId: string): void {
-  const http = createServer((_request, response) => response.end(`hello from ${source.current().svid.spiffeId.toString()}`))
+  const http = createServer((_request, response) =>
+    response.end(`hello from ${source.current().svid.spiffeId.toString()}`),
+  )
   const server = tlsServer({
     source,
     clock: systemClock,
@@ -81,14 +93,24 @@ function listen(source: X509Source, peerId: string): void {
 
 async function call(source: X509Source, peerId: string, port: number): Promise<void> {
   const start = systemClock.monotonicMs()
-  const { socket, peer } = await connectTls({ source, clock: systemClock, cryptography, host: '127.0.0.1', port, server: exactly(peerId) })
+  const { socket, peer } = await connectTls({
+    source,
+    clock: systemClock,
+    cryptography,
+    host: '127.0.0.1',
+    port,
+    server: exactly(peerId),
+  })
   const answer = await new Promise<string>((resolve, reject) => {
-    const sent = request({ createConnection: () => socket, path: '/', headers: { connection: 'close' } }, (response) => {
-      response.setEncoding('utf8')
-      let text = ''
-      response.on('data', (part: string) => (text += part))
-      response.on('end', () => resolve(text))
-    })
+    const sent = request(
+      { createConnection: () => socket, path: '/', headers: { connection: 'close' } },
+      (response) => {
+        response.setEncoding('utf8')
+        let text = ''
+        response.on('data', (part: string) => (text += part))
+        response.on('end', () => resolve(text))
+      },
+    )
     sent.on('error', reject)
     sent.end()
   })

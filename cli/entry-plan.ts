@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldTypes } from '../src/config/field-types.ts'
+import { fieldTypes, parsedBy } from '../src/config/field-types.ts'
 import { parseConfig } from '../src/config/read-config.ts'
 import { parseSelector } from '../src/entry/selector.ts'
 import type { Client } from '../src/wire/handlers.ts'
@@ -11,10 +11,13 @@ import { checkStatus } from './item-status.ts'
 
 /** A declared registration: the file format of `entry apply`. */
 const declaredEntry = z.strictObject({
-  id: z.string().optional().describe('id of the entry; without it the entry is recognised by identity, parent and selectors'),
+  id: z
+    .string()
+    .optional()
+    .describe('id of the entry; without it the entry is recognised by identity, parent and selectors'),
   spiffeId: fieldTypes.spiffeId.describe('the identity to give'),
   parent: fieldTypes.spiffeId.describe('the node'),
-  selectors: z.array(z.string().transform(parseSelector)).min(1).describe('what must be true of the process'),
+  selectors: z.array(parsedBy(parseSelector)).min(1).describe('what must be true of the process'),
   x509Ttl: fieldTypes.duration.optional(),
   jwtTtl: fieldTypes.duration.optional(),
   dns: z.array(z.string()).default([]),
@@ -44,7 +47,11 @@ export function readEntriesFile(text: string, name: string): readonly DeclaredEn
 }
 
 /** What must be done so that the stored entries equal the declared ones; pure. */
-export function planEntries(wanted: readonly DeclaredEntry[], stored: readonly Entry[], prune: boolean): readonly PlanStep[] {
+export function planEntries(
+  wanted: readonly DeclaredEntry[],
+  stored: readonly Entry[],
+  prune: boolean,
+): readonly PlanStep[] {
   const byId = new Map(stored.map((entry) => [entry.id, entry]))
   const byKey = new Map(stored.map((entry) => [keyOf(entry), entry]))
   const kept = new Set<string>()
@@ -52,7 +59,8 @@ export function planEntries(wanted: readonly DeclaredEntry[], stored: readonly E
     const message = messageOf(declared)
     const found = declared.id === undefined ? byKey.get(keyOf(message)) : byId.get(declared.id)
     const spiffeId = declared.spiffeId.toString()
-    if (found === undefined) return { action: 'create', spiffeId, entryId: declared.id ?? '', changedFields: [], entry: message }
+    if (found === undefined)
+      return { action: 'create', spiffeId, entryId: declared.id ?? '', changedFields: [], entry: message }
     kept.add(found.id)
     const changedFields = Object.keys(message).filter((field) => field !== 'id' && !equal(field, message, found))
     const action = changedFields.length === 0 ? 'keep' : 'update'
@@ -60,7 +68,16 @@ export function planEntries(wanted: readonly DeclaredEntry[], stored: readonly E
   })
   if (!prune) return steps
   const gone = stored.filter(({ id }) => !kept.has(id))
-  return [...steps, ...gone.map((entry): PlanStep => ({ action: 'delete', spiffeId: printId(entry.spiffeId), entryId: entry.id, changedFields: [], entry }))]
+  return [
+    ...steps,
+    ...gone.map((entry): PlanStep => ({
+      action: 'delete',
+      spiffeId: printId(entry.spiffeId),
+      entryId: entry.id,
+      changedFields: [],
+      entry,
+    })),
+  ]
 }
 
 const BATCH = 50
@@ -104,14 +121,17 @@ function messageOf(declared: DeclaredEntry): Sent<Entry> {
   }
 }
 
-const keyOf = (entry: Sent<Entry>): string => JSON.stringify([normal('spiffeId', entry), normal('parentId', entry), normal('selectors', entry)])
+const keyOf = (entry: Sent<Entry>): string =>
+  JSON.stringify([normal('spiffeId', entry), normal('parentId', entry), normal('selectors', entry)])
 
-const equal = (field: string, a: Sent<Entry>, b: Sent<Entry>): boolean => JSON.stringify(normal(field, a)) === JSON.stringify(normal(field, b))
+const equal = (field: string, a: Sent<Entry>, b: Sent<Entry>): boolean =>
+  JSON.stringify(normal(field, a)) === JSON.stringify(normal(field, b))
 
 /** A field in a form that compares equal when it means the same: lists that are sets sorted, absent attributes as false. */
 function normal(field: string, entry: Sent<Entry>): unknown {
   const value = entry[field as keyof Sent<Entry>]
-  if (field === 'selectors') return (entry.selectors ?? []).map((selector) => `${selector.type}:${selector.value}`).toSorted()
+  if (field === 'selectors')
+    return (entry.selectors ?? []).map((selector) => `${selector.type}:${selector.value}`).toSorted()
   if (field === 'federatesWith') return [...(entry.federatesWith ?? [])].toSorted()
   if (field === 'spiffeId' || field === 'parentId') {
     const id = value as { trustDomain?: string; path?: string } | null

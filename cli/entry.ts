@@ -43,17 +43,22 @@ interface FilterOptions {
 const PAGE_SIZE = 500
 
 export function entryCommand(): Command {
-  const entry = new Command('entry').description('register workloads: which processes on which nodes are which identity')
+  const entry = new Command('entry').description(
+    'register workloads: which processes on which nodes are which identity',
+  )
 
   withFields(entry.command('create'))
     .description('register a workload')
     .requiredOption('--spiffe-id <id>', 'the identity to give')
     .requiredOption('--parent <id>', 'the node: an agent id, or an alias given with `token create`')
     .option('--id <entry id>', 'an id of your own for the entry')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Example:
   sallyport entry create --spiffe-id spiffe://example.org/ns/web/sa/storefront \\
-      --parent spiffe://example.org/node/web-1 --selector unix:uid:1000 --dns storefront.internal --x509-ttl 10m`)
+      --parent spiffe://example.org/node/web-1 --selector unix:uid:1000 --dns storefront.internal --x509-ttl 10m`,
+    )
     .action(action(createEntry))
 
   withFields(entry.command('update').argument('<entry id>'))
@@ -65,10 +70,17 @@ Example:
     .addHelpText('after', '\nExample:\n  sallyport entry update 0b21… --x509-ttl 30m')
     .action(action(updateEntry))
 
-  withFilters(entry.command('list')).description('list entries').addHelpText('after', '\nExample:\n  sallyport entry list --selector unix:uid:1000').action(action(listEntries))
+  withFilters(entry.command('list'))
+    .description('list entries')
+    .addHelpText('after', '\nExample:\n  sallyport entry list --selector unix:uid:1000')
+    .action(action(listEntries))
   withFilters(entry.command('count')).description('count entries').action(action(countEntries))
   entry.command('show').argument('<entry id>').description('show one entry whole').action(action(showEntry))
-  entry.command('delete').argument('<entry id...>').description('remove entries; their SVIDs end within moments on connected nodes').action(action(deleteEntries))
+  entry
+    .command('delete')
+    .argument('<entry id...>')
+    .description('remove entries; their SVIDs end within moments on connected nodes')
+    .action(action(deleteEntries))
 
   entry
     .command('apply')
@@ -76,7 +88,9 @@ Example:
     .requiredOption('-f, --file <path>', 'YAML or JSON with a list `entries` (- for standard input)')
     .option('--prune', 'also delete entries that the file does not name', false)
     .option('--dry-run', 'only show what would be done', false)
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Example file:
   entries:
     - spiffeId: spiffe://example.org/ns/web/sa/storefront
@@ -84,7 +98,8 @@ Example file:
       selectors: [unix:uid:1000]
       x509Ttl: 10m
 
-  sallyport entry apply -f entries.yaml --prune --dry-run`)
+  sallyport entry apply -f entries.yaml --prune --dry-run`,
+    )
     .action(action(applyEntries))
   return entry
 }
@@ -95,7 +110,11 @@ function withFields(command: Command): Command {
     .option('--dns <name>', 'DNS name for the certificate; repeat for more', collect)
     .option('--x509-ttl <duration>', 'life of X509-SVIDs, such as 10m (default: the server decides)')
     .option('--jwt-ttl <duration>', 'life of JWT-SVIDs')
-    .option('--federates-with <trust domain>', 'foreign trust domain whose bundle the workload gets; repeat for more', collect)
+    .option(
+      '--federates-with <trust domain>',
+      'foreign trust domain whose bundle the workload gets; repeat for more',
+      collect,
+    )
     .option('--hint <text>', 'tells the workload which of its identities this is')
     .option('--admin', "the identity may use the server's API")
     .option('--downstream', 'the identity is a server below this one')
@@ -142,14 +161,18 @@ function wholeSeconds(text: string): number {
 function unixOf(text: string): number {
   const time = Date.parse(text)
   if (!Number.isNaN(time)) return Math.floor(time / 1000)
-  throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${text.slice(0, 40)}"`, { hint: 'Write it like 2027-01-31T00:00:00Z.' })
+  throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${text.slice(0, 40)}"`, {
+    hint: 'Write it like 2027-01-31T00:00:00Z.',
+  })
 }
 
 const entries = (transport: Transport) => transport.client(entryService)
 
 async function createEntry(options: EntryOptions & Parameters<typeof withServer>[0]): Promise<Result> {
   if (options.selector === undefined) {
-    throw new SallyportError('ENTRY_INVALID', 'Cannot create the entry: it has no selector', { hint: 'Add --selector, such as --selector unix:uid:1000.' })
+    throw new SallyportError('ENTRY_INVALID', 'Cannot create the entry: it has no selector', {
+      hint: 'Add --selector, such as --selector unix:uid:1000.',
+    })
   }
   return withServer(options, async (transport) => {
     const sent = { ...fieldsOf(options), ...(options.id === undefined ? {} : { id: options.id }) }
@@ -160,7 +183,12 @@ async function createEntry(options: EntryOptions & Parameters<typeof withServer>
 
 function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
   const [result] = results
-  checkStatus(result?.status, result?.entry?.id === undefined || result.entry.id === '' ? '' : `The entry that exists: sallyport entry show ${result.entry.id}`)
+  checkStatus(
+    result?.status,
+    result?.entry?.id === undefined || result.entry.id === ''
+      ? ''
+      : `The entry that exists: sallyport entry show ${result.entry.id}`,
+  )
   return result!.entry!
 }
 
@@ -168,7 +196,9 @@ async function updateEntry(options: EntryOptions & Parameters<typeof withServer>
   const fields = fieldsOf(options)
   const inputMask = Object.fromEntries(Object.keys(fields).map((name) => [name, true]))
   if (Object.keys(inputMask).length === 0) {
-    throw new SallyportError('REQUEST_INVALID', 'Cannot update the entry: no field is named', { hint: 'Name what changes, such as --x509-ttl 30m.' })
+    throw new SallyportError('REQUEST_INVALID', 'Cannot update the entry: no field is named', {
+      hint: 'Name what changes, such as --x509-ttl 30m.',
+    })
   }
   return withServer(options, async (transport) => {
     const { results } = await entries(transport).batchUpdateEntry({ entries: [{ ...fields, id }], inputMask })
@@ -180,18 +210,23 @@ const matches = { exact: 'MATCH_EXACT', subset: 'MATCH_SUBSET', superset: 'MATCH
 
 function filterOf(options: FilterOptions) {
   const match = matches[options.match ?? 'superset']
-  if (match === undefined) throw new SallyportError('REQUEST_INVALID', `Cannot match selectors by "${options.match}"`, { hint: 'Use exact, subset, superset or any.' })
+  if (match === undefined)
+    throw new SallyportError('REQUEST_INVALID', `Cannot match selectors by "${options.match}"`, {
+      hint: 'Use exact, subset, superset or any.',
+    })
   return {
     ...(options.spiffeId === undefined ? {} : { bySpiffeId: idArgument(options.spiffeId) }),
     ...(options.parent === undefined ? {} : { byParentId: idArgument(options.parent) }),
-    ...(options.selector === undefined ? {} : { bySelectors: { selectors: options.selector.map(parseSelector), match } }),
+    ...(options.selector === undefined
+      ? {}
+      : { bySelectors: { selectors: options.selector.map(parseSelector), match } }),
     ...(options.hint === undefined ? {} : { byHint: { value: options.hint } }),
   }
 }
 
 /** All entries that a filter lets through, page by page. */
 export async function* eachEntry(transport: Transport, filter: object = {}): AsyncGenerator<Entry> {
-  for (let pageToken = ''; ; ) {
+  for (let pageToken = ''; ;) {
     const page = await entries(transport).listEntries({ filter, pageSize: PAGE_SIZE, pageToken })
     yield* page.entries
     pageToken = page.nextPageToken
@@ -202,7 +237,8 @@ export async function* eachEntry(transport: Transport, filter: object = {}): Asy
 async function listEntries(options: FilterOptions & Parameters<typeof withServer>[0]): Promise<Result> {
   return withServer(options, async (transport) => {
     const found = await Array.fromAsync(eachEntry(transport, filterOf(options)))
-    const sentence = found.length === 0 ? 'No entries. Register a workload with `sallyport entry create --help`.' : undefined
+    const sentence =
+      found.length === 0 ? 'No entries. Register a workload with `sallyport entry create --help`.' : undefined
     return { value: found.map(readable), rows: found.map(rowOf), ...(sentence === undefined ? {} : { sentence }) }
   })
 }
@@ -226,9 +262,14 @@ async function deleteEntries(options: Parameters<typeof withServer>[0], ids: rea
   })
 }
 
-async function applyEntries(options: { file: string; prune: boolean; dryRun: boolean } & Parameters<typeof withServer>[0]): Promise<Result> {
+async function applyEntries(
+  options: { file: string; prune: boolean; dryRun: boolean } & Parameters<typeof withServer>[0],
+): Promise<Result> {
   const text = await readFile(options.file === '-' ? '/dev/stdin' : options.file, 'utf8').catch((error: unknown) => {
-    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${options.file}`, { cause: error, hint: 'Check the path.' })
+    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${options.file}`, {
+      cause: error,
+      hint: 'Check the path.',
+    })
   })
   const wanted = readEntriesFile(text, options.file)
   return withServer(options, async (transport) => {
@@ -238,7 +279,12 @@ async function applyEntries(options: { file: string; prune: boolean; dryRun: boo
     const verb = options.dryRun ? 'would change' : 'changed'
     return {
       value: plan,
-      rows: changes.map(({ action, spiffeId, entryId, changedFields }) => ({ action, spiffeId, entryId, fields: changedFields.join(',') })),
+      rows: changes.map(({ action, spiffeId, entryId, changedFields }) => ({
+        action,
+        spiffeId,
+        entryId,
+        fields: changedFields.join(','),
+      })),
       sentence: `${changes.length} of ${plan.length} entries ${verb}.`,
     }
   })
@@ -248,10 +294,15 @@ function shown(entry: Entry): Result {
   const facts = readable(entry)
   return {
     value: facts,
-    rows: Object.entries(facts).filter(([, value]) => value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0)).map(([field, value]) => ({
-      field,
-      value: Array.isArray(value) ? value.join(', ') : String(value),
-    })),
+    rows: Object.entries(facts)
+      .filter(
+        ([, value]) =>
+          value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0),
+      )
+      .map(([field, value]) => ({
+        field,
+        value: Array.isArray(value) ? value.join(', ') : String(value),
+      })),
   }
 }
 

@@ -9,15 +9,22 @@ import type { Result } from './print.ts'
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('say what a process of this node is given, and why: selectors, matching entries, the nearest that do not match')
+    .description(
+      'say what a process of this node is given, and why: selectors, matching entries, the nearest that do not match',
+    )
     .requiredOption('--pid <pid>', 'the process')
-    .addHelpText('after', "\nExample:\n  sallyport explain --pid 4242\n\nFor other users' processes run it as root: it then asks on the agent's admin socket.")
+    .addHelpText(
+      'after',
+      "\nExample:\n  sallyport explain --pid 4242\n\nFor other users' processes run it as root: it then asks on the agent's admin socket.",
+    )
     .action(action(explain))
 }
 
 async function explain(options: GlobalOptions & { pid: string }): Promise<Result> {
   if (!/^[1-9]\d{0,8}$/.test(options.pid)) {
-    throw new SallyportError('REQUEST_INVALID', `Cannot explain "${options.pid}": not a process id`, { hint: 'Find it with `pgrep -f NAME`.' })
+    throw new SallyportError('REQUEST_INVALID', `Cannot explain "${options.pid}": not a process id`, {
+      hint: 'Find it with `pgrep -f NAME`.',
+    })
   }
   const admin = agentAdminSocket(options)
   // The workload socket answers for one's own processes; the admin socket, where it may be opened, for all.
@@ -31,11 +38,16 @@ async function explain(options: GlobalOptions & { pid: string }): Promise<Result
       `selectors of process ${answer.pid}`,
       ...answer.selectors.map((selector) => `  ${selector}`),
       ...answer.warnings.map((warning) => `  ! ${warning}`),
-      ...(answer.matching.length === 0 ? [] : ['', 'entries that match', ...answer.matching.map((entry) => `  ${entry.entryId}  ${entry.spiffeId}`)]),
+      ...(answer.matching.length === 0
+        ? []
+        : ['', 'entries that match', ...answer.matching.map((entry) => `  ${entry.entryId}  ${entry.spiffeId}`)]),
       ...(answer.nearest.length === 0 ? [] : ['', 'nearest entries that do not match']),
       ...answer.nearest.flatMap((entry) => [
         `  ${entry.entryId}  ${entry.spiffeId}`,
-        ...entry.missingSelectors.map((selector, index) => `    needs ${selector}${entry.actualValues[index] === undefined || entry.actualValues[index] === '' ? ', the process has none of that kind' : `, the process has ${entry.actualValues[index]}`}`),
+        ...entry.missingSelectors.map(
+          (selector, index) =>
+            `    needs ${selector}${entry.actualValues[index] === undefined || entry.actualValues[index] === '' ? ', the process has none of that kind' : `, the process has ${entry.actualValues[index]}`}`,
+        ),
       ]),
     ]
     return { value: answer, sentence: lines.join('\n') }

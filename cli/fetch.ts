@@ -86,6 +86,9 @@ async function validateJwt(options: GlobalOptions & { audience: string }): Promi
   const token = (await text(process.stdin)).trim()
   return withWorkloadApi(options, async (client: WorkloadClient) => {
     const { spiffeId, claims } = await client.validateJwtSvid(token, options.audience)
-    return { value: { spiffeId: spiffeId.toString(), claims }, sentence: `Valid: ${spiffeId.toString()}\n${JSON.stringify(claims, undefined, 2)}` }
+    return {
+      value: { spiffeId: spiffeId.toString(), claims },
+      sentence: `Valid: ${spiffeId.toString()}\n${JSON.stringify(claims, undefined, 2)}`,
+    }
   })
 }

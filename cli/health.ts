@@ -18,6 +18,8 @@ async function checkHealth(options: GlobalOptions & { of: 'server' | 'agent' }):
   return withSocket(socket, `sallyport ${options.of} run`, async (transport) => {
     const { status } = await transport.client(healthService).check({ service: '' })
     if (status === 'SERVING') return { value: { status }, sentence: `The ${options.of} is serving.` }
-    throw new SallyportError('NOT_READY', `The ${options.of} is not serving (${status})`, { hint: 'Its log says what it waits for.' })
+    throw new SallyportError('NOT_READY', `The ${options.of} is not serving (${status})`, {
+      hint: 'Its log says what it waits for.',
+    })
   })
 }

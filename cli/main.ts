@@ -27,7 +27,10 @@ export function program(): Command {
     .showHelpAfterError('(add --help for the options of this command)')
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
-    .addHelpText('after', '\nStart here:\n  sallyport dev                      the whole system in a temporary folder\n  sallyport server init --help       a server of your own')
+    .addHelpText(
+      'after',
+      '\nStart here:\n  sallyport dev                      the whole system in a temporary folder\n  sallyport server init --help       a server of your own',
+    )
   const commands = [
     devCommand(),
     serverCommand(),

@@ -23,7 +23,10 @@ export function mintCommand(): Command {
     .option('--dns <name>', 'DNS name for the certificate; repeat for more', collect)
     .option('--ttl <duration>', 'how long it lives (default: the server decides)')
     .requiredOption('--write <folder>', 'where svid.pem, key.pem (0600) and bundle.pem go')
-    .addHelpText('after', '\nExample:\n  sallyport mint x509 --spiffe-id spiffe://example.org/legacy/backup --ttl 1h --write ./svid')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sallyport mint x509 --spiffe-id spiffe://example.org/legacy/backup --ttl 1h --write ./svid',
+    )
     .action(action(mintX509))
   mint
     .command('jwt')
@@ -34,10 +37,15 @@ export function mintCommand(): Command {
   return mint
 }
 
-async function mintX509(options: GlobalOptions & { spiffeId: string; dns?: readonly string[]; ttl?: string; write: string }): Promise<Result> {
+async function mintX509(
+  options: GlobalOptions & { spiffeId: string; dns?: readonly string[]; ttl?: string; write: string },
+): Promise<Result> {
   const spiffeId = SpiffeId.parse(options.spiffeId)
   const keyPair = await threadPoolCryptography.generateKeyPair('ec-p256')
-  const csr = await encodeCsr({ keyPair, uriSan: spiffeId.toString(), dnsSans: options.dns ?? [] }, threadPoolCryptography)
+  const csr = await encodeCsr(
+    { keyPair, uriSan: spiffeId.toString(), dnsSans: options.dns ?? [] },
+    threadPoolCryptography,
+  )
   const ttl = options.ttl === undefined ? 0 : Math.floor(parseDuration(options.ttl))
   return withServer(options, async (transport) => {
     const { svid } = await transport.client(svidService).mintX509Svid({ csr, ttl })
@@ -47,14 +55,24 @@ async function mintX509(options: GlobalOptions & { spiffeId: string; dns?: reado
       keyPem: keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
       bundlePem: printPem(bundle.x509Authorities.map(({ certificate }) => certificate)),
     })
-    return { value: { spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files }, sentence: `Wrote ${files.join(', ')}` }
+    return {
+      value: { spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },
+      sentence: `Wrote ${files.join(', ')}`,
+    }
   })
 }
 
-async function mintJwt(options: GlobalOptions & { spiffeId: string; audience: readonly string[]; ttl?: string }): Promise<Result> {
+async function mintJwt(
+  options: GlobalOptions & { spiffeId: string; audience: readonly string[]; ttl?: string },
+): Promise<Result> {
   const ttl = options.ttl === undefined ? 0 : Math.floor(parseDuration(options.ttl))
   return withServer(options, async (transport) => {
-    const { svid } = await transport.client(svidService).mintJwtSvid({ id: idArgument(options.spiffeId), audience: options.audience, ttl })
-    return { value: { token: svid?.token, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000) }, sentence: svid?.token ?? '' }
+    const { svid } = await transport
+      .client(svidService)
+      .mintJwtSvid({ id: idArgument(options.spiffeId), audience: options.audience, ttl })
+    return {
+      value: { token: svid?.token, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000) },
+      sentence: svid?.token ?? '',
+    }
   })
 }

@@ -30,7 +30,10 @@ async function renderTable(rows: readonly Row[], columns: number): Promise<strin
   const { default: Table } = await import('cli-table3')
   const heads = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   const cells = rows.map((row) => heads.map((head) => String(row[head] ?? '')))
-  const widths = fit(heads.map((head, index) => Math.max(head.length, ...cells.map((row) => row[index]?.length ?? 0))), columns)
+  const widths = fit(
+    heads.map((head, index) => Math.max(head.length, ...cells.map((row) => row[index]?.length ?? 0))),
+    columns,
+  )
   const shorten = (text: string, index: number): string => {
     const width = widths[index] ?? text.length
     return text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`
@@ -39,7 +42,23 @@ async function renderTable(rows: readonly Row[], columns: number): Promise<strin
     head: heads.map((head, index) => shorten(head.toUpperCase(), index)),
     style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
     chars: Object.fromEntries(
-      ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']),
+      [
+        'top',
+        'top-mid',
+        'top-left',
+        'top-right',
+        'bottom',
+        'bottom-mid',
+        'bottom-left',
+        'bottom-right',
+        'left',
+        'left-mid',
+        'mid',
+        'mid-mid',
+        'right',
+        'right-mid',
+        'middle',
+      ].map((name) => [name, '']),
     ),
   })
   table.push(...cells.map((row) => row.map(shorten)))
@@ -66,8 +85,12 @@ export function printError(error: unknown, format: OutputFormat): number {
   const described = describe(error)
   if (format === 'json') process.stderr.write(`${JSON.stringify({ error: described })}\n`)
   else {
-    const colour = process.stderr.isTTY ? (text: string): string => styleText('red', text) : (text: string): string => text
-    process.stderr.write(`${colour('error')} ${described.code}: ${described.message}\n${described.hint === '' ? '' : `  → ${described.hint}\n`}`)
+    const colour = process.stderr.isTTY
+      ? (text: string): string => styleText('red', text)
+      : (text: string): string => text
+    process.stderr.write(
+      `${colour('error')} ${described.code}: ${described.message}\n${described.hint === '' ? '' : `  → ${described.hint}\n`}`,
+    )
   }
   return exitCodeOf(described.status)
 }
@@ -80,10 +103,17 @@ interface DescribedError {
 }
 
 function describe(error: unknown): DescribedError {
-  if (error instanceof SallyportError) return { code: error.code, message: error.message, hint: error.hint, status: error.row.grpc }
+  if (error instanceof SallyportError)
+    return { code: error.code, message: error.message, hint: error.hint, status: error.row.grpc }
   const other = error as { grpc?: GrpcStatusName; message?: string }
-  if (typeof other.grpc === 'string') return { code: other.grpc, message: other.message ?? '', hint: '', status: other.grpc }
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: 'Run it again with DEBUG=1 and report what it prints.', status: 'INTERNAL' }
+  if (typeof other.grpc === 'string')
+    return { code: other.grpc, message: other.message ?? '', hint: '', status: other.grpc }
+  return {
+    code: 'INTERNAL',
+    message: error instanceof Error ? error.message : String(error),
+    hint: 'Run it again with DEBUG=1 and report what it prints.',
+    status: 'INTERNAL',
+  }
 }
 
 function exitCodeOf(status: GrpcStatusName): number {
@@ -107,4 +137,5 @@ function span(totalSeconds: number): string {
 }
 
 /** Seconds since 1970, as the wire has instants; 0 means none. */
-export const fromUnix = (unixSeconds: number): Date | undefined => (unixSeconds === 0 ? undefined : new Date(unixSeconds * 1000))
+export const fromUnix = (unixSeconds: number): Date | undefined =>
+  unixSeconds === 0 ? undefined : new Date(unixSeconds * 1000)

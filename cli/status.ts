@@ -18,7 +18,10 @@ async function showStatus(options: GlobalOptions): Promise<Result> {
     const sentence = [
       `${status.trustDomain}  version ${status.version}  revision ${status.revision}  up since ${printInstant(fromUnix(status.startedAt), now)}`,
       `${status.entries} entries, ${status.agents} agents (${status.connectedAgents} connected), ${status.federatedBundles} foreign bundles`,
-      ...status.privilegedEntries.map((entry) => `privileged: ${entry.spiffeId} ${entry.admin ? 'admin ' : ''}${entry.downstream ? 'downstream ' : ''}(entry ${entry.entryId} below ${entry.parentId})`),
+      ...status.privilegedEntries.map(
+        (entry) =>
+          `privileged: ${entry.spiffeId} ${entry.admin ? 'admin ' : ''}${entry.downstream ? 'downstream ' : ''}(entry ${entry.entryId} below ${entry.parentId})`,
+      ),
       ...status.warnings.map((warning) => `warning: ${warning}`),
     ].join('\n')
     const rows = status.authorities.map((authority) => ({

@@ -8,7 +8,10 @@ interface SvidFiles {
 }
 
 /** Writes svid.pem, key.pem (0600) and bundle.pem, each replaced at once; returns their paths. */
-export async function writeSvidFiles(folder: string, { chainPem, keyPem, bundlePem }: SvidFiles): Promise<readonly string[]> {
+export async function writeSvidFiles(
+  folder: string,
+  { chainPem, keyPem, bundlePem }: SvidFiles,
+): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const files = [
     ['svid.pem', chainPem, 0o644],

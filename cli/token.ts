@@ -16,19 +16,26 @@ export function tokenCommand(): Command {
     .option('--spiffe-id <id>', 'name for the node, which entries use as their parent')
     .option('--ttl <duration>', 'how long the token works', '10m')
     .option('--address-range <cidr>', 'where it may be used from, such as 10.0.0.0/8')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Example:
   sallyport token create --spiffe-id spiffe://example.org/node/web-1 > join.txt
-  sallyport agent run --join-file join.txt`)
+  sallyport agent run --join-file join.txt`,
+    )
     .action(action(createToken))
   return token
 }
 
-async function createToken(options: GlobalOptions & { spiffeId?: string; ttl: string; addressRange?: string }): Promise<Result> {
+async function createToken(
+  options: GlobalOptions & { spiffeId?: string; ttl: string; addressRange?: string },
+): Promise<Result> {
   const spiffeId = options.spiffeId === undefined ? '' : SpiffeId.parse(options.spiffeId).toString()
   const ttlSeconds = Math.floor(parseDuration(options.ttl))
   return withServer(options, async (transport) => {
-    const answer = await transport.client(adminService).createToken({ ttlSeconds, spiffeId, addressRange: options.addressRange ?? '' })
+    const answer = await transport
+      .client(adminService)
+      .createToken({ ttlSeconds, spiffeId, addressRange: options.addressRange ?? '' })
     const { token, serverAddress, trustDomain, authorityHashes } = answer
     const joinString = printJoinString({ token, serverAddress, trustDomain, authorityHashes })
     return { value: { joinString, expiresAt: new Date(answer.expiresAt * 1000).toISOString() }, sentence: joinString }

@@ -41,7 +41,7 @@ export function printDuration(totalSeconds: number): string {
 }
 
 /** A value parsed by our own parser, its error turned into a problem of the field. */
-function parsedBy<T>(parse: (text: string) => T) {
+export function parsedBy<T>(parse: (text: string) => T) {
   return z.string().transform((text, context): T => {
     try {
       return parse(text)

@@ -42,8 +42,10 @@ export function parseJoinString(text: string): JoinInvitation {
   if (trimmed.length > JOIN_STRING_MAX_BYTES) throw invalid(`it is longer than ${JOIN_STRING_MAX_BYTES} bytes`)
   if (!trimmed.startsWith(PREFIX)) throw invalid(`it does not start with ${PREFIX}`)
   const { td, at, ca, token } = decode(trimmed.slice(PREFIX.length))
-  if (typeof td !== 'string' || typeof at !== 'string' || typeof token !== 'string' || token === '') throw invalid('a field is missing')
-  if (!Array.isArray(ca) || ca.length === 0 || !ca.every((hash): hash is string => typeof hash === 'string')) throw invalid('the hash of the CA is missing')
+  if (typeof td !== 'string' || typeof at !== 'string' || typeof token !== 'string' || token === '')
+    throw invalid('a field is missing')
+  if (!Array.isArray(ca) || ca.length === 0 || !ca.every((hash): hash is string => typeof hash === 'string'))
+    throw invalid('the hash of the CA is missing')
   const authorityHashes = ca.map((hash) => Buffer.from(hash, 'base64url'))
   if (authorityHashes.some(({ length }) => length !== 32)) throw invalid('a hash of the CA is not 32 bytes')
   return { trustDomain: TrustDomain.parse(td), serverAddress: at, authorityHashes, token }

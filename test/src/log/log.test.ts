@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { SallyportError } from '../../../src/errors.ts'
+import { openLog } from '../../../src/log/log.ts'
+
+function captured(format: 'json' | 'text') {
+  const lines: string[] = []
+  return { lines, log: openLog({ level: 'debug', format, write: (line) => lines.push(line) }) }
+}
+
+test('SV-12 tokens and keys are redacted wherever they stand', () => {
+  const { lines, log } = captured('json')
+  log.info({ token: 'secret-1', request: { privateKey: 'secret-2', csr: 'secret-3' } }, 'Something happened')
+  expect(lines.join('')).not.toMatch(/secret-/)
+  expect(lines.join('')).toContain('Something happened')
+})
+
+test('an error on purpose is logged by code and hint, a surprise with its stack', () => {
+  const { lines, log } = captured('json')
+  log.error({ err: new SallyportError('NOT_READY', 'Cannot serve', { cause: new Error('deep') }) }, 'Cannot serve')
+  log.error({ err: new TypeError('surprise') }, 'Cannot serve')
+  const [known, surprise] = lines.map((line) => JSON.parse(line) as { err: Record<string, unknown> })
+  expect(known?.err).toMatchObject({ code: 'NOT_READY', cause: { message: 'deep' } })
+  expect(known?.err).not.toHaveProperty('stack')
+  expect(surprise?.err).toHaveProperty('stack')
+})
+
+test('text lines hold time, level, sentence and facts', () => {
+  const { lines, log } = captured('text')
+  log.child({ agentId: 'a' }).info({ entryId: 'e1' }, 'Created entry')
+  expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}Created entry {2}agentId=a entryId=e1\n$/)
+})
+
+test('the level can change while the process runs', () => {
+  const { lines, log } = captured('json')
+  log.level = 'warn'
+  log.info({}, 'quiet')
+  log.warn({}, 'loud')
+  expect(lines).toHaveLength(1)
+})
