@@ -38,9 +38,14 @@ export function startTimeOf(pid: number): string | undefined {
  * overflow id, which then means "nobody knows".
  */
 export function seesAllIds(): boolean {
-  const map = orUndefined(() => readFileSync('/proc/self/uid_map', 'latin1'))
-  return map === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(map)
+  // A process does not change its user namespace while it runs threads, so this is read once.
+  allIdsSeen ??= /^\s*0\s+0\s+4294967295\s*$/.test(
+    orUndefined(() => readFileSync('/proc/self/uid_map', 'latin1')) ?? '',
+  )
+  return allIdsSeen
 }
+
+let allIdsSeen: boolean | undefined
 
 /** The id that stands for "not mapped here" (65534 unless changed). */
 export function overflowId(kind: 'uid' | 'gid'): number {

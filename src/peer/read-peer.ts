@@ -29,7 +29,8 @@ const SO_PEERPIDFD = 77
  * @throws {@link SallyportError} `PROCESS_REFUSED` when the process cannot be told, `PROCESS_UNIDENTIFIABLE` on old kernels
  */
 export function readPeer(socket: Socket, options: PeerOptions = {}): Peer {
-  if (process.platform === 'darwin') throw new SallyportError('PROCESS_UNIDENTIFIABLE', 'Cannot identify peers on macOS')
+  if (process.platform === 'darwin')
+    throw new SallyportError('PROCESS_UNIDENTIFIABLE', 'Cannot identify peers on macOS')
   const fd = descriptorOf(socket)
   const pidfd = readPidfd(fd, options)
   try {
@@ -140,13 +141,17 @@ function readPidfd(fd: number, options: PeerOptions): number | undefined {
     if (!(error instanceof SystemCallError)) throw error
     if (error.errno !== ENOPROTOOPT) throw refused('Cannot identify the process at a socket: it has exited', error)
     if (options.allowStartTimeFallback === true) return undefined
-    throw new SallyportError('PROCESS_UNIDENTIFIABLE', 'Cannot pin the process at a socket: the kernel has no SO_PEERPIDFD')
+    throw new SallyportError(
+      'PROCESS_UNIDENTIFIABLE',
+      'Cannot pin the process at a socket: the kernel has no SO_PEERPIDFD',
+    )
   }
 }
 
 function readCredentials(fd: number): Pick<Peer, 'pid' | 'uid' | 'gid'> {
   const [pid = 0, uid = 0, gid = 0] = readInts(getSocketOption(fd, SOL_SOCKET, SO_PEERCRED, 12))
-  if (pid <= 0) throw refused('Cannot identify the process at a socket: it is in a pid namespace that is hidden from here')
+  if (pid <= 0)
+    throw refused('Cannot identify the process at a socket: it is in a pid namespace that is hidden from here')
   if (!seesAllIds() && (uid === overflowId('uid') || gid === overflowId('gid'))) {
     throw refused(`Cannot identify process ${pid}: its user or group has no name in our user namespace`)
   }
@@ -158,7 +163,10 @@ function readGroups(fd: number): readonly number[] {
     return readInts(getSocketOption(fd, SOL_SOCKET, SO_PEERGROUPS, 4 * SUPPLEMENTARY_GROUPS_MAX))
   } catch (error) {
     if (!(error instanceof SystemCallError) || error.errno !== ERANGE) throw error
-    throw refused(`Cannot identify the process at a socket: it is in more than ${SUPPLEMENTARY_GROUPS_MAX} groups`, error)
+    throw refused(
+      `Cannot identify the process at a socket: it is in more than ${SUPPLEMENTARY_GROUPS_MAX} groups`,
+      error,
+    )
   }
 }
 

@@ -1,7 +1,9 @@
 import koffi from 'koffi'
 
 const libc = koffi.load(null)
-const getsockoptCall = libc.func('int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)')
+const getsockoptCall = libc.func(
+  'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+)
 const pollCall = libc.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)')
 const closeCall = libc.func('int close(int fd)')
 

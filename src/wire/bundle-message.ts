@@ -29,7 +29,7 @@ const jwtKeyOf = ({ keyId, publicKey, expiresAt, tainted }: JwtAuthority): JwtKe
 })
 
 /**
- * Reads a bundle of SPIRE's API. An `asn1` may hold several certificates only where SPIRE's clients split them: here it is one.
+ * Reads a bundle of SPIRE's API, within limits that depend on whose bundle it is.
  *
  * @throws {@link SallyportError} `BUNDLE_INVALID`, `TRUST_DOMAIN_INVALID`, and what a malformed certificate throws
  */
@@ -63,7 +63,9 @@ function publicKeyOf(spki: Buffer, trustDomain: string): KeyObject {
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' })
   } catch (error) {
-    throw new SallyportError('BUNDLE_INVALID', `Cannot read the bundle of ${trustDomain}: a JWT key is damaged`, { cause: error })
+    throw new SallyportError('BUNDLE_INVALID', `Cannot read the bundle of ${trustDomain}: a JWT key is damaged`, {
+      cause: error,
+    })
   }
 }
 

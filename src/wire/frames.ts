@@ -66,13 +66,21 @@ export class FrameReader {
 }
 
 /** The bytes of a message, decompressed off the loop and never beyond the limit (a bomb stops there). */
-export async function contentOf(frame: Frame, encoding: string | undefined, maxBytes = MESSAGE_MAX_BYTES): Promise<Buffer> {
+export async function contentOf(
+  frame: Frame,
+  encoding: string | undefined,
+  maxBytes = MESSAGE_MAX_BYTES,
+): Promise<Buffer> {
   if (!frame.compressed) return frame.bytes
   const decompress = decompressors.get(encoding ?? 'identity')
   if (decompress === undefined) {
-    throw new SallyportError('METHOD_UNIMPLEMENTED', `Cannot read a message compressed as "${(encoding ?? '').slice(0, 40)}"`, {
-      hint: 'Send messages as they are, or compressed with gzip.',
-    })
+    throw new SallyportError(
+      'METHOD_UNIMPLEMENTED',
+      `Cannot read a message compressed as "${(encoding ?? '').slice(0, 40)}"`,
+      {
+        hint: 'Send messages as they are, or compressed with gzip.',
+      },
+    )
   }
   try {
     return await decompress(frame.bytes, { maxOutputLength: maxBytes, finishFlush: constants.Z_SYNC_FLUSH })

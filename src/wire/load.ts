@@ -45,7 +45,10 @@ function load(protoFile: string): PackageDefinition {
 }
 
 /** The codecs of a service by method name as on the wire. The file is read when it is first needed. */
-export function codecsOf(service: { readonly name: string; readonly protoFile: string }): ReadonlyMap<string, MethodCodec> {
+export function codecsOf(service: {
+  readonly name: string
+  readonly protoFile: string
+}): ReadonlyMap<string, MethodCodec> {
   const known = codecs.get(service.name)
   if (known !== undefined) return known
   const definition = load(service.protoFile)[service.name]

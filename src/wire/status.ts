@@ -119,7 +119,9 @@ function detailsTrailer(
   const details = [...(detail === undefined ? [] : [{ type_url: detail.typeUrl, value: detail.value }]), ...info]
   if (details.length === 0) return {}
   // The message travels in grpc-message already; repeated here it is cut, since both count against the same limit.
-  const encoded = encodeMessage(statusType, { code, message: cut(message, 512), details }).toString('base64').replace(/=+$/, '')
+  const encoded = encodeMessage(statusType, { code, message: cut(message, 512), details })
+    .toString('base64')
+    .replace(/=+$/, '')
   return encoded.length > DETAILS_MAX_BYTES ? {} : { 'grpc-status-details-bin': encoded }
 }
 

@@ -1,0 +1,185 @@
+import type { ClientHttp2Session } from 'node:http2'
+import { systemClock, type Clock } from '../clock.ts'
+import { SallyportError } from '../errors.ts'
+import { ClientCall } from './client-call.ts'
+import { openSession } from './connect.ts'
+import { MESSAGE_MAX_BYTES } from './frames.ts'
+import type { Client, ClientOptions, Transport } from './handlers.ts'
+import type { TlsIdentity } from './listen-tls.ts'
+import { codecOf } from './routes.ts'
+import type { MethodKind, Methods, Service } from './service.ts'
+
+export type { TlsIdentity } from './listen-tls.ts'
+
+export interface ChannelTls {
+  /**
+   * Accepts the server or throws. Gets what the server presented (DER, leaf first), whose key the server has proven to hold;
+   * everything else is for this function to check: chain, time, purpose, SPIFFE ID. It runs once for each connection, before
+   * any request is sent.
+   *
+   * SPIRE's servers present leaf and intermediates; ours append their CA certificate, so that a client that knows only the
+   * hash of the CA (a join file) finds it in the chain, compares the hash, and verifies the rest with it.
+   */
+  verify(presentedChain: readonly Buffer[]): Promise<void> | void
+  /** What we present, or a function that says so for each connection. */
+  readonly identity?: TlsIdentity | (() => TlsIdentity | undefined) | undefined
+}
+
+export interface ChannelOptions {
+  readonly address: { readonly unix: string } | { readonly host: string; readonly port: number }
+  readonly tls?: ChannelTls | undefined
+  readonly clock?: Clock | undefined
+  /** Refuses a unix socket whose folders others can write. Default: false, for sockets that a person named. */
+  readonly socketOwnerCheck?: boolean | undefined
+  /** Default: 10 s. */
+  readonly connectTimeoutMs?: number | undefined
+  /** Default: 4 MiB, as everywhere in gRPC. */
+  readonly maxMessageBytes?: number | undefined
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+const KEEPALIVE_MS = 30_000
+const KEEPALIVE_TIMEOUT_MS = 10_000
+
+/** Opens a channel to a server: connects when first used, and again after the connection was lost. */
+export function openChannel(options: ChannelOptions): Transport & AsyncDisposable {
+  return new Channel(options)
+}
+
+class Channel implements Transport, AsyncDisposable {
+  readonly #options: ChannelOptions
+  readonly #clock: Clock
+  readonly #closed = new AbortController()
+  readonly #sessions = new Set<ClientHttp2Session>()
+  #current: Promise<ClientHttp2Session> | undefined
+
+  constructor(options: ChannelOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+  }
+
+  client<M extends Methods>(service: Service<M>): Client<Service<M>> {
+    const methods = Object.entries(service.methods).map(([key, { name, kind }]) => [
+      key,
+      this.#method(service, name, kind),
+    ])
+    return Object.fromEntries(methods) as Client<Service<M>>
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new SallyportError('SHUTTING_DOWN', 'The channel is closed'))
+    for (const session of this.#sessions) session.destroy()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #method(service: Service, name: string, kind: MethodKind): unknown {
+    const open = async (options: ClientOptions = {}): Promise<ClientCall> => {
+      const startMs = this.#clock.monotonicMs()
+      const session = await this.#session(options)
+      const timeoutMs =
+        options.timeoutMs === undefined
+          ? undefined
+          : Math.max(options.timeoutMs - (this.#clock.monotonicMs() - startMs), 1)
+      const maxMessageBytes = this.#options.maxMessageBytes ?? MESSAGE_MAX_BYTES
+      const given = { ...options, timeoutMs }
+      return new ClientCall({
+        session,
+        codec: codecOf(service, name),
+        options: given,
+        clock: this.#clock,
+        maxMessageBytes,
+      })
+    }
+    if (kind === 'unary' || kind === 'clientStream') {
+      return async (request: unknown, options?: ClientOptions) => {
+        const call = await open(options)
+        send(call, kind, request)
+        return call.response()
+      }
+    }
+    return async function* (request: unknown, options?: ClientOptions) {
+      const call = await open(options)
+      send(call, kind, request)
+      yield* call.responses()
+    }
+  }
+
+  /** The open connection, or a new one; waits no longer than the caller does. */
+  async #session({ signal, timeoutMs }: ClientOptions): Promise<ClientHttp2Session> {
+    this.#closed.signal.throwIfAborted()
+    signal?.throwIfAborted()
+    this.#current ??= this.#connect()
+    const { promise, reject } = Promise.withResolvers<never>()
+    const onAbort = (): void => reject(signal?.reason as Error)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const late = new SallyportError('DEADLINE_EXCEEDED', `No connection within ${timeoutMs} ms`)
+    const timer = timeoutMs === undefined ? undefined : this.#clock.timer(timeoutMs, () => reject(late))
+    try {
+      const session = await Promise.race([this.#current, promise])
+      if (!session.closed && !session.destroyed) return session
+      // It was lost a moment ago, and the event that says so is still to come.
+      this.#current = this.#connect()
+      return await Promise.race([this.#current, promise])
+    } finally {
+      timer?.[Symbol.dispose]()
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #connect(): Promise<ClientHttp2Session> {
+    const timeout = new AbortController()
+    const timeoutMs = this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+    const late = new SallyportError('UNREACHABLE', `No connection within ${timeoutMs} ms`)
+    const timer = this.#clock.timer(timeoutMs, () => timeout.abort(late))
+    const opening: Promise<ClientHttp2Session> = openSession(
+      this.#options,
+      AbortSignal.any([this.#closed.signal, timeout.signal]),
+    )
+      .then((session) => this.#adopt(session, opening))
+      .finally(() => timer[Symbol.dispose]())
+    // The next call tries again; this failure belongs to those that wait for it now.
+    opening.catch(() => this.#forget(opening))
+    return opening
+  }
+
+  #adopt(session: ClientHttp2Session, opening: Promise<ClientHttp2Session>): ClientHttp2Session {
+    this.#sessions.add(session)
+    // After GOAWAY what is open goes on, and new calls need another connection.
+    session.once('goaway', () => this.#forget(opening))
+    session.once('close', () => {
+      this.#sessions.delete(session)
+      this.#forget(opening)
+    })
+    this.#keepAlive(session)
+    return session
+  }
+
+  #forget(opening: Promise<ClientHttp2Session>): void {
+    if (this.#current === opening) this.#current = undefined
+  }
+
+  /** A server that vanished without a word is noticed, so that streams end and their callers come back. */
+  #keepAlive(session: ClientHttp2Session): void {
+    let timer: Disposable
+    const wait = (): void => {
+      timer = this.#clock.timer(KEEPALIVE_MS, () => {
+        if (session.destroyed) return
+        timer = this.#clock.timer(KEEPALIVE_TIMEOUT_MS, () => session.destroy())
+        session.ping((error) => {
+          timer[Symbol.dispose]()
+          if (error === null) wait()
+        })
+      })
+    }
+    session.once('close', () => timer[Symbol.dispose]())
+    wait()
+  }
+}
+
+function send(call: ClientCall, kind: MethodKind, request: unknown): void {
+  if (kind === 'unary' || kind === 'serverStream') call.sendOne(request)
+  else void call.sendAll(request as AsyncIterable<unknown>)
+}

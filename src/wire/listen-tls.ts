@@ -1,0 +1,133 @@
+import { constants, type KeyObject } from 'node:crypto'
+import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer, type TLSSocket } from 'node:tls'
+import type { Clock } from '../clock.ts'
+import { SallyportError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import type { WireLimits } from './limits.ts'
+import { pemOf, presentedChain } from './tls-identity.ts'
+import { TokenBuckets } from './token-bucket.ts'
+
+/** A certificate chain (DER, leaf first) and its key. */
+export interface TlsIdentity {
+  readonly chain: readonly Buffer[]
+  readonly privateKey: KeyObject
+}
+
+export interface TlsListenOptions {
+  /** What new connections are shown; asked for each, so that it may change at any time. */
+  credentials(): TlsIdentity
+}
+
+export interface TlsListenContext {
+  readonly log: Log
+  readonly clock: Clock
+  readonly limits: WireLimits
+  readonly accept: (socket: TLSSocket, presentedChain: readonly Buffer[] | undefined) => void
+}
+
+/**
+ * Listens with TLS. Every client may show a certificate; whether it must, and what it is worth, is decided for each call by
+ * whoever authorises it: a join has none yet.
+ */
+export async function listenTls(
+  address: { readonly host: string; readonly port: number },
+  options: TlsListenOptions,
+  context: TlsListenContext,
+): Promise<{ readonly server: Server; readonly port: number }> {
+  const gate = new HandshakeGate(context)
+  const tls = createServer({ ...tlsOptions, handshakeTimeout: context.limits.handshakeTimeoutMs })
+  tls.on('tlsClientError', (error) => context.log.debug({ err: error }, 'TLS handshake failed'))
+  tls.on('secureConnection', (socket) => {
+    socket.on('error', (error) => context.log.debug({ err: error }, 'Socket failed'))
+    gate.done(socket)
+    if (socket.alpnProtocol === 'h2') context.accept(socket, presentedChain(socket))
+    else socket.destroy()
+  })
+  let shown: TlsIdentity | undefined
+  const server = createTcpServer({ noDelay: true, keepAlive: true }, (socket) => {
+    if (!gate.admit(socket)) return
+    try {
+      const current = options.credentials()
+      // One context for all connections of one certificate: making it costs more than half a millisecond.
+      if (shown?.chain[0] !== current.chain[0] || shown?.privateKey !== current.privateKey) {
+        tls.setSecureContext({ ...secureContextOptions, ...pemOf(current) })
+        shown = current
+      }
+      tls.emit('connection', socket)
+    } catch (error) {
+      context.log.warn({ err: error }, 'Refused connection: there is no certificate to show')
+      socket.destroy()
+    }
+  })
+  await bind(server, address)
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+const secureContextOptions = {
+  minVersion: 'TLSv1.2',
+  // A resumed session skips the certificate, and so its expiry.
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+} as const
+
+const tlsOptions = { requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'], ...secureContextOptions }
+
+/** Handshakes are the dearest thing a stranger can ask for: so many a second of one address, so many at a time in all. */
+class HandshakeGate {
+  readonly #buckets: TokenBuckets
+  readonly #limits: WireLimits
+  readonly #log: Log
+  readonly #pending = new Set<string>()
+
+  constructor({ limits, clock, log }: TlsListenContext) {
+    this.#limits = limits
+    this.#log = log
+    this.#buckets = new TokenBuckets({ perSecond: limits.handshakesPerSecond, burst: limits.handshakeBurst, clock })
+  }
+
+  admit(socket: Socket): boolean {
+    const address = socket.remoteAddress
+    const full = this.#pending.size >= this.#limits.handshakesPending
+    if (address === undefined || full || !this.#buckets.take(networkOf(address))) {
+      this.#log.debug({ address }, 'Refused connection: too many handshakes')
+      socket.destroy()
+      return false
+    }
+    const name = nameOf(socket)
+    this.#pending.add(name)
+    socket.once('close', () => this.#pending.delete(name))
+    return true
+  }
+
+  /** @param socket the one that TLS made around the admitted one */
+  done(socket: Socket): void {
+    this.#pending.delete(nameOf(socket))
+  }
+}
+
+const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}|${remotePort}`
+
+/** Who owns one IPv6 address owns the 2^64 beside it. */
+function networkOf(address: string): string {
+  if (!address.includes(':') || address.startsWith('::ffff:')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head.split(':')
+  if (tail !== undefined)
+    groups.push(...Array.from({ length: 8 - groups.length - tail.split(':').length }, () => '0'), ...tail.split(':'))
+  return groups.slice(0, 4).join(':')
+}
+
+async function bind(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ host, port, backlog: 1024 }, resolve)
+  try {
+    await promise
+  } catch (error) {
+    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    throw new SallyportError(inUse ? 'SOCKET_IN_USE' : 'ADDRESS_UNUSABLE', `Cannot listen on ${host}:${port}`, {
+      cause: error,
+    })
+  }
+  server.off('error', reject)
+}

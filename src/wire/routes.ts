@@ -1,0 +1,34 @@
+import type { AnyMethod, Implementation } from './handlers.ts'
+import { codecsOf, type MethodCodec } from './load.ts'
+
+/** A method that is served: where, how its bytes are read, and by which function. */
+export interface Route {
+  readonly path: string
+  readonly kind: AnyMethod['kind']
+  /** Undefined: the service is known, the method is not offered. */
+  readonly handler: unknown
+  /** Reads the .proto file when it is first asked for. */
+  readonly codec: () => MethodCodec
+}
+
+/** All methods of these services by path. */
+export function routesOf(implementations: readonly Implementation[]): ReadonlyMap<string, Route> {
+  const routes = new Map<string, Route>()
+  for (const { service, handlers } of implementations) {
+    for (const [key, method] of Object.entries(service.methods)) {
+      const path = `/${service.name}/${method.name}`
+      const handler = handlers[key]
+      const known = routes.get(path)
+      if (known?.handler !== undefined && handler !== undefined) throw new TypeError(`Two handlers for ${path}`)
+      if (known?.handler !== undefined) continue
+      routes.set(path, { path, kind: method.kind, handler, codec: () => codecOf(service, method.name) })
+    }
+  }
+  return routes
+}
+
+export function codecOf(service: { readonly name: string; readonly protoFile: string }, method: string): MethodCodec {
+  const codec = codecsOf(service).get(method)
+  if (codec === undefined) throw new TypeError(`${service.protoFile} has no method ${service.name}/${method}`)
+  return codec
+}
