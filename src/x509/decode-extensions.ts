@@ -1,8 +1,8 @@
 import type { KeyUsage } from './certificate.ts'
 import { checkDer, DerError, Tag } from './der.ts'
 import { DerReader } from './der-reader.ts'
-import { dottedOid } from './der-writer.ts'
-import { ExtensionOid } from './extension-oids.ts'
+import { dottedOid, oidContent } from './der-writer.ts'
+import { ExtensionOid, purposeOids } from './extension-oids.ts'
 import { keyUsageBits } from './key-usage.ts'
 
 /** What the extensions of a certificate or of a CSR say. */
@@ -86,10 +86,18 @@ const readers: Readonly<Record<string, (value: DerReader, extensions: Extensions
   [ExtensionOid.extendedKeyUsage]: (value, extensions) => {
     const list = value.enter(Tag.sequence, 'the extended key usage')
     const purposes: string[] = []
-    while (!list.atEnd) purposes.push(dottedOid(Buffer.from(list.oid('a purpose'), 'latin1')))
+    while (!list.atEnd) purposes.push(dottedPurpose(list.oid('a purpose')))
     if (purposes.length === 0) throw new DerError('the extended key usage is empty')
     extensions.extendedKeyUsage = purposes
   },
+}
+
+const knownPurposes = new Map(
+  Object.values(purposeOids).map((dotted) => [oidContent(dotted).toString('latin1'), dotted]),
+)
+
+function dottedPurpose(oid: string): string {
+  return knownPurposes.get(oid) ?? dottedOid(Buffer.from(oid, 'latin1'))
 }
 
 function checkKeyId(keyId: Buffer): Buffer {

@@ -1,10 +1,10 @@
 import type { KeyUsage } from './certificate.ts'
 import { Tag } from './der.ts'
 import { element, integer, namedBits, octetString, oid, sequence, TRUE } from './der-writer.ts'
-import { ANY_PURPOSE_OID, ExtensionOid, purposeOids } from './extension-oids.ts'
+import { ExtensionOid, purposeOids } from './extension-oids.ts'
 import { keyUsageBits } from './key-usage.ts'
 
-/** A purpose by its short name, or any other by its dotted object identifier. */
+/** A purpose by its short name. */
 export type Purpose = keyof typeof purposeOids
 
 const oidElements = new Map(
@@ -17,29 +17,41 @@ export function encodeExtension(id: string, isCritical: boolean, value: Buffer):
   return isCritical ? sequence(identifier, TRUE, octetString(value)) : sequence(identifier, octetString(value))
 }
 
-const encodedKeyUsages = new Map<string, Buffer>()
+/** Encodes each distinct list once: a server writes the same few into every certificate. */
+function once<T extends string>(encode: (list: readonly T[]) => Buffer): (list: readonly T[]) => Buffer {
+  const encoded = new Map<string, Buffer>()
+  return (list) => {
+    const key = list.join()
+    let bytes = encoded.get(key)
+    if (bytes === undefined) {
+      bytes = encode(list)
+      encoded.set(key, bytes)
+    }
+    return bytes
+  }
+}
 
 /** Key usage, critical. */
-export function encodeKeyUsage(usages: readonly KeyUsage[]): Buffer {
-  const key = usages.join()
-  let encoded = encodedKeyUsages.get(key)
-  if (encoded === undefined) {
-    const bits = namedBits(usages.map((usage) => keyUsageBits.indexOf(usage)))
-    encoded = encodeExtension(ExtensionOid.keyUsage, true, bits)
-    encodedKeyUsages.set(key, encoded)
-  }
-  return encoded
-}
+export const encodeKeyUsage: (usages: readonly KeyUsage[]) => Buffer = once<KeyUsage>((usages) =>
+  encodeExtension(ExtensionOid.keyUsage, true, namedBits(usages.map((usage) => keyUsageBits.indexOf(usage)))),
+)
 
-export function encodeExtendedKeyUsage(purposes: readonly (Purpose | typeof ANY_PURPOSE_OID)[]): Buffer {
-  const oids = purposes.map((purpose) => oid(purpose === ANY_PURPOSE_OID ? purpose : purposeOids[purpose]))
-  return encodeExtension(ExtensionOid.extendedKeyUsage, false, sequence(...oids))
-}
+/** Extended key usage, not critical. */
+export const encodeExtendedKeyUsage: (purposes: readonly Purpose[]) => Buffer = once<Purpose>((purposes) =>
+  encodeExtension(
+    ExtensionOid.extendedKeyUsage,
+    false,
+    sequence(...purposes.map((purpose) => oid(purposeOids[purpose]))),
+  ),
+)
+
+const LEAF_BASIC_CONSTRAINTS = encodeExtension(ExtensionOid.basicConstraints, true, sequence())
 
 /** Basic constraints, critical; of a leaf an empty sequence, because DER leaves out a CA flag that is false. */
 export function encodeBasicConstraints(isCa: boolean, pathLength?: number): Buffer {
-  const length = isCa && pathLength !== undefined ? [integer(BigInt(pathLength))] : []
-  return encodeExtension(ExtensionOid.basicConstraints, true, isCa ? sequence(TRUE, ...length) : sequence())
+  if (!isCa) return LEAF_BASIC_CONSTRAINTS
+  const length = pathLength === undefined ? [] : [integer(BigInt(pathLength))]
+  return encodeExtension(ExtensionOid.basicConstraints, true, sequence(TRUE, ...length))
 }
 
 export function encodeSubjectKeyId(keyId: Buffer): Buffer {
