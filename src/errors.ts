@@ -508,6 +508,12 @@ export const errorCodes = {
     means: 'No agent has that id.',
     remedy: 'List them with `sallyport agent list`.',
   },
+  BATCH_TOO_LARGE: {
+    grpc: 'RESOURCE_EXHAUSTED',
+    http: 413,
+    means: 'A call holds more items than one call may.',
+    remedy: 'Split it.',
+  },
   BUNDLE_EXISTS: {
     grpc: 'ALREADY_EXISTS',
     http: 409,

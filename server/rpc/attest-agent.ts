@@ -1,7 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Call } from '../../src/wire/call.ts'
-import { idToMessage } from '../../src/wire/id-message.ts'
 import type {
   AttestAgentRequest,
   AttestAgentRequestParams,
@@ -15,6 +14,7 @@ import { ATTESTATION_TIMEOUT_MS, type NodeAttestation, type NodeAttestor } from 
 import { agentAttested, agentRejoined } from '../audit/agent-events.ts'
 import type { AttestedAgent } from '../store/store.ts'
 import type { RpcDeps } from './rpc-deps.ts'
+import { svidToMessage } from './svid-message.ts'
 
 /** An agent record that somebody else changes at the same moment is read again this often. */
 const TRIES = 5
@@ -56,7 +56,7 @@ async function admit(attestation: NodeAttestation, attestor: NodeAttestor, csr: 
     return {
       spiffeId: agentId,
       attestationType: type,
-      serialNumber: issued.serialNumber,
+      serialNumber: issued.serialNumber.toString(),
       pendingSerialNumber: undefined,
       pendingExpiresAt: undefined,
       expiresAt: issued.expiresAt,
@@ -70,16 +70,9 @@ async function admit(attestation: NodeAttestation, attestor: NodeAttestor, csr: 
     }
   }
   await commitAgent(attestation, record, call, deps)
-  const serialNumber = issued.serialNumber
+  const serialNumber = issued.serialNumber.toString()
   deps.log.info({ agentId, attestationType: type, serialNumber, expiresAt: issued.expiresAt }, 'Attested agent')
-  return {
-    svid: {
-      certChain: issued.chain,
-      id: idToMessage(agentId),
-      expiresAt: Math.floor(issued.expiresAt.getTime() / 1000),
-    },
-    reattestable: canReattest,
-  }
+  return { svid: svidToMessage(agentId, issued), reattestable: canReattest }
 }
 
 /** Nothing of an attestation is kept unless all of it is: the token is spent exactly when the agent is known. */

@@ -31,7 +31,8 @@ export async function renewAgent(
   const csr = decodeCsr(request.params.csr)
   await verifyCsr(csr, deps.cryptography)
   const issued = await deps.issuer.issueAgentSvid({ spiffeId, publicKey: csr.publicKey, spki: csr.spki })
-  const { serialNumber, expiresAt } = issued
+  const serialNumber = issued.serialNumber.toString()
+  const { expiresAt } = issued
   await changeAgent(spiffeId, deps, (before) => {
     checkNotBanned(before)
     return {

@@ -1,5 +1,4 @@
 import type { Clock } from '../../src/clock.ts'
-import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -10,20 +9,22 @@ import type { Authorities } from '../authority/authorities.ts'
 import type { Issuer } from '../authority/issuer.ts'
 import type { Directory } from '../entries/directory.ts'
 import type { Store } from '../store/store.ts'
+import type { Followers } from '../sync/followers.ts'
 
 /** What the handlers of the server's API are made of. */
 export interface RpcDeps {
   readonly trustDomain: TrustDomain
   readonly store: Store
   readonly directory: Directory
-  readonly authorities: Authorities
+  readonly authorities: Pick<Authorities, 'bundle' | 'editBundle' | 'status'>
   readonly issuer: Issuer
   readonly attestors: readonly NodeAttestor[]
   /** Who calls. `server/access` has authorized the call before any handler runs. */
   readonly callerOf: (call: Call) => Caller
   /** Charges the signatures of a batch beyond the first, which was charged when the call came. */
   readonly spendSignatures: (call: Call, count: number) => Promise<void>
-  readonly fleet: Fleet
+  /** What the push streams know of agents, and what agents that poll let them know. */
+  readonly fleet: Pick<Followers, 'statuses' | 'polledBundle'>
   readonly clock: Clock
   readonly cryptography: Cryptography
   readonly random: (bytes: number) => Buffer
@@ -33,19 +34,4 @@ export interface RpcDeps {
   readonly startedAt: Date
   /** `host:port` that agents reach this server at. */
   readonly address: () => string
-}
-
-/** What the push streams know of agents, and what agents that poll let them know. */
-export interface Fleet {
-  statuses(): readonly AgentConnection[]
-  /** An agent that polls has fetched the own bundle of this sequence. */
-  polledBundle(agentId: SpiffeId, sequenceNumber: number): void
-}
-
-export interface AgentConnection {
-  readonly spiffeId: SpiffeId
-  readonly connected: boolean
-  readonly acknowledgedRevision: number
-  readonly lastSeen: Date | undefined
-  readonly transport: 'push' | 'poll'
 }
