@@ -6,13 +6,13 @@ import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { Counter } from '../../src/metrics/registry.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
+import type { RefusalCounter } from '../audit/refusal-counter.ts'
 import type { Directory } from '../entries/directory.ts'
 import { isOver, isPrivileged } from '../entries/entitlement.ts'
 import type { Store } from '../store/store.ts'
 import { AgentRule } from './agent-rule.ts'
 import { callerName, type Caller, type Role } from './caller.ts'
 import { ConnectionIdentities, type ProvenIdentity } from './connection-identity.ts'
-import type { Denials } from './denials.ts'
 import { adminSocketServices, allowedCallers, isAmong, type CallerClass } from './permissions.ts'
 import { agentRefused } from './permission-denied.ts'
 import type { RateLimits } from './rate-limits.ts'
@@ -26,7 +26,7 @@ export interface AccessDeps {
   /** Users who may use the admin socket. */
   readonly adminUids: ReadonlySet<number>
   readonly limits: RateLimits
-  readonly denials: Denials
+  readonly refusals: Pick<RefusalCounter, 'refused'>
   readonly clock: Clock
   readonly cryptography: Cryptography
   readonly log: Log
@@ -190,7 +190,7 @@ export class Access {
   #refused({ method, connection, requestId }: Call, error: SallyportError): void {
     const callerId = this.#nameOf(connection)
     this.#deps.refusedCalls.add({ code: error.code })
-    this.#deps.denials.add({ callerId, method, code: error.code })
+    this.#deps.refusals.refused({ callerId, method, code: error.code })
     this.#deps.log.debug({ method, requestId, callerId, err: error }, 'Refused a call')
   }
 

@@ -67,7 +67,7 @@ export class AgentRule {
       const promoted = promotedAgent(agent, identity)
       const outcome = await store.commit({
         mutations: [{ kind: 'agent.put', agent: promoted }],
-        audit: [{ type: 'agent.renewed', at: clock.now(), facts: { agentId: spiffeId.toString(), serialNumber } }],
+        audit: [],
       })
       if (outcome.ok) {
         await directory.reached(outcome.revision)

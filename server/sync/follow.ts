@@ -87,16 +87,12 @@ async function revisionsAfter(
   return directory.recentAfter(hello.revision) ?? (await store.changesSince(hello.revision))
 }
 
-function noteVersion({ store, clock, log }: SyncDeps, caller: AgentCaller, version: string): void {
+function noteVersion({ store, log }: SyncDeps, caller: AgentCaller, version: string): void {
   const { agent } = caller
   if (version === '' || agent.version === version) return
   const changed = { ...agent, version, revisionNumber: agent.revisionNumber + 1 }
-  const facts = { agentId: caller.spiffeId.toString(), version }
   store
-    .commit({
-      mutations: [{ kind: 'agent.put', agent: changed }],
-      audit: [{ type: 'agent.version', at: clock.now(), facts }],
-    })
+    .commit({ mutations: [{ kind: 'agent.put', agent: changed }], audit: [] })
     .catch((error: unknown) =>
       log.warn({ agentId: caller.spiffeId, err: error }, 'Cannot note the version of an agent'),
     )

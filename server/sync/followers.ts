@@ -1,5 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import { agentDuplicated } from '../audit/agent-events.ts'
 import type { DirectoryUpdate } from '../entries/directory.ts'
 import type { AttestedAgent } from '../store/store.ts'
 import type { Follower } from './follower.ts'
@@ -225,9 +226,8 @@ export class Followers {
     const addresses = [older.caller.address, newer.caller.address]
     log.warn({ agentId, addresses }, 'One agent identity was on two streams, ended the older one')
     duplicateStreams.add()
-    const facts = { agentId, addresses, serialNumber: newer.caller.serialNumber }
     store
-      .commit({ mutations: [], audit: [{ type: 'agent.two-streams', at: clock.now(), facts }] })
+      .commit({ mutations: [], audit: [agentDuplicated(clock.now(), newer.caller.spiffeId, addresses)] })
       .catch((error: unknown) => log.error({ agentId, err: error }, 'Cannot record an alarm'))
   }
 }

@@ -1,0 +1,72 @@
+import type { KeyObject } from 'node:crypto'
+import type { Clock } from '../../src/clock.ts'
+import { SallyportError } from '../../src/errors.ts'
+import type { Cryptography } from '../../src/key/cryptography.ts'
+import type { KeyType } from '../../src/key/key-type.ts'
+import type { Log } from '../../src/log/log.ts'
+import { spkiOf } from '../../src/x509/spki.ts'
+import type { Issuer, X509Issued } from '../authority/issuer.ts'
+
+export interface ServerSvidDeps {
+  readonly issuer: Pick<Issuer, 'issueServerSvid'>
+  /** Is the authority of that id still one whose SVIDs others accept? */
+  readonly isPublished: (authorityId: string) => boolean
+  readonly keyType: KeyType
+  readonly clock: Clock
+  readonly cryptography: Cryptography
+  readonly log: Log
+}
+
+const LOOK_MS = 5000
+
+/** The X509-SVID that agents meet at the door: `/spire/server`, replaced at half of its life with a new key each time. */
+export class ServerSvid {
+  readonly #deps: ServerSvidDeps
+  #current: { readonly issued: X509Issued; readonly privateKey: KeyObject } | undefined
+
+  constructor(deps: ServerSvidDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * What a new connection is shown.
+   *
+   * @throws {@link SallyportError} `NOT_READY` when there is nothing valid to show
+   */
+  credentials(): { readonly chain: readonly Buffer[]; readonly privateKey: KeyObject } {
+    const current = this.#current
+    if (current !== undefined && current.issued.expiresAt > this.#deps.clock.now()) {
+      return { chain: current.issued.chain, privateKey: current.privateKey }
+    }
+    throw new SallyportError('NOT_READY', 'The server has no valid X509-SVID of its own at the moment')
+  }
+
+  /** Gets a new one. */
+  async renew(): Promise<void> {
+    const { cryptography, issuer, keyType, log } = this.#deps
+    const { publicKey, privateKey } = await cryptography.generateKeyPair(keyType)
+    const issued = await issuer.issueServerSvid(spkiOf(publicKey))
+    this.#current = { issued, privateKey }
+    const { spiffeId, expiresAt, serialNumber, authorityId } = issued
+    log.info({ spiffeId, expiresAt, authorityId, serialNumber: serialNumber.toString() }, 'Renewed own X509-SVID')
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps
+    while (!signal.aborted) {
+      try {
+        if (this.#isDue()) await this.renew()
+      } catch (error) {
+        log.error({ err: error }, 'Cannot renew own X509-SVID')
+      }
+      await clock.sleep(LOOK_MS, signal).catch(() => undefined)
+    }
+  }
+
+  #isDue(): boolean {
+    if (this.#current === undefined) return true
+    const { notBefore, expiresAt, authorityId } = this.#current.issued
+    const half = (notBefore.getTime() + expiresAt.getTime()) / 2
+    return this.#deps.clock.now().getTime() >= half || !this.#deps.isPublished(authorityId)
+  }
+}

@@ -1,0 +1,221 @@
+import { isAbsolute, resolve } from 'node:path'
+import { z } from 'zod'
+import { days, fieldTypes, hours, minutes, printDuration, seconds } from '../src/config/field-types.ts'
+import { keyTypes } from '../src/key/key-type.ts'
+import { logLevels } from '../src/log/log.ts'
+import { defaultLimits } from '../src/wire/limits.ts'
+
+/** An authority must outlive what it signs by so much that it can be replaced in time, with agents that are slow to hear of it. */
+export const AUTHORITY_LIVES_MIN = 3
+
+const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
+const listenAddress = z.union([
+  fieldTypes.address,
+  z.string().regex(/^unix:.{1,200}$/, 'must be host:port or unix:/path'),
+])
+
+const ca = z
+  .strictObject({
+    keyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys that sign X509-SVIDs'),
+    ttl: fieldTypes.duration
+      .prefault(days(7))
+      .describe('life of an authority; it is replaced by itself well before its end'),
+    subject: z
+      .strictObject({
+        country: z.array(z.string().length(2)).max(1).optional().describe('C of the subject of CA certificates'),
+        organization: z.array(z.string().min(1).max(64)).max(1).default(['Sallyport']).describe('O of that subject'),
+        commonName: z.string().min(1).max(64).optional().describe('CN of that subject'),
+      })
+      .prefault({}),
+  })
+  .prefault({})
+
+const svid = z
+  .strictObject({
+    x509Ttl: fieldTypes.duration.prefault(hours(1)).describe('life of an X509-SVID whose entry names none'),
+    jwtTtl: fieldTypes.duration.prefault(minutes(5)).describe('life of a JWT-SVID whose entry names none'),
+    agentTtl: fieldTypes.duration.prefault(hours(1)).describe('life of the X509-SVID of an agent'),
+    jwtIssuer: z.string().min(1).max(2048).optional().describe('the iss claim of JWT-SVIDs; left out when not set'),
+    jwtKeyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys that sign JWT-SVIDs'),
+  })
+  .prefault({})
+
+const attestors = z
+  .strictObject({
+    joinToken: z
+      .strictObject({
+        rejoinWindow: fieldTypes.duration
+          .prefault(days(30))
+          .describe('how long after the end of its SVID an agent that joined by token may return with its last key'),
+      })
+      .prefault({}),
+    x509pop: z
+      .strictObject({
+        caBundle: fieldTypes.path.describe('PEM file of the authorities that certify nodes'),
+        agentPathTemplate: z
+          .string()
+          .max(1024)
+          .optional()
+          .describe('path of the ids of agents below /spire/agent, such as /{{ .PluginName }}/{{ .Fingerprint }}'),
+        maxIntermediates: z
+          .number()
+          .int()
+          .min(0)
+          .max(9)
+          .default(4)
+          .describe('intermediate certificates that a node may send'),
+        maxRsaKeySize: z
+          .number()
+          .int()
+          .min(2048)
+          .max(8192)
+          .default(8192)
+          .describe('largest RSA key of a node, in bits'),
+      })
+      .optional()
+      .describe('attestation of nodes by a certificate that they hold; off when not set'),
+  })
+  .prefault({})
+
+const limits = z
+  .strictObject({
+    signing: z
+      .strictObject({
+        perSecond: count(1_000_000).default(2000).describe('signatures a second for one agent; it waits for more'),
+        burst: count(1_000_000).default(4000).describe('signatures that one agent may ask for at once'),
+        maxWait: fieldTypes.duration.prefault(seconds(10)).describe('how long an agent waits before it is refused'),
+      })
+      .prefault({}),
+    attestation: z
+      .strictObject({
+        perAddress: count(1_000_000)
+          .default(100)
+          .describe('attestations a second from one address; they wait for more'),
+        total: count(1_000_000).default(1000).describe('attestations a second in all'),
+        maxWait: fieldTypes.duration
+          .prefault(seconds(5))
+          .describe('how long an attestation waits before it is refused'),
+      })
+      .prefault({}),
+    connections: count(1_000_000).default(defaultLimits.connections).describe('open connections; more are refused'),
+    streamsPerConnection: count(100_000)
+      .default(defaultLimits.streamsPerConnection)
+      .describe('calls under way on one connection; more are refused'),
+    handshakesPerSecond: count(1_000_000)
+      .default(defaultLimits.handshakesPerSecond)
+      .describe('new TLS connections a second from one address; more are refused'),
+    handshakeBurst: count(1_000_000)
+      .default(defaultLimits.handshakeBurst)
+      .describe('new TLS connections at once from one address'),
+  })
+  .prefault({})
+
+/** The configuration of a server. Durations are seconds once read. */
+export const serverConfig = z
+  .strictObject({
+    trustDomain: fieldTypes.trustDomain.describe('the trust domain that this server is the authority of'),
+    dataDir: fieldTypes.path.default('data').describe('folder of the database and the keys (made with mode 0700)'),
+    listen: fieldTypes.address.default('0.0.0.0:8081').describe('where agents connect'),
+    advertisedAddress: fieldTypes.address
+      .optional()
+      .describe('host:port that agents are told to connect to; the name of this machine and the port when not set'),
+    adminSocket: fieldTypes.path
+      .default('admin.sock')
+      .describe('unix socket for administration, in a folder of mode 0700'),
+    adminUids: z
+      .array(z.number().int().min(0))
+      .max(100)
+      .default([])
+      .describe('users who may use the admin socket, besides the one that runs the server and root'),
+    adminIds: z
+      .array(fieldTypes.spiffeId)
+      .max(1000)
+      .default([])
+      .describe('SPIFFE IDs with all rights of an administrator'),
+    ca,
+    svid,
+    attestors,
+    limits,
+    audit: z
+      .strictObject({ retention: fieldTypes.duration.prefault(days(90)).describe('how long audit records are kept') })
+      .prefault({}),
+    agents: z
+      .strictObject({
+        purgeExpiredAfter: fieldTypes.duration
+          .prefault(days(45))
+          .describe('agents whose SVID ended longer ago are removed, with the aliases that only they had'),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z.enum(logLevels).default('info').describe('least level that is printed'),
+        format: z.enum(['json', 'text']).default('json').describe('json for machines, text for a person'),
+      })
+      .prefault({}),
+    metrics: z
+      .strictObject({
+        listen: listenAddress.optional().describe('host:port or unix:/path of /metrics; off when not set'),
+      })
+      .prefault({}),
+    health: z
+      .strictObject({
+        listen: listenAddress.optional().describe('host:port or unix:/path of /live and /ready; off when not set'),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    for (const problem of problemsOf(config)) context.addIssue({ code: 'custom', ...problem })
+  })
+
+export type ServerConfig = z.output<typeof serverConfig>
+
+interface Problem {
+  readonly path: string[]
+  readonly message: string
+}
+
+/** What single fields cannot say: lives that do not fit into each other. */
+function problemsOf(config: {
+  readonly ca: { readonly ttl: number }
+  readonly svid: { readonly x509Ttl: number; readonly jwtTtl: number; readonly agentTtl: number }
+  readonly attestors: { readonly joinToken: { readonly rejoinWindow: number } }
+  readonly agents: { readonly purgeExpiredAfter: number }
+}): Problem[] {
+  const problems: Problem[] = []
+  const { ttl } = config.ca
+  const longest = ttl / AUTHORITY_LIVES_MIN
+  for (const name of ['x509Ttl', 'jwtTtl', 'agentTtl'] as const) {
+    const life = config.svid[name]
+    if (life < 1) problems.push({ path: ['svid', name], message: 'must be a second or longer' })
+    if (life <= longest) continue
+    const message = `${printDuration(life)} does not fit: authorities live ${printDuration(ttl)} (ca.ttl), which must be at least ${AUTHORITY_LIVES_MIN} times as long`
+    problems.push({ path: ['svid', name], message })
+  }
+  const { rejoinWindow } = config.attestors.joinToken
+  if (config.agents.purgeExpiredAfter < rejoinWindow) {
+    const message = `is shorter than attestors.joinToken.rejoinWindow (${printDuration(rejoinWindow)}): agents would be forgotten before they may return`
+    problems.push({ path: ['agents', 'purgeExpiredAfter'], message })
+  }
+  return problems
+}
+
+/** The same with every path absolute; relative ones count from the folder of the configuration file. */
+export function withAbsolutePaths(config: ServerConfig, folder: string): ServerConfig {
+  const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(folder, path))
+  const { x509pop } = config.attestors
+  return {
+    ...config,
+    dataDir: absolute(config.dataDir),
+    adminSocket: absolute(config.adminSocket),
+    attestors: {
+      ...config.attestors,
+      x509pop: x509pop === undefined ? undefined : { ...x509pop, caBundle: absolute(x509pop.caBundle) },
+    },
+  }
+}
+
+/** `host:port` → its parts; an IPv6 address loses its brackets. */
+export function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
+}
