@@ -14,15 +14,15 @@ export class TokenBuckets {
     this.#clock = options.clock
   }
 
-  take(key: string): boolean {
+  take(key: string, amount = 1): boolean {
     const nowMs = this.#clock.monotonicMs()
     this.#sweep(nowMs)
     const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, atMs: nowMs }
     bucket.tokens = this.#refilled(bucket, nowMs)
     bucket.atMs = nowMs
     this.#buckets.set(key, bucket)
-    if (bucket.tokens < 1) return false
-    bucket.tokens -= 1
+    if (bucket.tokens < amount) return false
+    bucket.tokens -= amount
     return true
   }
 
