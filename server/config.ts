@@ -22,8 +22,8 @@ const ca = z
       .describe('life of an authority; it is replaced by itself well before its end'),
     subject: z
       .strictObject({
-        country: z.array(z.string().length(2)).max(1).optional().describe('C of the subject of CA certificates'),
-        organization: z.array(z.string().min(1).max(64)).max(1).default(['Sallyport']).describe('O of that subject'),
+        country: z.string().length(2).optional().describe('C of the subject of CA certificates'),
+        organization: z.string().min(1).max(64).default('Sallyport').describe('O of that subject'),
         commonName: z.string().min(1).max(64).optional().describe('CN of that subject'),
       })
       .prefault({}),

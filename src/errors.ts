@@ -365,6 +365,13 @@ export const errorCodes = {
     means: 'The admin socket was asked for in a place that others can reach or replace, or whose path is too long.',
     remedy: 'Choose a short path in a folder that only the user of the server may enter (mode 0700).',
   },
+  // server
+  DATA_FOLDER_REFUSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'The folder of the server cannot be made, or others may look into it.',
+    remedy: 'Choose a folder that belongs to the user of the server, with mode 0700.',
+  },
   // server/sync
   STREAM_SUPERSEDED: {
     grpc: 'ABORTED',
@@ -386,8 +393,8 @@ export const errorCodes = {
     remedy: 'Nothing needs doing.',
   },
   CALL_LIMIT: {
-    grpc: 'RESOURCE_EXHAUSTED',
-    http: 429,
+    grpc: 'UNAVAILABLE',
+    http: 503,
     means: 'One caller has more connections or calls open than it may.',
     remedy: 'Close some, or raise the limit that the message names.',
   },
@@ -691,6 +698,12 @@ export const errorCodes = {
     http: 409,
     means: 'The audit journal was edited, cut off or damaged.',
     remedy: 'Keep the database file as it is and compare it with an export or a backup.',
+  },
+  DEV_PROCESS_ENDED: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means: 'A process of `sallyport dev` ended by itself.',
+    remedy: 'Read what it printed.',
   },
   FILE_EXISTS: {
     grpc: 'FAILED_PRECONDITION',

@@ -48,7 +48,10 @@ export class ServerSvid {
     const issued = await issuer.issueServerSvid(spkiOf(publicKey))
     this.#current = { issued, privateKey }
     const { spiffeId, expiresAt, serialNumber, authorityId } = issued
-    log.info({ spiffeId, expiresAt, authorityId, serialNumber: serialNumber.toString() }, 'Renewed own X509-SVID')
+    log.info(
+      { spiffeId: String(spiffeId), expiresAt, authorityId, serialNumber: serialNumber.toString() },
+      'Renewed own X509-SVID',
+    )
   }
 
   async run(signal: AbortSignal): Promise<void> {

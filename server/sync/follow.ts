@@ -37,7 +37,7 @@ async function* follow(
   using _registered = followers.add(follower)
   follower.start(hello, await revisionsAfter(hello, deps))
   follower.beat(await followers.latestBeat())
-  deps.log.info({ agentId: caller.spiffeId, version: hello.agentVersion, requestId: call.requestId }, 'Agent follows')
+  deps.log.info({ agentId: follower.agentId, version: hello.agentVersion, requestId: call.requestId }, 'Agent follows')
   noteVersion(deps, caller, hello.agentVersion)
   void readAcks(messages, follower)
   while (!follower.isClosed) {
@@ -94,7 +94,7 @@ function noteVersion({ store, log }: SyncDeps, caller: AgentCaller, version: str
   store
     .commit({ mutations: [{ kind: 'agent.put', agent: changed }], audit: [] })
     .catch((error: unknown) =>
-      log.warn({ agentId: caller.spiffeId, err: error }, 'Cannot note the version of an agent'),
+      log.warn({ agentId: String(caller.spiffeId), err: error }, 'Cannot note the version of an agent'),
     )
 }
 

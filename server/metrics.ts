@@ -1,0 +1,62 @@
+import { LATENCY_BUCKETS, type Counter, type Histogram, type MetricRegistry } from '../src/metrics/registry.ts'
+import type { Authorities } from './authority/authorities.ts'
+import type { Directory } from './entries/directory.ts'
+import type { Store } from './store/store.ts'
+import type { Followers } from './sync/followers.ts'
+
+/** What the parts of the server count; gauges are read when somebody asks. */
+export interface ServerMetrics {
+  readonly callSeconds: Histogram
+  readonly refusedCalls: Counter
+  readonly duplicateStreams: Counter
+}
+
+export function serverMetrics(metrics: MetricRegistry): ServerMetrics {
+  return {
+    callSeconds: metrics.histogram('sallyport_server_call_seconds', 'Calls by method and status.', LATENCY_BUCKETS),
+    refusedCalls: metrics.counter('sallyport_server_refused_calls_total', 'Calls refused, by code.'),
+    duplicateStreams: metrics.counter(
+      'sallyport_server_duplicate_streams_total',
+      'Times that one agent identity was on two streams.',
+    ),
+  }
+}
+
+export function serverGauges(
+  metrics: MetricRegistry,
+  parts: {
+    readonly directory: Directory
+    readonly followers: Followers
+    readonly authorities: Pick<Authorities, 'status'>
+    readonly store: Store
+    readonly connections: () => number
+  },
+): void {
+  const { directory, followers, authorities, store } = parts
+  metrics.gauge('sallyport_server_entries', 'Registration entries.', () => directory.entryCount)
+  metrics.gauge('sallyport_server_agents', 'Agents that have joined.', () => directory.agentCount)
+  metrics.gauge('sallyport_server_bundles', 'Bundles, the own one included.', () => directory.bundleCount)
+  metrics.gauge('sallyport_server_connected_agents', 'Agents with an open push stream.', () => followers.connectedCount)
+  metrics.gauge('sallyport_server_revision', 'Revision that answers are given at.', () => directory.revision)
+  metrics.gauge(
+    'sallyport_server_revision_lag',
+    'Revisions that the slowest connected agent is behind.',
+    () => followers.lag,
+  )
+  metrics.gauge('sallyport_server_connections', 'Open connections.', parts.connections)
+  metrics.gauge(
+    'sallyport_server_audit_records',
+    'Sequence of the newest audit record.',
+    () => store.auditHead().sequence,
+  )
+  metrics.gauge(
+    'sallyport_server_authority_expiry_seconds',
+    'When the authorities end, in Unix time, by kind and state.',
+    () => {
+      return authorities
+        .status()
+        .filter(({ state }) => state !== 'removed')
+        .map(({ kind, state, notAfter }) => [{ kind, state }, notAfter.getTime() / 1000] as const)
+    },
+  )
+}

@@ -1,0 +1,349 @@
+import { hash, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { systemClock, type Clock } from '../src/clock.ts'
+import { SallyportError } from '../src/errors.ts'
+import type { Cryptography } from '../src/key/cryptography.ts'
+import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
+import { openLog, type Log } from '../src/log/log.ts'
+import { MetricRegistry } from '../src/metrics/registry.ts'
+import { VERSION } from '../src/process/version.ts'
+import { serve, type WireServer } from '../src/wire/serve.ts'
+import { readPemCertificates } from '../src/x509/pem.ts'
+import { Access } from './access/access.ts'
+import { ADMIN_SOCKET_MODE, prepareSocketFolder } from './access/admin-socket.ts'
+import { RateLimits } from './access/rate-limits.ts'
+import { ServerSvid } from './access/server-svid.ts'
+import { nodeAttestors, type NodeAttestorDeps } from './attest/catalog.ts'
+import { X509POP_DEFAULTS } from './attest/x509pop.ts'
+import { RefusalCounter } from './audit/refusal-counter.ts'
+import { serverStarted, serverStopped } from './audit/server-events.ts'
+import { openAuthorities } from './authority/authorities.ts'
+import type { AuthorityConfig } from './authority/authority-config.ts'
+import { ClockSteadiness } from './authority/clock-steadiness.ts'
+import { createIssuer, type IssuerConfig } from './authority/issuer.ts'
+import { parseAddress, type ServerConfig } from './config.ts'
+import { openDataFolder, type DataFolder } from './data-folder.ts'
+import { Directory } from './entries/directory.ts'
+import { prune } from './entries/prune.ts'
+import { OperationsHttp, type HttpAddress } from './http/operations-http.ts'
+import type { Check } from './http/readiness.ts'
+import { openDiskKeyStore } from './keys/disk-key-store.ts'
+import type { KeyStore } from './keys/key-store.ts'
+import { Loops } from './loops.ts'
+import { serverGauges, serverMetrics } from './metrics.ts'
+import { serverImplementations } from './rpc/server-implementations.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+import type { Store } from './store/store.ts'
+import { syncImplementation } from './sync/follow.ts'
+import { Followers } from './sync/followers.ts'
+import type { CheckpointSigner } from './sync/sync-deps.ts'
+
+/** What a server is made of besides its configuration; whatever is left out is the real one. */
+export interface ServerDeps {
+  readonly clock: Clock
+  readonly cryptography: Cryptography
+  readonly random: (bytes: number) => Buffer
+  readonly log: Log
+  readonly metrics: MetricRegistry
+  readonly openDataFolder: (folder: string, random: (bytes: number) => Buffer) => DataFolder
+  readonly openStore: (path: string) => Promise<Store>
+  readonly openKeys: (folder: string) => Promise<KeyStore>
+  readonly prepareSocketFolder: (socketPath: string) => void
+  readonly serve: typeof serve
+}
+
+/** A running server. Disposing it drains it first. */
+export interface RunningServer extends AsyncDisposable {
+  /** The port that agents connect to: of the configuration, or the one that was free when it says 0. */
+  readonly port: number
+  readonly httpPorts: { readonly metrics: number | undefined; readonly health: number | undefined }
+  readonly directory: Directory
+  readonly metrics: MetricRegistry
+  isReady(): boolean
+  /** Stops accepting, ends streams so that agents come back later, lets calls finish, then closes everything. Once. */
+  drain(): Promise<void>
+}
+
+const DRAIN_MS = 10_000
+/** After a jump the wall clock must run evenly for so long before anything is destroyed. */
+const CLOCK_SETTLE_SECONDS = 600
+/** Others look at our bundle at least this often. */
+const REFRESH_HINT_SECONDS = 300
+
+/**
+ * Opens the whole server: store → directory → access → push streams → authorities → issuer → services → sockets.
+ *
+ * @throws {@link SallyportError} of the part that cannot be opened; what was opened before is closed again
+ */
+export async function openServer(config: ServerConfig, given: Partial<ServerDeps> = {}): Promise<RunningServer> {
+  const deps = withRealParts(config, given)
+  const { clock, cryptography, random, log, metrics } = deps
+  const { trustDomain } = config
+  const startedAt = clock.now()
+  await using parts = new AsyncDisposableStack()
+
+  // What the server must not lose
+  const data = deps.openDataFolder(config.dataDir, random)
+  const store = parts.use(await deps.openStore(data.databasePath))
+  const keys = await deps.openKeys(data.keysFolder)
+  const directory = parts.use(await Directory.open({ store, trustDomain, clock, log }))
+
+  // Who may call
+  const counts = serverMetrics(metrics)
+  const refusals = new RefusalCounter({ store, clock, log })
+  const access = new Access({
+    ...{ directory, store, trustDomain, clock, cryptography, log, refusals },
+    adminIds: config.adminIds,
+    adminUids: new Set([0, process.geteuid?.() ?? 0, ...config.adminUids]),
+    limits: new RateLimits(rateLimits(config), clock),
+    refusedCalls: counts.refusedCalls,
+  })
+  const { callerOf, spendSignatures } = access
+
+  // Who signs, and what agents hear of it
+  const sync = {
+    ...{ trustDomain, directory, store, clock, log, callerOf },
+    checkpointSigner: await checkpointSigner(keys),
+    refusalOf: (call: Parameters<typeof callerOf>[0]) => access.refusalOf(call),
+    duplicateStreams: counts.duplicateStreams,
+  }
+  const followers = new Followers(sync)
+  const authorities = await openAuthorities({
+    ...{ trustDomain, store, keys, clock, random, log },
+    serverId: data.serverId,
+    acknowledgements: followers,
+    config: authorityConfig(config),
+  })
+  await caughtUp(directory, store)
+  const issuer = createIssuer({ authorities, store, clock, cryptography, random, config: issuerConfig(config) })
+  const ownSvid = new ServerSvid({
+    ...{ issuer, clock, cryptography, log, keyType: config.ca.keyType },
+    isPublished: (authorityId) => authorities.isPublished('x509', authorityId),
+  })
+  const attestors = nodeAttestors({
+    ...{ trustDomain, store, directory, clock, cryptography, random, log },
+    rejoinWindowMs: config.attestors.joinToken.rejoinWindow * 1000,
+    x509pop: x509pop(config),
+  })
+
+  // What is served, and where
+  const state = { isDraining: false, port: 0 }
+  const loops = new Loops({ clock, log })
+  const readyChecks: readonly Check[] = [
+    { name: 'serving', check: () => checkServing(state.isDraining, loops) },
+    { name: 'x509Authority', check: () => void authorities.activeX509() },
+    { name: 'jwtAuthority', check: () => void authorities.activeJwt() },
+    { name: 'ownSvid', check: () => void ownSvid.credentials() },
+    { name: 'store', check: async () => void (await store.commit({ mutations: [], audit: [] })) },
+  ]
+  const isReady = (): boolean => readyChecks.slice(0, -1).every(({ check }) => passes(check))
+  const wire = parts.use(
+    deps.serve({
+      implementations: [
+        ...serverImplementations({
+          ...{ trustDomain, store, directory, authorities, issuer, attestors, callerOf, spendSignatures },
+          ...{ clock, cryptography, random, log, isReady, startedAt, version: VERSION },
+          fleet: followers,
+          address: () => config.advertisedAddress ?? `${hostname()}:${state.port}`,
+        }),
+        syncImplementation(sync, followers),
+      ],
+      before: access.authorize,
+      recordCall: (method, status, durationMs) => counts.callSeconds.observe(durationMs / 1000, { method, status }),
+      ...{ log, clock, limits: wireLimits(config) },
+    }),
+  )
+  serverGauges(metrics, { directory, followers, authorities, store, connections: () => wire.connections.size })
+
+  // What runs by itself
+  parts.use(loops)
+  loops.start('authorities', (signal) => authorities.run(signal))
+  loops.start('followers', (signal) => followers.run(signal))
+  loops.start('refusals', (signal) => refusals.run(signal))
+  loops.start('prune', (signal) =>
+    prune(
+      {
+        ...{ directory, store, clock, log },
+        steadiness: new ClockSteadiness(clock, CLOCK_SETTLE_SECONDS * 1000),
+        purgeAgentsAfterMs: config.agents.purgeExpiredAfter * 1000,
+        auditRetentionMs: config.audit.retention * 1000,
+      },
+      signal,
+    ),
+  )
+  await ownSvid.renew()
+  loops.start('ownSvid', (signal) => ownSvid.run(signal))
+
+  // From here on others can see it
+  const http = await openHttp(config, { log, metrics, ready: readyChecks, loops }, parts)
+  deps.prepareSocketFolder(config.adminSocket)
+  await listen(config, wire, ownSvid, state)
+  await store.commit({
+    mutations: [],
+    audit: [serverStarted(clock.now(), data.serverId, VERSION, hash('sha256', JSON.stringify(config)))],
+  })
+  log.info(
+    { trustDomain: trustDomain.name, port: state.port, adminSocket: config.adminSocket, revision: directory.revision },
+    'Server ready',
+  )
+
+  const owned = parts.move()
+  let draining: Promise<void> | undefined
+  const drain = async (): Promise<void> => {
+    state.isDraining = true
+    log.info({}, 'Server drains')
+    await wire.drain(DRAIN_MS)
+    await refusals.flush()
+    await store.commit({ mutations: [], audit: [serverStopped(clock.now(), data.serverId)] })
+    await owned.disposeAsync()
+    log.info({}, 'Server stopped')
+  }
+  return {
+    ...{ port: state.port, httpPorts: http, directory, metrics, isReady },
+    drain: () => (draining ??= drain()),
+    [Symbol.asyncDispose]: () => (draining ??= drain()),
+  }
+}
+
+function withRealParts(config: ServerConfig, given: Partial<ServerDeps>): ServerDeps {
+  const clock = given.clock ?? systemClock
+  const log = given.log ?? openLog(config.log)
+  const cryptography = given.cryptography ?? threadPoolCryptography
+  return {
+    metrics: new MetricRegistry(),
+    random: randomBytes,
+    openDataFolder,
+    prepareSocketFolder,
+    openStore: (path) => openSqliteStore({ path, clock, log }),
+    openKeys: (folder) => openDiskKeyStore(folder, cryptography),
+    serve,
+    ...given,
+    ...{ clock, log, cryptography },
+  }
+}
+
+/** The key whose signatures agents keep as evidence of the audit journal: made once, for as long as the key store lasts. */
+async function checkpointSigner(keys: KeyStore): Promise<CheckpointSigner> {
+  const signer = (await keys.signer('checkpoint')) ?? (await keys.generate('checkpoint', 'ed25519'))
+  return {
+    publicKey: signer.publicKey.export({ type: 'spki', format: 'der' }),
+    sign: (content) => signer.sign('EdDSA', content, 'der'),
+  }
+}
+
+/** The bundle that callers are verified with is known before the first of them comes. */
+async function caughtUp(directory: Directory, store: Store): Promise<void> {
+  const newest = (await store.changesSince(directory.revision))?.at(-1)
+  if (newest !== undefined) await directory.reached(newest.revision)
+}
+
+async function listen(
+  config: ServerConfig,
+  wire: WireServer,
+  ownSvid: ServerSvid,
+  state: { port: number },
+): Promise<void> {
+  await wire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE })
+  const { port } = await wire.listenTls(parseAddress(config.listen), { credentials: () => ownSvid.credentials() })
+  state.port = port
+}
+
+/** One listener for both when they share an address. */
+async function openHttp(
+  { health, metrics }: ServerConfig,
+  options: {
+    readonly log: Log
+    readonly metrics: MetricRegistry
+    readonly ready: readonly Check[]
+    readonly loops: Loops
+  },
+  parts: AsyncDisposableStack,
+): Promise<RunningServer['httpPorts']> {
+  const live: readonly Check[] = [{ name: 'process', check: () => undefined }]
+  const ports = new Map<string, number | undefined>()
+  for (const listenAt of new Set([health.listen, metrics.listen])) {
+    if (listenAt === undefined) continue
+    const serves = { health: health.listen === listenAt, metrics: metrics.listen === listenAt }
+    const http = parts.use(await OperationsHttp.open({ ...options, live, serves, address: httpAddress(listenAt) }))
+    ports.set(listenAt, http.port)
+  }
+  return { metrics: ports.get(metrics.listen ?? ''), health: ports.get(health.listen ?? '') }
+}
+
+const httpAddress = (listenAt: string): HttpAddress =>
+  listenAt.startsWith('unix:') ? { path: listenAt.slice('unix:'.length) } : parseAddress(listenAt)
+
+function checkServing(isDraining: boolean, { failing }: Loops): void {
+  if (isDraining) throw new SallyportError('NOT_READY', 'The server is stopping')
+  if (failing.size > 0) throw new SallyportError('NOT_READY', `These do not run: ${[...failing].join(', ')}`)
+}
+
+function passes(check: () => unknown): boolean {
+  try {
+    check()
+    return true
+  } catch (error) {
+    if (error instanceof SallyportError) return false
+    throw error
+  }
+}
+
+function x509pop({ attestors }: ServerConfig): NodeAttestorDeps['x509pop'] {
+  if (attestors.x509pop === undefined) return undefined
+  const { caBundle, agentPathTemplate, maxIntermediates, maxRsaKeySize } = attestors.x509pop
+  const authorities = readPemCertificates(readPem(caBundle))
+  return {
+    authorities: () => authorities,
+    agentPathTemplate: agentPathTemplate ?? X509POP_DEFAULTS.agentPathTemplate,
+    maxIntermediates,
+    maxRsaBits: maxRsaKeySize,
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'failed'
+    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${path} (attestors.x509pop.caBundle): ${why}`, {
+      cause: error,
+    })
+  }
+}
+
+const authorityConfig = ({ ca, svid }: ServerConfig): AuthorityConfig => ({
+  x509: { keyType: ca.keyType, ttlSeconds: ca.ttl, subject: withoutUndefined(ca.subject) },
+  jwt: { keyType: svid.jwtKeyType, ttlSeconds: ca.ttl },
+  longestX509SvidSeconds: Math.max(svid.x509Ttl, svid.agentTtl),
+  longestJwtSvidSeconds: svid.jwtTtl,
+  refreshHintSeconds: REFRESH_HINT_SECONDS,
+  clockSettleSeconds: CLOCK_SETTLE_SECONDS,
+})
+
+const issuerConfig = ({ trustDomain, ca, svid }: ServerConfig): IssuerConfig => ({
+  trustDomain,
+  x509TtlSeconds: svid.x509Ttl,
+  agentTtlSeconds: svid.agentTtl,
+  jwtTtlSeconds: svid.jwtTtl,
+  caTtlSeconds: ca.ttl,
+  jwtIssuer: svid.jwtIssuer,
+})
+
+const rateLimits = ({
+  limits: { signing, attestation },
+}: ServerConfig): ConstructorParameters<typeof RateLimits>[0] => ({
+  signing: { ...signing, maxWaitSeconds: signing.maxWait },
+  attestation: { ...attestation, maxWaitSeconds: attestation.maxWait },
+})
+
+const wireLimits = ({ limits }: ServerConfig): NonNullable<Parameters<typeof serve>[0]['limits']> => ({
+  connections: limits.connections,
+  streamsPerConnection: limits.streamsPerConnection,
+  handshakesPerSecond: limits.handshakesPerSecond,
+  handshakeBurst: limits.handshakeBurst,
+})
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as never
+}
