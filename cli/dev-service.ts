@@ -97,8 +97,7 @@ async function call(source: X509Source, peerId: string, port: number): Promise<v
     source,
     clock: systemClock,
     cryptography,
-    host: '127.0.0.1',
-    port,
+    to: { host: '127.0.0.1', port },
     server: exactly(peerId),
   })
   const answer = await new Promise<string>((resolve, reject) => {

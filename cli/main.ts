@@ -6,6 +6,7 @@ import { bundleCommand } from './bundle.ts'
 import { completionCommand } from './completion.ts'
 import { EXIT, outputFormats } from './context.ts'
 import { devCommand } from './dev.ts'
+import { devServiceCommand } from './dev-service.ts'
 import { entryCommand } from './entry.ts'
 import { explainCommand } from './explain.ts'
 import { fetchCommand, validateCommand } from './fetch.ts'
@@ -48,6 +49,7 @@ export function program(): Command {
     completionCommand(),
   ]
   for (const command of commands) root.addCommand(command)
+  root.addCommand(devServiceCommand(), { hidden: true })
   exitWithUsage(root)
   return root
 }

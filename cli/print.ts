@@ -15,7 +15,8 @@ export interface Result {
 
 /** Prints a result to stdout in the format asked for. */
 export async function printResult(result: Result, format: OutputFormat): Promise<void> {
-  process.stdout.write(await renderResult(result, format, process.stdout.columns ?? 120))
+  // Only a terminal has an edge: a file or a pipe gets every column whole.
+  process.stdout.write(await renderResult(result, format, process.stdout.columns ?? Number.POSITIVE_INFINITY))
 }
 
 /** A result as text; tables fit into `columns`, cutting the longest column first. */
@@ -68,14 +69,16 @@ async function renderTable(rows: readonly Row[], columns: number): Promise<strin
 const PADDING = 2
 const NARROWEST = 8
 
-/** Column widths whose sum with padding is at most `columns`: the widest shrinks first, none below eight. */
+/** Column widths whose sum with padding is at most `columns`: the widest shrinks first, none below eight; the first, which names the row, last. */
 export function fit(wanted: readonly number[], columns: number): number[] {
   const widths = [...wanted]
   const total = (): number => widths.reduce((sum, width) => sum + width + PADDING, 0)
   while (total() > columns) {
-    const widest = Math.max(...widths)
+    const others = widths.slice(1)
+    const shrinkable = others.some((width) => width > NARROWEST) ? others : widths
+    const widest = Math.max(...shrinkable)
     if (widest <= NARROWEST) break
-    widths[widths.indexOf(widest)] = widest - 1
+    widths[widths.lastIndexOf(widest)] = widest - 1
   }
   return widths
 }

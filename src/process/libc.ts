@@ -25,7 +25,7 @@ export function openLibc(): Libc | undefined {
   }
   const libc = koffi.load(null)
   const socket = libc.func('int socket(int, int, int)')
-  const sendto = libc.func('ssize_t sendto(int, const void *, size_t, int, const void *, uint32_t)')
+  const sendto = libc.func('long sendto(int, const void *, size_t, int, const void *, uint32_t)')
   const close = libc.func('int close(int)')
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)')
   const setrlimit = libc.func('int setrlimit(int, const void *)')
