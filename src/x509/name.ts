@@ -51,6 +51,9 @@ function encodeText(value: string, key: keyof Name): Buffer {
   return element(isPrintable ? Tag.printableString : Tag.utf8String, Buffer.from(value))
 }
 
+/** UTF8String, NumericString, PrintableString, TeletexString, IA5String: what OpenSSL reads too. */
+const valueTags: readonly number[] = [Tag.utf8String, 0x12, Tag.printableString, 0x14, Tag.ia5String]
+
 /** Refuses bytes that are not a name: a sequence of non-empty sets of attributes. */
 export function checkName(name: Buffer, field: string): void {
   const sets = new DerReader(name).enter(Tag.sequence, field)
@@ -60,8 +63,10 @@ export function checkName(name: Buffer, field: string): void {
     while (!set.atEnd) {
       const attribute = set.enter(Tag.sequence, field)
       attribute.oid(field)
-      if (attribute.nextTag === undefined) throw new DerError(`${field} has an attribute without value`)
-      attribute.element(attribute.nextTag, field)
+      const tag = attribute.nextTag
+      if (tag === undefined) throw new DerError(`${field} has an attribute without value`)
+      if (!valueTags.includes(tag)) throw new DerError(`${field} has an attribute that is not a text`)
+      attribute.element(tag, field)
       attribute.finish(field)
     }
   }

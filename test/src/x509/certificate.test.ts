@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import 'reflect-metadata'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { Certificate as AsnCertificate } from '@peculiar/asn1-x509'
 import * as peculiar from '@peculiar/x509'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -125,6 +127,35 @@ describe('encodeCertificate()', () => {
     const ca = await encode(caTemplate(caKey))
     expect(extensionIn(ca, '2.5.29.15').subarray(5, 14).toString('hex')).toBe('0101ff040403020106')
     expect(extensionIn(ca, '2.5.29.19').subarray(5, 15).toString('hex')).toBe('0101ff040530030101ff')
+  })
+
+  test.for([
+    ['X5-13', { keyUsage: ['digitalSignature', 'keyEncipherment', 'keyAgreement'] }],
+    ['X5-16', { extendedKeyUsage: [] }],
+    ['X5-03', { dnsSans: ['a.test', '*.b.test'] }],
+  ] as const)('%s a leaf may have %o', async ([, changes]) => {
+    expect((await encode(leafTemplate(changes))).isCa).toBe(false)
+  })
+
+  test('X5-11 a signing certificate may do without cRLSign', async () => {
+    expect((await encode(caTemplate(caKey, { keyUsage: ['keyCertSign'] }))).keyUsage).toEqual(new Set(['keyCertSign']))
+  })
+
+  test('client-quirks 21 leaf and intermediate have every extension that clients require', async () => {
+    const leaf = await encode(leafTemplate())
+    for (const dotted of ['2.5.29.14', '2.5.29.15', '2.5.29.17', '2.5.29.19', '2.5.29.35', '2.5.29.37']) {
+      expect(leaf.der.includes(oid(dotted))).toBe(true)
+    }
+    const ca = await encode(caTemplate(caKey))
+    for (const dotted of ['2.5.29.14', '2.5.29.15', '2.5.29.19', '2.5.29.35'])
+      expect(ca.der.includes(oid(dotted))).toBe(true)
+  })
+
+  test('client-quirks 22 decoded and encoded again by others the bytes are the same', async () => {
+    for (const { der, tbs } of [await encode(leafTemplate()), await encode(caTemplate(caKey))]) {
+      const decoded = AsnConvert.parse(der, AsnCertificate)
+      expect(Buffer.from(AsnConvert.serialize(decoded.tbsCertificate)).equals(tbs)).toBe(true)
+    }
   })
 
   test('X5-10 X5-15 X5-18 X5-19 X5-20 X5-21 X5-24 a signing certificate is exactly that', async () => {
@@ -400,7 +431,7 @@ describe('decodeCertificate()', () => {
 })
 
 describe('decodeCertificates()', () => {
-  test('reads a chain without padding, and no bytes as no certificates', async () => {
+  test('client-quirks 23 reads a chain without padding, and no bytes as no certificates', async () => {
     const { chain } = await (await (await TestAuthority.create()).intermediate()).issue()
     const all = Buffer.concat(chain.map(({ der }) => der))
     expect(decodeCertificates(all).map(({ der }) => der)).toEqual(chain.map(({ der }) => der))
