@@ -131,7 +131,7 @@ export function writeDevCertificates(
 }
 
 function printKey({ keyPair }: CertifiedKey): string {
-  return keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' })
 }
 
 const DAY_MS = 86_400_000

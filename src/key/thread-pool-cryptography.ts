@@ -62,14 +62,10 @@ function signInPool(
 }
 
 function keyInput(algorithm: SignatureAlgorithm, key: KeyObject, dsaEncoding: SignatureEncoding) {
-  switch (signatureAlgorithms[algorithm].padding) {
-    case undefined:
-      return { key, dsaEncoding }
-    case 'pkcs1':
-      return { key, padding: constants.RSA_PKCS1_PADDING }
-    case 'pss':
-      return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-  }
+  const { padding } = signatureAlgorithms[algorithm]
+  if (padding === undefined) return { key, dsaEncoding }
+  if (padding === 'pkcs1') return { key, padding: constants.RSA_PKCS1_PADDING }
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
 }
 
 function generate(type: KeyType): Promise<KeyPair> {

@@ -26,7 +26,7 @@ export function sequence(...parts: readonly Uint8Array[]): Buffer {
 
 /** A SET OF: its parts in DER's order. */
 export function setOf(...parts: readonly Uint8Array[]): Buffer {
-  return element(Tag.set, ...parts.toSorted(Buffer.compare))
+  return element(Tag.set, ...parts.toSorted((a, b) => Buffer.compare(a, b)))
 }
 
 /** `[number] EXPLICIT`, or the constructed form of an implicit tag. */

@@ -21,7 +21,7 @@ describe('printPem() and readPemCertificates()', () => {
 
   test('passes over comments, other blocks and line ends of Windows', () => {
     const key = svid.keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' })
-    const text = `# a comment\n${String(key)}\n${printPem(svid.chain).replaceAll('\n', '\r\n')}`
+    const text = `# a comment\n${key}\n${printPem(svid.chain).replaceAll('\n', '\r\n')}`
     expect(readPemCertificates(text)).toHaveLength(2)
   })
 
