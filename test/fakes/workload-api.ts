@@ -1,0 +1,58 @@
+import type { Client, ClientOptions, Transport } from '../../src/wire/handlers.ts'
+import type { spiffeWorkloadApiService } from '../../src/wire/messages/spiffe-workload.ts'
+import type { Methods, Service } from '../../src/wire/service.ts'
+
+/** What a stream does, step by step: sends a message, or fails; at its end it closes cleanly. */
+export type Step = object | Error | (() => void | Promise<void>)
+
+export interface RecordedCall {
+  readonly method: string
+  readonly request: unknown
+  readonly options: ClientOptions
+}
+
+/** An agent at the other end of a transport that does what a test scripts: the first call of a method gets the first script. */
+export class ScriptedWorkloadApi implements Transport {
+  readonly calls: RecordedCall[] = []
+  closed = false
+  readonly #scripts: Record<string, (readonly Step[])[]>
+
+  constructor(scripts: Readonly<Record<string, readonly (readonly Step[])[]>>) {
+    this.#scripts = Object.fromEntries(Object.entries(scripts).map(([method, list]) => [method, [...list]]))
+  }
+
+  client<M extends Methods>(service: Service<M>): Client<Service<M>> {
+    const client: Client<typeof spiffeWorkloadApiService> = {
+      fetchX509Svid: (request, options) => this.#stream('fetchX509Svid', request, options),
+      fetchX509Bundles: (request, options) => this.#stream('fetchX509Bundles', request, options),
+      fetchJwtSvid: (request, options) => this.#unary('fetchJwtSvid', request, options),
+      fetchJwtBundles: (request, options) => this.#stream('fetchJwtBundles', request, options),
+      validateJwtSvid: (request, options) => this.#unary('validateJwtSvid', request, options),
+      fetchWitSvid: (request, options) => this.#stream('fetchWitSvid', request, options),
+      fetchWitBundles: (request, options) => this.#stream('fetchWitBundles', request, options),
+    }
+    if (service.name !== 'SpiffeWorkloadAPI') throw new Error(`no script for ${service.name}`)
+    return client as unknown as Client<Service<M>>
+  }
+
+  close(): Promise<void> {
+    this.closed = true
+    return Promise.resolve()
+  }
+
+  async *#stream<T>(method: string, request: unknown, options: ClientOptions = {}): AsyncGenerator<T> {
+    this.calls.push({ method, request, options })
+    const script = this.#scripts[method]?.shift()
+    if (script === undefined) throw new Error(`no more scripts for ${method}`)
+    for (const step of script) {
+      if (step instanceof Error) throw step
+      if (typeof step === 'function') await step()
+      else yield step as T
+    }
+  }
+
+  async #unary<T>(method: string, request: unknown, options: ClientOptions = {}): Promise<T> {
+    for await (const answer of this.#stream<T>(method, request, options)) return answer
+    throw new Error(`the script of ${method} has no answer`)
+  }
+}
