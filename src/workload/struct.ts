@@ -18,8 +18,7 @@ function jsonOfValue(value: Value): JsonValue {
       return jsonOfStruct(value.structValue ?? { fields: {} })
     case 'listValue':
       return (value.listValue?.values ?? []).map(jsonOfValue)
-    case 'nullValue':
-    case undefined:
+    default:
       return null
   }
 }

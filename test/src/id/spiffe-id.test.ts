@@ -98,7 +98,7 @@ describe('SpiffeId.parse()', () => {
 
   test('ID-30 escapes what it refuses', () => {
     const thrown = errorOf(() => SpiffeId.parse('spiffe://td/a\n\u001b[31mroot logged in'))
-    expect(thrown.message).not.toMatch(/[\n\u001b]/)
+    for (const control of ['\n', '\u001b']) expect(thrown.message).not.toContain(control)
     expect(errorOf(() => TrustDomain.parse('a\nb')).message).not.toContain('\n')
   })
 
