@@ -32,6 +32,7 @@ export function agentCommand(): Command {
     .option('--data-dir <path>', "where the agent's key and state are kept")
     .option('--socket <path>', 'workload socket')
     .option('--admin-socket <path>', 'admin socket')
+    .option('--runtime-dir <path>', 'folder in memory where workload keys survive a restart')
     .option('--log-level <level>', 'debug, info, warn or error')
     .addHelpText(
       'after',

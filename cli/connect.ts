@@ -10,7 +10,7 @@ import type { GlobalOptions } from './context.ts'
 const SERVER_DEFAULT = '/run/sallyport/server/admin.sock'
 
 /** The folder for sockets of a user's own processes. */
-function runtimeFolder(environment: NodeJS.ProcessEnv): string {
+export function runtimeFolder(environment: NodeJS.ProcessEnv): string {
   const folder = environment['XDG_RUNTIME_DIR']
   return process.getuid?.() === 0 || folder === undefined ? '/run' : folder
 }

@@ -1,26 +1,44 @@
-import { Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import { adminService as agentAdminService } from '../src/wire/messages/sallyport-agent-v1.ts'
 import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
-import { withServer } from './connect.ts'
+import { agentAdminSocket, serverSocket, withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { fromUnix, printInstant, type Result } from './print.ts'
 
+interface StatusOptions extends GlobalOptions {
+  readonly of?: 'server' | 'agent'
+}
+
 export function statusCommand(): Command {
   return new Command('status')
-    .description('how the server does: authorities and what they wait for, agents, privileged entries, warnings')
+    .description('how the server does (authorities and what they wait for, agents, warnings), or on a node the agent')
+    .addOption(
+      new Option('--of <process>', 'which one (default: the one that runs here, the server first)').choices([
+        'server',
+        'agent',
+      ]),
+    )
     .action(action(showStatus))
 }
 
-async function showStatus(options: GlobalOptions): Promise<Result> {
+async function showStatus(options: StatusOptions): Promise<Result> {
+  const onNode = !existsSync(serverSocket(options)) && existsSync(agentAdminSocket(options))
+  return (options.of ?? (onNode ? 'agent' : 'server')) === 'agent' ? agentStatus(options) : serverStatus(options)
+}
+
+async function serverStatus(options: GlobalOptions): Promise<Result> {
   return withServer(options, async (transport) => {
     const status = await transport.client(adminService).getStatus({})
     const now = new Date()
+    const rights = (entry: { admin: boolean; downstream: boolean }): string =>
+      [...(entry.admin ? ['admin'] : []), ...(entry.downstream ? ['downstream'] : [])].join(' and ')
     const sentence = [
-      `${status.trustDomain}  version ${status.version}  revision ${status.revision}  up since ${printInstant(fromUnix(status.startedAt), now)}`,
+      `${status.trustDomain}  version ${status.version}  revision ${status.revision}  started ${printInstant(fromUnix(status.startedAt), now)}`,
       `${status.entries} entries, ${status.agents} agents (${status.connectedAgents} connected), ${status.federatedBundles} foreign bundles`,
       ...status.privilegedEntries.map(
-        (entry) =>
-          `privileged: ${entry.spiffeId} ${entry.admin ? 'admin ' : ''}${entry.downstream ? 'downstream ' : ''}(entry ${entry.entryId} below ${entry.parentId})`,
+        (entry) => `privileged: ${entry.spiffeId} is ${rights(entry)} (entry ${entry.entryId} below ${entry.parentId})`,
       ),
       ...status.warnings.map((warning) => `warning: ${warning}`),
     ].join('\n')
@@ -32,5 +50,20 @@ async function showStatus(options: GlobalOptions): Promise<Result> {
       'waits for': authority.waitingFor,
     }))
     return { value: status, rows, sentence }
+  })
+}
+
+async function agentStatus(options: GlobalOptions): Promise<Result> {
+  return withAgentAdmin(options, async (transport) => {
+    const status = await transport.client(agentAdminService).getStatus({})
+    const now = new Date()
+    const sentence = [
+      `${status.spiffeId === '' ? 'not attested yet' : status.spiffeId}  version ${status.version}`,
+      `${status.state}${status.reason === '' ? '' : `: ${status.reason}`}`,
+      `server ${status.serverAddress} by ${status.transport === '' ? 'nothing yet' : status.transport}, revision ${status.revision}, last heard ${printInstant(fromUnix(status.lastHeartbeat), now)}`,
+      `own SVID expires ${printInstant(fromUnix(status.svidExpiresAt), now)}, renews ${printInstant(fromUnix(status.svidRenewsAt), now)}`,
+      `${status.entries} entries, ${status.x509Svids} X509-SVIDs, ${status.jwtSvids} JWT-SVIDs, ${status.openStreams} open streams`,
+    ].join('\n')
+    return { value: status, sentence }
   })
 }

@@ -632,12 +632,6 @@ export const errorCodes = {
     means: 'The agent cannot say yet whether this process has an identity, or cannot get it at the moment.',
     remedy: 'Ask again in a moment; `sallyport status` on the node says what the agent waits for.',
   },
-  JOIN_STRING_INVALID: {
-    grpc: 'INVALID_ARGUMENT',
-    http: 400,
-    means: 'A text is not what `sallyport token create` prints.',
-    remedy: 'Copy the whole line.',
-  },
   NO_IDENTITY: {
     grpc: 'PERMISSION_DENIED',
     http: 403,
@@ -655,6 +649,13 @@ export const errorCodes = {
     http: 503,
     means: 'The agent has no connection to its server at the moment.',
     remedy: 'Check the address and the network; the agent keeps trying.',
+  },
+  SERVER_UNTRUSTED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'Whoever answers at the address of the server cannot prove to be it.',
+    remedy:
+      'Check the address; if the agent was away while authorities changed, give it a new trust bundle or join file.',
   },
   SERVER_ANSWER_INVALID: {
     grpc: 'UNAVAILABLE',
@@ -692,12 +693,6 @@ export const errorCodes = {
     http: 409,
     means: 'Something else still needs it.',
     remedy: 'Remove what needs it first.',
-  },
-  AUDIT_BROKEN: {
-    grpc: 'FAILED_PRECONDITION',
-    http: 409,
-    means: 'The audit journal was edited, cut off or damaged.',
-    remedy: 'Keep the database file as it is and compare it with an export or a backup.',
   },
   DEV_PROCESS_ENDED: {
     grpc: 'INTERNAL',

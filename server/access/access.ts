@@ -109,12 +109,14 @@ export class Access {
 
   async #admit(call: Call, classes: readonly CallerClass[]): Promise<Caller> {
     const { connection } = call
-    if (connection.transport === 'unix') return this.#local(connection.peer, call.method)
-    const caller = await this.#proven(connection).catch((error: unknown) => {
-      // A certificate that proves nothing makes nobody less than anyone.
-      if (error instanceof SallyportError && classes.includes('anyone')) return anyoneAt(connection)
-      throw error
-    })
+    const caller =
+      connection.transport === 'unix'
+        ? this.#local(connection.peer, call.method)
+        : await this.#proven(connection).catch((error: unknown) => {
+            // A certificate that proves nothing makes nobody less than anyone.
+            if (error instanceof SallyportError && classes.includes('anyone')) return anyoneAt(connection)
+            throw error
+          })
     if (isAmong(caller, classes)) return caller
     if (caller.kind === 'anyone') {
       throw new SallyportError('CALLER_UNPROVEN', `Cannot call ${call.method}: no client certificate was presented`)

@@ -34,7 +34,7 @@ export function openLog(options: LogOptions): Log {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), bindings: asPlainFields, log: asPlainFields },
       serializers: { err: serializeError },
       redact: redactedFields.flatMap((field) => [field, `*.${field}`]),
     },
@@ -50,6 +50,15 @@ export const silentLog: Log = {
   warn: () => undefined,
   error: () => undefined,
   child: () => silentLog,
+}
+
+/** Ids and instants say themselves what they look like; pino's redaction cannot copy objects with private fields. */
+function asPlainFields(fields: Record<string, unknown>): Record<string, unknown> {
+  const plain = ([name, value]: [string, unknown]): [string, unknown] => {
+    const { toJSON } = (value ?? {}) as { toJSON?: () => unknown }
+    return [name, typeof toJSON === 'function' ? toJSON.call(value) : value]
+  }
+  return Object.fromEntries(Object.entries(fields).map(plain))
 }
 
 function serializeError(error: unknown): unknown {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
+import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { openLog } from '../../../src/log/log.ts'
 
 function captured(format: 'json' | 'text') {
@@ -28,6 +29,13 @@ test('text lines hold time, level, sentence and facts', () => {
   const { lines, log } = captured('text')
   log.child({ agentId: 'a' }).info({ entryId: 'e1' }, 'Created entry')
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}Created entry {2}agentId=a entryId=e1\n$/)
+})
+
+test('ids are printed as text, in a child too', () => {
+  const { lines, log } = captured('json')
+  const id = SpiffeId.parse('spiffe://example.org/a')
+  log.child({ callerId: id }).info({ agentId: id }, 'Attested agent')
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ agentId: 'spiffe://example.org/a', callerId: 'spiffe://example.org/a' })
 })
 
 test('the level can change while the process runs', () => {
