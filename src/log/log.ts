@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { pino, type Logger } from 'pino'
 import { SallyportError } from '../errors.ts'
 import { redactedFields, type LogFields } from './fields.ts'
 
@@ -29,17 +29,35 @@ export interface LogOptions {
 export function openLog(options: LogOptions): Log {
   const write = options.write ?? ((line: string) => void process.stderr.write(line))
   const destination = { write: options.format === 'json' ? write : (line: string) => write(textLine(line)) }
-  return pino(
-    {
-      level: options.level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), bindings: asPlainFields, log: asPlainFields },
-      serializers: { err: serializeError },
-      redact: redactedFields.flatMap((field) => [field, `*.${field}`]),
+  return logOf(
+    pino(
+      {
+        level: options.level,
+        base: null,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }), log: asPlainFields },
+        serializers: { err: serializeError },
+        redact: redactedFields.flatMap((field) => [field, `*.${field}`]),
+      },
+      destination,
+    ),
+  )
+}
+
+function logOf(logger: Logger): Log {
+  return {
+    get level() {
+      return logger.level as LogLevel
     },
-    destination,
-  ) as unknown as Log
+    set level(level) {
+      logger.level = level
+    },
+    debug: (fields, sentence) => logger.debug(fields, sentence),
+    info: (fields, sentence) => logger.info(fields, sentence),
+    warn: (fields, sentence) => logger.warn(fields, sentence),
+    error: (fields, sentence) => logger.error(fields, sentence),
+    child: (fields) => logOf(logger.child(asPlainFields(fields))),
+  }
 }
 
 /** A log that drops everything. */
