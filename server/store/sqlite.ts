@@ -49,7 +49,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   parts.use(lockDatabase(path))
   bringUpToDate(options)
   const start = { path, maxBytes: limits.databaseBytes }
-  const writer = new WriterThread(start, options.startWorker ?? startWriterWorker, log)
+  const writer = new WriterThread(start, options.startWorker ?? startWriterWorker, { clock, log })
   parts.defer(() => writer.close())
   await writer.ready()
   const reader = parts.use(new StoreReader(path))

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import { reasonOf } from './sqlite-error.ts'
@@ -6,6 +7,9 @@ import type { EncodedOutcome, WriterReply, WriterRequest, WriterStart } from './
 
 /** A request that kills the writer this often is given up. */
 export const WRITER_MAX_ATTEMPTS = 3
+/** A writer that dies this often before it has opened the database is given up, until the next request. */
+export const WRITER_MAX_STARTS = 5
+const RESTART_AFTER_MS = 10
 
 export type StartWorker = (start: WriterStart) => Worker
 
@@ -32,13 +36,15 @@ export const startWriterWorker: StartWorker = (start) => {
 export class WriterThread {
   readonly #start: WriterStart
   readonly #startWorker: StartWorker
+  readonly #clock: Clock
   readonly #log: Log
   #running: RunningWriter | undefined
 
-  constructor(start: WriterStart, startWorker: StartWorker, log: Log) {
+  constructor(start: WriterStart, startWorker: StartWorker, deps: { readonly clock: Clock; readonly log: Log }) {
     this.#start = start
     this.#startWorker = startWorker
-    this.#log = log
+    this.#clock = deps.clock
+    this.#log = deps.log
   }
 
   /** Resolves when a writer runs and has opened the database. */
@@ -49,13 +55,14 @@ export class WriterThread {
   /** Not to be called again before it has settled. */
   async ask(question: Question): Promise<WriterAnswer> {
     let failure: SallyportError | undefined
-    for (let attempt = 1; attempt <= WRITER_MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       const writer = await this.#ready().catch((error: unknown) => {
         throw attempt === 1 ? error : unknownOutcome(error)
       })
       const isOnDisk = attempt > 1 && question.kind === 'write' && writer.state.lastGroup === question.group
       if (isOnDisk) return { kind: 'recovered', outcomes: JSON.parse(writer.state.lastOutcomes) as EncodedOutcome[] }
       if (failure !== undefined) throw failure
+      if (attempt > WRITER_MAX_ATTEMPTS) throw this.#givenUp()
       const reply = await writer.running.ask(question)
       if (reply?.kind === 'written' || reply?.kind === 'pruned') return reply
       if (reply?.kind === 'failed') {
@@ -64,7 +71,6 @@ export class WriterThread {
         await this.#stop()
       }
     }
-    throw failure ?? unknownOutcome(undefined)
   }
 
   /** Ends the thread after what it does now; the database is closed then. */
@@ -75,12 +81,17 @@ export class WriterThread {
   }
 
   async #ready(): Promise<{ running: RunningWriter; state: Ready }> {
-    const running = (this.#running ??= this.#spawn())
-    const reply = await running.opened
-    if (reply?.kind === 'ready') return { running, state: reply }
-    await this.#stop()
-    if (reply?.kind === 'failed') throw this.#errorOf(reply)
-    throw new SallyportError('STORE_FAILED', `Cannot start the writer of ${this.#start.path}: ${running.lastWords}`)
+    let lastWords = ''
+    for (let start = 0; start < WRITER_MAX_STARTS; start++) {
+      if (start > 0) await this.#clock.sleep(RESTART_AFTER_MS * 2 ** start)
+      const running = (this.#running ??= this.#spawn())
+      const reply = await running.opened
+      if (reply?.kind === 'ready') return { running, state: reply }
+      await this.#stop()
+      if (reply?.kind === 'failed') throw this.#errorOf(reply)
+      lastWords = running.lastWords
+    }
+    throw new SallyportError('STORE_FAILED', `Cannot start the writer of ${this.#start.path}: ${lastWords}`)
   }
 
   #spawn(): RunningWriter {
@@ -96,6 +107,11 @@ export class WriterThread {
     const running = this.#running
     this.#running = undefined
     await running?.terminate()
+  }
+
+  #givenUp(): SallyportError {
+    const message = `Cannot write to the database ${this.#start.path}: its writer failed ${WRITER_MAX_ATTEMPTS} times at this change`
+    return new SallyportError('STORE_FAILED', message)
   }
 
   #errorOf({ code, message }: Failed): SallyportError {
