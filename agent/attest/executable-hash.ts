@@ -65,8 +65,10 @@ export class ExecutableHash {
     }
     // An mtime can be set to anything; a ctime cannot.
     const key = [status.dev, status.ino, status.size, status.mtimeNs, status.ctimeNs].join(':')
-    const known = this.#known.get(key) ?? this.#running.get(key)
+    const known = this.#known.get(key) ?? (await this.#running.get(key)?.catch(() => undefined))
     if (known !== undefined) return known
+    // Whoever was hashing this file gave up, or nobody was.
+    signal.throwIfAborted()
     if (!this.#budget.take(String(peer.uid), Number(status.size))) {
       throw new SallyportError(
         'WORKLOAD_ATTESTATION_FAILED',

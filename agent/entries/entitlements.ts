@@ -136,7 +136,7 @@ export class Entitlements {
   async *watchMatching(selectors: readonly Selector[], signal: AbortSignal): AsyncGenerator<Matched, never> {
     const wake = new Wake()
     using subscription = this.subscribe(selectors, wake)
-    for (let last: Matched | undefined; ; ) {
+    for (let last: Matched | undefined; ;) {
       const matched = subscription.take()
       if (matched !== last) yield (last = matched)
       subscription.delivered()

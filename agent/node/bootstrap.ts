@@ -54,6 +54,8 @@ export async function fetchInvitedBundle(
   throw new SallyportError(
     'BOOTSTRAP_REFUSED',
     `Cannot trust ${invitation.serverAddress}: none of its authorities is one that the join file names`,
-    { hint: 'Check the address. If the server has new authorities since, make a new join file with `sallyport token create`.' },
+    {
+      hint: 'Check the address. If the server has new authorities since, make a new join file with `sallyport token create`.',
+    },
   )
 }

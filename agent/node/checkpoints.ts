@@ -31,8 +31,5 @@ export function keepCheckpoint(
   }
   const others = kept.filter((one) => one.keyId !== keyId)
   const journals = [...new Set(others.map((one) => one.keyId))].slice(-(JOURNALS_MAX - 1))
-  return [
-    ...others.filter((one) => journals.includes(one.keyId)),
-    ...[...own, seen].slice(-CHECKPOINTS_PER_KEY),
-  ]
+  return [...others.filter((one) => journals.includes(one.keyId)), ...[...own, seen].slice(-CHECKPOINTS_PER_KEY)]
 }

@@ -26,6 +26,7 @@ export interface NodeDeps extends JoinDeps {
   readonly view: View
   readonly status: NodeStatus
   readonly serverKind: ServerKind
+  readonly serverAddress: string
   readonly heartbeatMs: number
   readonly pollMs: number
   /** What to trust before anything was learned from the server, for this connection. */
@@ -77,12 +78,12 @@ export class Node {
   }
 
   /** Bundles that may vouch for the server: what the agent has learned, then what it was given. */
-  async candidates(signal: AbortSignal): Promise<readonly BundleSet[]> {
+  async *candidates(signal: AbortSignal): AsyncGenerator<BundleSet> {
     const { holdings, bootstrapBundle } = this.#deps
-    const learned = holdings.ownBundle === undefined ? [] : [holdings.bundles]
-    // Read again each time that it is needed: an administrator repairs a lost agent by replacing the file.
+    if (holdings.ownBundle !== undefined) yield holdings.bundles
+    // Read again after each failure: an administrator repairs a lost agent by replacing the file.
     this.#bootstrap ??= await bootstrapBundle(signal)
-    return this.#bootstrap === undefined ? learned : [...learned, bundleSetOf([this.#bootstrap])]
+    if (this.#bootstrap !== undefined) yield bundleSetOf([this.#bootstrap])
   }
 
   /** Takes up what was saved, so that what is still valid is served at once. Damaged files are named and left out. */
@@ -107,7 +108,7 @@ export class Node {
 
   /** Joins and stays in sync until the signal aborts. */
   async run(signal: AbortSignal): Promise<never> {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         if (!this.#isMember()) await this.#join(signal)
         await this.#stay(() => (failures = 0), signal)
@@ -150,7 +151,8 @@ export class Node {
     }
     this.#identity = identity
     this.#mustReattest = false
-    await this.#save({ identity, spentToken, attempt: undefined })
+    const home = { trustDomain: this.#deps.trustDomain.name, serverAddress: this.#deps.serverAddress }
+    await this.#save({ home, identity, spentToken, attempt: undefined })
     this.#useIdentity(identity)
     log.info({ agentId: identity.spiffeId, expiresAt: identity.notAfter }, 'Attested')
   }
@@ -164,7 +166,7 @@ export class Node {
     const stop = new AbortController()
     const all = AbortSignal.any([signal, stop.signal])
     try {
-      for (let session = this.#openSession(onEstablished, all); ; ) {
+      for (let session = this.#openSession(onEstablished, all); ;) {
         await Promise.race([session.ended, handled(this.#renewWhenDue(all))])
         const next = this.#openSession(onEstablished, all)
         await Promise.race([next.established, next.ended])
@@ -259,9 +261,10 @@ export class Node {
   /** Resolves once the agent's SVID has been renewed; rejects when it expired before that could be done. */
   async #renewWhenDue(signal: AbortSignal): Promise<void> {
     const { clock, random, log, holdings } = this.#deps
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       const identity = this.#identity
-      if (identity === undefined || !this.#isMember()) throw new SallyportError('NOT_READY', 'The SVID of this agent has expired')
+      if (identity === undefined || !this.#isMember())
+        throw new SallyportError('NOT_READY', 'The SVID of this agent has expired')
       const waitMs = identity.renewAt.getTime() - clock.now().getTime()
       if (waitMs > 0) {
         await clock.sleep(Math.min(waitMs, LONGEST_SLEEP_MS), signal)
@@ -308,8 +311,9 @@ export class Node {
     }
     status.set(isRefused && !this.#isMember() ? 'refused' : 'stale', reasonOf(error))
     log.warn({ err: error, failures }, 'Not in sync with the server')
-    // The file that vouches for the server may have been replaced.
     this.#bootstrap = undefined
+    // What is silent may hang on a connection that only looks alive.
+    if (this.#identity !== undefined && this.#isMember()) this.#useIdentity(this.#identity)
     return isRefused
       ? backoffMs(failures, REFUSED_RETRY_FIRST_MS, REFUSED_RETRY_MOST_MS, random)
       : backoffMs(failures, RETRY_FIRST_MS, RETRY_MOST_MS, random)
@@ -343,7 +347,11 @@ function handled<T>(promise: Promise<T>): Promise<T> {
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const pushWithdrawn = (cause: unknown): SallyportError =>
-  new SallyportError('SERVER_UNREACHABLE', 'The server does not offer push any more, or something in between answers for it', {
-    cause,
-    hint: 'If it is a SPIRE server now, say `serverKind: spire` in the configuration of the agent.',
-  })
+  new SallyportError(
+    'SERVER_UNREACHABLE',
+    'The server does not offer push any more, or something in between answers for it',
+    {
+      cause,
+      hint: 'If it is a SPIRE server now, say `serverKind: spire` in the configuration of the agent.',
+    },
+  )

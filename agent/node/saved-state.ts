@@ -31,6 +31,8 @@ export interface SavedCheckpoint {
 
 /** Everything about the node that survives a restart, apart from the view of entries and bundles. */
 export interface SavedNode {
+  /** Where the agent joined: the join file that said so may be gone. */
+  readonly home: { readonly trustDomain: string; readonly serverAddress: string } | undefined
   readonly identity: SavedIdentity | undefined
   /** SHA-256 of the join token that was spent, hex: it is not tried again. */
   readonly spentToken: string
@@ -53,6 +55,7 @@ export interface SavedView {
 }
 
 export const emptyNode: SavedNode = {
+  home: undefined,
   identity: undefined,
   spentToken: '',
   attempt: undefined,
@@ -64,6 +67,7 @@ export const emptyNode: SavedNode = {
 const base64 = z.base64().transform((text) => Buffer.from(text, 'base64'))
 const savedNode = z.object({
   version: z.literal(1),
+  home: z.object({ trustDomain: z.string(), serverAddress: z.string() }).nullable(),
   identity: z
     .object({ spiffeId: z.string(), privateKey: base64, chain: z.array(base64).min(1), reattestable: z.boolean() })
     .nullable(),
@@ -106,9 +110,10 @@ export class SavedState {
     const bytes = await this.#disk.read(this.nodePath)
     if (bytes === undefined) return emptyNode
     try {
-      const { identity, attempt, serverTimeMs, ...rest } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
+      const { home, identity, attempt, serverTimeMs, ...rest } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
       return {
         ...rest,
+        home: home ?? undefined,
         serverTime: serverTimeMs === null ? undefined : new Date(serverTimeMs),
         identity: identity === null ? undefined : readIdentity(identity),
         attempt: attempt === null ? undefined : { ...attempt, privateKey: readKey(attempt.privateKey) },
@@ -119,10 +124,11 @@ export class SavedState {
     }
   }
 
-  async writeNode({ identity, attempt, serverTime, ...rest }: SavedNode): Promise<void> {
+  async writeNode({ home, identity, attempt, serverTime, ...rest }: SavedNode): Promise<void> {
     const text = JSON.stringify({
       version: 1,
       ...rest,
+      home: home ?? null,
       checkpoints: rest.checkpoints.map((checkpoint) => ({ ...checkpoint, hash: checkpoint.hash.toString('base64') })),
       serverTimeMs: serverTime?.getTime() ?? null,
       identity: identity === undefined ? null : printIdentity(identity),
@@ -136,7 +142,8 @@ export class SavedState {
     const bytes = await this.#disk.read(this.viewPath)
     if (bytes === undefined) return undefined
     const content = bytes.subarray(HASH_BYTES)
-    if (!createHash('sha256').update(content).digest().equals(bytes.subarray(0, HASH_BYTES))) throw invalid(this.viewPath)
+    if (!createHash('sha256').update(content).digest().equals(bytes.subarray(0, HASH_BYTES)))
+      throw invalid(this.viewPath)
     try {
       const { revision, epoch, entries, bundles, digest } = decodeMessage(snapshotType, content)
       return {

@@ -112,7 +112,7 @@ class Settling {
 export async function pollSession(deps: SessionDeps, signal: AbortSignal): Promise<void> {
   const { upstream, view, holdings, clock, random, pollMs } = deps
   const endsAtMs = clock.monotonicMs() + POLLING_ENDS_MS
-  for (let failures = 0; clock.monotonicMs() < endsAtMs; ) {
+  for (let failures = 0; clock.monotonicMs() < endsAtMs;) {
     try {
       const sequence = view.applyPoll(await upstream.poll(holdings.entries, signal))
       failures = 0

@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { PushedDelta, PushedSnapshot } from '../upstream/follow.ts'
 import type { PolledState } from '../upstream/upstream.ts'
@@ -11,6 +12,9 @@ export interface Settled {
   readonly digest: Buffer
 }
 
+/** How long a change may be on its way to a workload stream before the agent acknowledges it all the same. */
+const DELIVERY_LIMIT_MS = 30_000
+
 const NOTHING: Settled = { revision: 0, epoch: '', digest: Buffer.alloc(0) }
 
 /**
@@ -19,6 +23,7 @@ const NOTHING: Settled = { revision: 0, epoch: '', digest: Buffer.alloc(0) }
 export class View {
   readonly #holdings: Holdings
   readonly #saved: SavedState
+  readonly #clock: Clock
   /** The newest snapshot or delta that was applied; heartbeats carry `#revision` beyond it. */
   #applied = 0
   #revision = 0
@@ -26,9 +31,10 @@ export class View {
   #settled: Settled = NOTHING
   #saving: Promise<void> | undefined
 
-  constructor(holdings: Holdings, saved: SavedState) {
+  constructor(holdings: Holdings, saved: SavedState, clock: Clock) {
     this.#holdings = holdings
     this.#saved = saved
+    this.#clock = clock
   }
 
   get revision(): number {
@@ -74,7 +80,8 @@ export class View {
   /** @throws {@link SallyportError} `SYNC_MISMATCH` */
   applyDelta(delta: PushedDelta): number | undefined {
     if (delta.to < this.#applied) return undefined
-    if (delta.from > this.#revision) throw this.#mismatch(`a change from revision ${delta.from} came at ${this.#revision}`)
+    if (delta.from > this.#revision)
+      throw this.#mismatch(`a change from revision ${delta.from} came at ${this.#revision}`)
     const { sequence } = this.#holdings.apply(delta)
     this.#applied = delta.to
     this.#revision = Math.max(this.#revision, delta.to)
@@ -103,8 +110,15 @@ export class View {
 
   /** Saves what is held and waits until it is delivered: then `state` may be acknowledged. */
   async settle(state: Settled, sequence: number): Promise<void> {
-    await Promise.all([this.#save(), this.#holdings.delivered(sequence)])
+    await Promise.all([this.#save(), this.#delivered(sequence)])
     if (state.epoch === this.#epoch && state.revision >= this.#settled.revision) this.#settled = state
+  }
+
+  /** A workload that does not read its stream must not hold back what the server waits for from all agents. */
+  async #delivered(sequence: number): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    using _timer = this.#clock.timer(DELIVERY_LIMIT_MS, late.resolve)
+    await Promise.race([this.#holdings.delivered(sequence), late.promise])
   }
 
   /** One write at a time; what comes meanwhile goes into the next one. */

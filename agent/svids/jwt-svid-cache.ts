@@ -77,12 +77,7 @@ export class JwtSvidCache {
   }
 
   /** Without the caller's signal: others may wait for the same token when the first caller leaves. */
-  async #signAndKeep(
-    key: string,
-    entry: RegistrationEntry,
-    audience: readonly string[],
-    uid: number,
-  ): Promise<string> {
+  async #signAndKeep(key: string, entry: RegistrationEntry, audience: readonly string[], uid: number): Promise<string> {
     const signed = await this.#sign(entry, audience, new AbortController().signal)
     this.#keep({ key, uid, entry, ...signed })
     return signed.token

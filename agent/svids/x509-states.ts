@@ -23,7 +23,7 @@ export async function* watchX509States(
 ): AsyncGenerator<X509State, never> {
   const wake = new Wake()
   using subscription = entitlements.subscribe(selectors, wake)
-  for (let last: X509State | undefined; ; ) {
+  for (let last: X509State | undefined; ;) {
     const matched = subscription.take()
     using _watching = x509Svids.watch(
       matched.entries.map(({ id }) => id),

@@ -55,7 +55,8 @@ export class HeartbeatReader {
 
 function keyOf({ publicKey, keyId }: Heartbeat): { id: Buffer; publicKey: KeyObject } {
   if (publicKey.length === 0) throw invalid('the first one of the stream brings no key')
-  if (!createHash('sha256').update(publicKey).digest().equals(keyId)) throw invalid('its key is not the one that it names')
+  if (!createHash('sha256').update(publicKey).digest().equals(keyId))
+    throw invalid('its key is not the one that it names')
   try {
     const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' })
     if (key.asymmetricKeyType === 'ed25519') return { id: keyId, publicKey: key }

@@ -41,9 +41,7 @@ async function fetchFederated(names: readonly string[], deps: Deps, signal: Abor
   const bundles: Bundle[] = []
   for (let start = 0; start < names.length; start += BUNDLES_AT_ONCE) {
     const some = names.slice(start, start + BUNDLES_AT_ONCE)
-    const fetched = await Promise.all(
-      some.map((name) => deps.fetchFederatedBundle(TrustDomain.parse(name), signal)),
-    )
+    const fetched = await Promise.all(some.map((name) => deps.fetchFederatedBundle(TrustDomain.parse(name), signal)))
     bundles.push(...fetched.filter((bundle) => bundle !== undefined))
   }
   return bundles
@@ -83,7 +81,7 @@ async function readSync(
   const whole: Entry[] = [...(first?.entries ?? [])]
   const revisions: EntryRevision[] = [...(first?.entryRevisions ?? [])]
   const pageSize = revisions.length
-  for (let page = first; page?.more === true; ) {
+  for (let page = first; page?.more === true;) {
     page = await next()
     whole.push(...(page?.entries ?? []))
     revisions.push(...(page?.entryRevisions ?? []))
@@ -98,7 +96,7 @@ async function readSync(
   const stale = revisions.filter(({ id }) => !current.has(id)).map(({ id }) => id)
   for (let start = 0; start < stale.length; start += pageSize) {
     requests.push({ ids: stale.slice(start, start + pageSize) })
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const page = await next()
       for (const message of page?.entries ?? []) {
         const entry = entryFromMessage(message)

@@ -18,7 +18,7 @@ const serverIdOf = (trustDomain: TrustDomain): SpiffeId => SpiffeId.of(trustDoma
  */
 export function verifyServerWith(deps: {
   readonly trustDomain: TrustDomain
-  readonly candidates: () => Promise<readonly BundleSet[]>
+  readonly candidates: () => AsyncIterable<BundleSet>
   readonly clock: Clock
   readonly cryptography: Cryptography
 }): VerifyServer {
@@ -26,7 +26,7 @@ export function verifyServerWith(deps: {
   return async (presentedChain) => {
     const chain = presentedChain.map((der) => decodeCertificate(der))
     let refusal: unknown = new SallyportError('CERTIFICATE_UNTRUSTED', 'Cannot verify the server: no bundle is known')
-    for (const bundles of await deps.candidates()) {
+    for await (const bundles of deps.candidates()) {
       try {
         const { spiffeId } = await verifyX509Svid(chain, bundles, deps.clock.now(), deps.cryptography)
         if (!spiffeId.equals(wanted)) throw notTheServer(wanted, spiffeId.toString())
@@ -35,7 +35,9 @@ export function verifyServerWith(deps: {
         refusal = error
       }
     }
-    throw refusal
+    // Not the code of the cause: that would read as if the server had refused us.
+    const why = refusal instanceof Error ? refusal.message : String(refusal)
+    throw new SallyportError('SERVER_UNTRUSTED', `Cannot trust the server: ${why}`, { cause: refusal })
   }
 }
 
@@ -49,5 +51,8 @@ export function verifyServerName(trustDomain: TrustDomain): VerifyServer {
 }
 
 function notTheServer(wanted: unknown, seen: string): SallyportError {
-  return new SallyportError('PEER_REFUSED', `Cannot accept ${seen || 'a certificate without an id'} as ${String(wanted)}`)
+  return new SallyportError(
+    'PEER_REFUSED',
+    `Cannot accept ${seen || 'a certificate without an id'} as ${String(wanted)}`,
+  )
 }

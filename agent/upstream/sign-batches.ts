@@ -25,15 +25,15 @@ async function signHalving(orders: readonly X509SvidOrder[], send: SendBatch): P
   try {
     const results = await send(orders)
     if (results.length === orders.length) return results.map(readResult)
-    throw new SallyportError('SERVER_ANSWER_INVALID', `The server answered ${orders.length} CSRs with ${results.length}`)
+    throw new SallyportError(
+      'SERVER_ANSWER_INVALID',
+      `The server answered ${orders.length} CSRs with ${results.length}`,
+    )
   } catch (error) {
     if (NOT_FOR_SIZE.has(grpcStatusOf(error) ?? '') && !isInvalidAnswer(error)) throw error
     if (orders.length === 1) return [{ refused: error instanceof Error ? error : new Error(String(error)) }]
     const middle = Math.ceil(orders.length / 2)
-    return [
-      ...(await signHalving(orders.slice(0, middle), send)),
-      ...(await signHalving(orders.slice(middle), send)),
-    ]
+    return [...(await signHalving(orders.slice(0, middle), send)), ...(await signHalving(orders.slice(middle), send))]
   }
 }
 

@@ -1,0 +1,318 @@
+import { randomBytes } from 'node:crypto'
+import { systemClock, type Clock } from '../src/clock.ts'
+import { SallyportError } from '../src/errors.ts'
+import { TrustDomain } from '../src/id/trust-domain.ts'
+import type { Cryptography } from '../src/key/cryptography.ts'
+import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
+import { openLog, type Log } from '../src/log/log.ts'
+import { MetricRegistry } from '../src/metrics/registry.ts'
+import type { Peer } from '../src/peer/peer.ts'
+import { openChannel } from '../src/wire/channel.ts'
+import { serve } from '../src/wire/serve.ts'
+import { attest } from './attest/attest.ts'
+import { workloadAttestors } from './attest/catalog.ts'
+import { checkSameExecutable } from './attest/same-executable.ts'
+import type { WorkloadAttestor } from './attest/workload-attestor.ts'
+import { parseAddress, type AgentConfig } from './config.ts'
+import { Entitlements } from './entries/entitlements.ts'
+import { Loops } from './loops.ts'
+import { agentGauges, agentMetrics } from './metrics.ts'
+import { readNeeded, x509popAttestation } from './node/attestations.ts'
+import { fetchInvitedBundle, readJoinFile, readTrustBundle } from './node/bootstrap.ts'
+import type { Disk } from './node/disk.ts'
+import type { Proofs } from './node/join.ts'
+import { Node } from './node/node.ts'
+import { NodeStatus } from './node/node-status.ts'
+import { realDisk } from './node/real-disk.ts'
+import { SavedState } from './node/saved-state.ts'
+import { View } from './node/view.ts'
+import {
+  ADMIN_SOCKET_MODE,
+  adminAccess,
+  prepareAdminFolder,
+  prepareWorkloadFolder,
+  WORKLOAD_SOCKET_MODE,
+} from './rpc/admin-access.ts'
+import { adminApi, ownProcessesApi } from './rpc/admin.ts'
+import { Callers } from './rpc/callers.ts'
+import { debugApi } from './rpc/debug.ts'
+import { healthApi } from './rpc/health.ts'
+import { loggerApi } from './rpc/logger.ts'
+import { openOperationsHttp, type HttpAddress } from './rpc/operations-http.ts'
+import { workloadApi } from './rpc/workload.ts'
+import { JwtSvidCache } from './svids/jwt-svid-cache.ts'
+import { WarmRestart } from './svids/warm-restart.ts'
+import { X509SvidCache } from './svids/x509-svid-cache.ts'
+import { serverCalls } from './upstream/server-calls.ts'
+import { verifyServerName, verifyServerWith, type VerifyServer } from './upstream/server-identity.ts'
+import { ServerLink, type Connect, type Dial } from './upstream/server-link.ts'
+import type { Random } from './upstream/timing.ts'
+import { TrustedClock } from './upstream/trusted-clock.ts'
+
+/** What an agent is made of besides its configuration; whatever is left out is the real one. */
+export interface AgentDeps {
+  readonly clock: Clock
+  readonly cryptography: Cryptography
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: MetricRegistry
+  readonly disk: Disk
+  readonly connect: Connect
+  readonly serve: typeof serve
+  readonly attestors: readonly WorkloadAttestor[]
+  readonly checkSameExecutable: (peer: Peer) => void
+  readonly prepareFolders: (config: AgentConfig) => void
+}
+
+/** A running agent. Disposing it drains it first. */
+export interface RunningAgent extends AsyncDisposable {
+  readonly status: NodeStatus
+  readonly node: Node
+  readonly entitlements: Entitlements
+  readonly x509Svids: X509SvidCache
+  readonly jwtSvids: JwtSvidCache
+  readonly metrics: MetricRegistry
+  readonly httpPorts: { readonly metrics: number | undefined; readonly health: number | undefined }
+  /** Ends streams so that workloads come back, saves what it has, closes everything. Once. */
+  drain(): Promise<void>
+}
+
+const DRAIN_MS = 3_000
+
+/**
+ * Opens the whole agent: what was saved → the way to the server → what is held → sockets. It serves what is still valid at once,
+ * and joins or catches up by itself.
+ *
+ * @throws {@link SallyportError} of the part that cannot be opened; what was opened before is closed again
+ */
+export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> = {}): Promise<RunningAgent> {
+  const deps = withRealParts(config, given)
+  const { cryptography, random, log, metrics, disk } = deps
+  const clock = new TrustedClock(deps.clock)
+  const startedAt = clock.now()
+  const startedAtMs = clock.monotonicMs()
+  await using parts = new AsyncDisposableStack()
+  const loops = new Loops({ clock, log })
+
+  // Where it belongs, and the way there
+  const saved = new SavedState(disk, config.dataDir)
+  const { trustDomain, serverAddress } = await homeOf(config, saved, disk)
+  const status = new NodeStatus()
+  const entitlements = new Entitlements(trustDomain)
+  const view = new View(entitlements, saved, clock)
+  const verify: VerifyServer = (chain) =>
+    config.insecureBootstrap && entitlements.ownBundle === undefined
+      ? verifyServerName(trustDomain)(chain)
+      : verifyServerWith({ trustDomain, clock, cryptography, candidates: () => node.candidates(loops.signal) })(chain)
+  const link = parts.use(new ServerLink({ connect: deps.connect, clock, address: serverAddress, verify }))
+  const upstream = serverCalls({ transport: () => link.transport, trustDomain, clock, cryptography })
+
+  // What it holds for workloads
+  const counts = agentMetrics(metrics)
+  const x509Svids = new X509SvidCache({
+    ...{ entitlements, upstream, clock, cryptography, random, log },
+    isConnected: () => status.isInSync,
+    keyType: config.svids.keyType,
+    keyPoolSize: config.svids.keyPool,
+    size: config.svids.x509CacheSize,
+    signing: counts.signingSeconds,
+  })
+  const jwtSvids = new JwtSvidCache({
+    ...{ entitlements, upstream, clock, cryptography },
+    size: config.svids.jwtCacheSize,
+    sizePerUid: config.svids.jwtCachePerUser,
+  })
+  const warmRestart = new WarmRestart({ x509Svids, disk, clock, log, folder: config.runtimeDir })
+
+  // Its own membership
+  const node: Node = new Node({
+    ...{ trustDomain, serverAddress, upstream, link, saved, view, status, clock, cryptography, random, log },
+    holdings: entitlements,
+    proofs: proofsOf(config, { disk, random }),
+    serverKind: config.serverKind,
+    heartbeatMs: config.heartbeatInterval * 1000,
+    pollMs: config.pollInterval * 1000,
+    bootstrapBundle: (signal) => bootstrapBundle(config, trustDomain, link, disk, signal),
+    onConnected: () => x509Svids.hurry(),
+    onClockJump: () => x509Svids.hurry(),
+  })
+  await node.restore()
+  await warmRestart.restore()
+
+  // Who calls, and what they may ask
+  const attestCaller = (peer: Peer, signal: AbortSignal) => attest(peer, deps.attestors, signal, log)
+  const callers = new Callers({
+    ...{ clock, status },
+    attest: attestCaller,
+    checkSameExecutable: deps.checkSameExecutable,
+    holdMs: config.holdUnknownCaller * 1000,
+    limits: {
+      heldCallersPerUid: config.limits.heldCallersPerUser,
+      jwtSigningPerUid: config.limits.jwtSigningPerUser,
+    },
+  })
+  const explaining = { entitlements, x509Svids, status, attest: attestCaller }
+  const isServing = (): boolean => entitlements.ownBundle !== undefined
+  const recordCall = (method: string, result: string, durationMs: number): void =>
+    counts.callSeconds.observe(durationMs / 1000, { method, status: result })
+  const workload = workloadApi({
+    ...{ entitlements, x509Svids, jwtSvids, callers, clock, cryptography, log },
+    foreignClaims: config.allowedForeignJwtClaims,
+  })
+  const limits = {
+    connections: config.limits.connections,
+    connectionsPerUid: config.limits.connectionsPerUser,
+    streamsPerUid: config.limits.streamsPerUser,
+  }
+  const workloadWire = parts.use(
+    deps.serve({
+      implementations: [workload, ownProcessesApi(explaining), healthApi(isServing, clock)],
+      ...{ recordCall, log, clock, limits },
+    }),
+  )
+  const openStreams = (): number => workloadWire.connections.size
+  const adminWire = parts.use(
+    deps.serve({
+      implementations: [
+        adminApi({ ...explaining, node, jwtSvids, serverAddress, startedAt, openStreams, log }),
+        debugApi({ node, status, x509Svids, jwtSvids, clock, startedAtMs }),
+        loggerApi(log),
+        healthApi(isServing, clock),
+      ],
+      before: adminAccess(new Set([0, process.geteuid?.() ?? 0, ...config.adminUids]), log),
+      ...{ recordCall, log, clock },
+    }),
+  )
+  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, status, node, callers, clock, openStreams })
+
+  // What runs by itself
+  parts.use(loops)
+  loops.start('svids', (signal) => x509Svids.run(signal))
+  loops.start('warmRestart', (signal) => warmRestart.run(signal))
+  loops.start('node', (signal) => node.run(signal))
+
+  // From here on others can see it
+  deps.prepareFolders(config)
+  const { allowStartTimeFallback } = config
+  await workloadWire.listenUnix(config.socket, { mode: WORKLOAD_SOCKET_MODE, allowStartTimeFallback })
+  await adminWire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE, allowStartTimeFallback })
+  const httpPorts = await openHttp(config, metrics, () => notReady(status, isServing()), parts)
+  log.info({ trustDomain: trustDomain.name, serverAddress, socket: config.socket }, 'Agent ready')
+
+  const owned = parts.move()
+  let draining: Promise<void> | undefined
+  const drain = async (): Promise<void> => {
+    log.info({}, 'Agent drains')
+    await Promise.all([workloadWire.drain(DRAIN_MS), adminWire.drain(DRAIN_MS)])
+    await owned.disposeAsync()
+    await Promise.allSettled([node.flush(), warmRestart.flush()])
+    log.info({}, 'Agent stopped')
+  }
+  return {
+    ...{ status, node, entitlements, x509Svids, jwtSvids, metrics, httpPorts },
+    drain: () => (draining ??= drain()),
+    [Symbol.asyncDispose]: () => (draining ??= drain()),
+  }
+}
+
+function withRealParts(config: AgentConfig, given: Partial<AgentDeps>): AgentDeps {
+  const clock = given.clock ?? systemClock
+  const { discoverWorkloadPath, workloadSizeLimit, foreignNamespaces, hostNamespaces } = config.attestors.unix
+  return {
+    cryptography: threadPoolCryptography,
+    random: randomBytes,
+    metrics: new MetricRegistry(),
+    disk: realDisk,
+    connect: ({ address, verify, identity }: Dial) =>
+      openChannel({ address: parseAddress(address), tls: { verify, identity }, clock }),
+    serve,
+    attestors: [
+      workloadAttestors.unix({
+        ...{ discoverWorkloadPath, foreignNamespaces, hostNamespaces, clock },
+        workloadSizeLimitBytes: workloadSizeLimit,
+      }),
+    ],
+    checkSameExecutable,
+    prepareFolders: ({ socket, adminSocket }) => {
+      prepareWorkloadFolder(socket)
+      prepareAdminFolder(adminSocket)
+    },
+    ...given,
+    clock,
+    log: given.log ?? openLog(config.log),
+  }
+}
+
+/** Trust domain and address: as configured, else as the join file says, else as they were when it was still there. */
+async function homeOf(
+  config: AgentConfig,
+  saved: SavedState,
+  disk: Disk,
+): Promise<{ readonly trustDomain: TrustDomain; readonly serverAddress: string }> {
+  const { joinFile } = config.attestor
+  const isThere = joinFile !== undefined && (await disk.read(joinFile)) !== undefined
+  const invitation = isThere ? await readJoinFile(joinFile, disk) : undefined
+  // Damage is reported where the rest of the state is read.
+  const home = await saved.readNode().then(
+    (node) => node.home,
+    () => undefined,
+  )
+  const known = home === undefined ? undefined : TrustDomain.parse(home.trustDomain)
+  const trustDomain = config.trustDomain ?? invitation?.trustDomain ?? known
+  const serverAddress = config.server.address ?? invitation?.serverAddress ?? home?.serverAddress
+  if (trustDomain !== undefined && serverAddress !== undefined) return { trustDomain, serverAddress }
+  throw new SallyportError('BOOTSTRAP_REFUSED', `Cannot start: the join file ${joinFile ?? ''} does not exist`, {
+    hint: 'Make one with `sallyport token create` on the server, or name the trust domain and the address of the server.',
+  })
+}
+
+/** What vouches for the server before anything was learned from it. */
+async function bootstrapBundle(
+  { trustBundle, attestor: { joinFile } }: AgentConfig,
+  trustDomain: TrustDomain,
+  link: ServerLink,
+  disk: Disk,
+  signal: AbortSignal,
+) {
+  if (trustBundle !== undefined) return readTrustBundle(trustBundle, trustDomain, disk)
+  if (joinFile === undefined || (await disk.read(joinFile)) === undefined) return undefined
+  return fetchInvitedBundle(await readJoinFile(joinFile, disk), link, signal)
+}
+
+function proofsOf({ attestor }: AgentConfig, deps: { readonly disk: Disk; readonly random: Random }): Proofs {
+  const { joinFile, joinTokenFile, x509pop } = attestor
+  return {
+    x509pop: x509pop === undefined ? undefined : () => x509popAttestation(x509pop, deps),
+    async token() {
+      const path = joinFile ?? joinTokenFile
+      // A file that was removed after joining is as good as a spent token.
+      if (path === undefined || (await deps.disk.read(path)) === undefined) return undefined
+      if (joinFile !== undefined) return (await readJoinFile(joinFile, deps.disk)).token
+      return (await readNeeded(deps.disk, path)).toString('utf8').trim()
+    },
+  }
+}
+
+/** One listener for both when they share an address. */
+async function openHttp(
+  { health, metrics: { listen } }: AgentConfig,
+  metrics: MetricRegistry,
+  problem: () => string | undefined,
+  parts: AsyncDisposableStack,
+): Promise<RunningAgent['httpPorts']> {
+  const ports = new Map<string, number | undefined>()
+  for (const listenAt of new Set([health.listen, listen])) {
+    if (listenAt === undefined) continue
+    const serves = { health: health.listen === listenAt, metrics: listen === listenAt }
+    const http = parts.use(await openOperationsHttp({ metrics, serves, problem, address: httpAddress(listenAt) }))
+    ports.set(listenAt, http.port)
+  }
+  return { metrics: ports.get(listen ?? ''), health: ports.get(health.listen ?? '') }
+}
+
+const httpAddress = (listenAt: string): HttpAddress =>
+  listenAt.startsWith('unix:') ? { path: listenAt.slice('unix:'.length) } : parseAddress(listenAt)
+
+function notReady({ state, reason }: NodeStatus, isServing: boolean): string | undefined {
+  return isServing ? undefined : `the agent has no bundle yet: it is ${state}${reason === '' ? '' : ` (${reason})`}`
+}

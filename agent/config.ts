@@ -1,0 +1,235 @@
+import { isAbsolute, resolve } from 'node:path'
+import { z } from 'zod'
+import { fieldTypes, seconds } from '../src/config/field-types.ts'
+import { keyTypes } from '../src/key/key-type.ts'
+import { logLevels } from '../src/log/log.ts'
+import { defaultLimits } from '../src/wire/limits.ts'
+
+const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
+const listenAddress = z.union([
+  fieldTypes.address,
+  z.string().regex(/^unix:.{1,200}$/, 'must be host:port or unix:/path'),
+])
+
+const attestor = z
+  .strictObject({
+    joinFile: fieldTypes.path
+      .optional()
+      .describe('file with what `sallyport token create` printed: address, authority and token in one'),
+    joinTokenFile: fieldTypes.path.optional().describe('file with a join token alone'),
+    x509pop: z
+      .strictObject({
+        certificate: fieldTypes.path.describe('PEM file of the certificate of this node, or its chain, leaf first'),
+        privateKey: fieldTypes.path.describe('PEM file of its private key'),
+        intermediates: fieldTypes.path.optional().describe('PEM file of intermediate certificates'),
+      })
+      .optional()
+      .describe('proof by a certificate of another PKI'),
+  })
+  .prefault({})
+
+const svids = z
+  .strictObject({
+    keyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys of workloads'),
+    keyPool: z.number().int().min(0).max(1000).default(8).describe('key pairs that wait ready'),
+    x509CacheSize: count(100_000).default(1000).describe('X509-SVIDs that are made before somebody asks for them'),
+    jwtCacheSize: count(100_000).default(1000).describe('JWT-SVIDs that are kept'),
+    jwtCachePerUser: count(100_000).default(500).describe('JWT-SVIDs that are kept for one user'),
+  })
+  .prefault({})
+
+const limits = z
+  .strictObject({
+    connections: count(1_000_000).default(defaultLimits.connections).describe('open connections; more are refused'),
+    connectionsPerUser: count(1_000_000)
+      .default(defaultLimits.connectionsPerUid)
+      .describe('open connections of one user; more are refused'),
+    streamsPerUser: count(1_000_000)
+      .default(defaultLimits.streamsPerUid)
+      .describe('calls of one user that are open; more are refused'),
+    heldCallersPerUser: count(100_000)
+      .default(64)
+      .describe('callers of one user that are held while no entry matches; more are answered at once'),
+    jwtSigningPerUser: count(100_000)
+      .default(256)
+      .describe('calls of one user that wait for a JWT-SVID to be signed; more are refused'),
+  })
+  .prefault({})
+
+const unix = z
+  .strictObject({
+    discoverWorkloadPath: z
+      .boolean()
+      .default(false)
+      .describe('find unix:path and unix:sha256 too; needs the right to look into the processes of other users'),
+    workloadSizeLimit: z
+      .number()
+      .int()
+      .min(0)
+      .default(512 * 1024 * 1024)
+      .describe('largest program that is hashed, in bytes; 0 hashes none'),
+    foreignNamespaces: z
+      .enum(['refuse', 'mount', 'all'])
+      .default('refuse')
+      .describe(
+        'what is said of processes in other namespaces: nothing, or their ids where the mount namespace alone or any differs',
+      ),
+    hostNamespaces: z
+      .strictObject({
+        user: z.string().optional().describe('user namespace of the host, such as user:[4026531837]'),
+        mnt: z.string().optional().describe('mount namespace of the host, such as mnt:[4026531841]'),
+      })
+      .optional()
+      .describe('namespaces of the host, where the agent runs in others'),
+  })
+  .prefault({})
+
+/** The configuration of an agent. Durations are seconds once read. */
+export const agentConfig = z
+  .strictObject({
+    trustDomain: fieldTypes.trustDomain
+      .optional()
+      .describe('the trust domain that this node joins; a join file says it too'),
+    server: z
+      .strictObject({
+        address: fieldTypes.address.optional().describe('host:port of the server; a join file says it too'),
+      })
+      .prefault({}),
+    serverKind: z
+      .enum(['auto', 'sallyport', 'spire'])
+      .default('auto')
+      .describe(
+        'auto finds out whether the server pushes and never falls back to polling one that did; spire always polls',
+      ),
+    dataDir: fieldTypes.path.default('data').describe("folder of the agent's key and state (made with mode 0700)"),
+    runtimeDir: fieldTypes.path
+      .default('/run/sallyport/agent/state')
+      .describe(
+        'folder in memory (tmpfs) where workload keys survive a restart of the agent; not used on other file systems',
+      ),
+    socket: fieldTypes.path.default('/run/sallyport/agent/api.sock').describe('unix socket of the Workload API (0666)'),
+    adminSocket: fieldTypes.path
+      .default('/run/sallyport/agent/private/admin.sock')
+      .describe('unix socket for administration (0600), in a folder of mode 0700'),
+    adminUids: z
+      .array(z.number().int().min(0))
+      .max(100)
+      .default([])
+      .describe('users who may use the admin socket, besides the one that runs the agent and root'),
+    attestor,
+    trustBundle: fieldTypes.path
+      .optional()
+      .describe('bundle of the trust domain, PEM or SPIFFE format, with which the server is recognised the first time'),
+    insecureBootstrap: z
+      .boolean()
+      .default(false)
+      .describe('trust whoever answers the first time; for experiments only'),
+    attestors: z.strictObject({ unix }).prefault({}),
+    svids,
+    holdUnknownCaller: fieldTypes.duration
+      .prefault(seconds(5))
+      .describe('how long a process without an entry waits for one before it is refused'),
+    allowedForeignJwtClaims: z
+      .array(z.string().min(1).max(255))
+      .max(100)
+      .default([])
+      .describe('claims of tokens of other trust domains that ValidateJWTSVID passes on'),
+    allowStartTimeFallback: z
+      .boolean()
+      .default(false)
+      .describe('identify processes by pid and start time on kernels before 6.5, which leaves a race'),
+    heartbeatInterval: fieldTypes.duration
+      .prefault(seconds(5))
+      .describe('how often the server is expected to be heard; three missed ones and the agent connects anew'),
+    pollInterval: fieldTypes.duration.prefault(seconds(5)).describe('how often a server that does not push is asked'),
+    limits,
+    log: z
+      .strictObject({
+        level: z.enum(logLevels).default('info').describe('least level that is printed'),
+        format: z.enum(['json', 'text']).default('json').describe('json for machines, text for a person'),
+      })
+      .prefault({}),
+    metrics: z
+      .strictObject({
+        listen: listenAddress.optional().describe('host:port or unix:/path of /metrics; off when not set'),
+      })
+      .prefault({}),
+    health: z
+      .strictObject({
+        listen: listenAddress.optional().describe('host:port or unix:/path of /live and /ready; off when not set'),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    for (const problem of problemsOf(config)) context.addIssue({ code: 'custom', ...problem })
+  })
+
+export type AgentConfig = z.output<typeof agentConfig>
+
+interface Problem {
+  readonly path: string[]
+  readonly message: string
+}
+
+/** What single fields cannot say: proofs and places that do not go together. */
+function problemsOf(config: {
+  readonly attestor: { readonly joinFile?: string | undefined; readonly x509pop?: unknown }
+  readonly trustDomain?: unknown
+  readonly server: { readonly address?: string | undefined }
+  readonly trustBundle?: string | undefined
+  readonly insecureBootstrap: boolean
+  readonly socket: string
+  readonly adminSocket: string
+}): Problem[] {
+  const problems: Problem[] = []
+  const { joinFile, x509pop } = config.attestor
+  if (joinFile === undefined) {
+    if (config.trustDomain === undefined) problems.push({ path: ['trustDomain'], message: 'is missing' })
+    if (config.server.address === undefined) problems.push({ path: ['server', 'address'], message: 'is missing' })
+    if (config.trustBundle === undefined && !config.insecureBootstrap) {
+      const message = 'is missing: without it, a join file or insecureBootstrap the server cannot be recognised'
+      problems.push({ path: ['trustBundle'], message })
+    }
+  }
+  if (config.insecureBootstrap && x509pop !== undefined) {
+    const message = 'is refused with attestor.x509pop: whoever answers could pass the proof on to the real server'
+    problems.push({ path: ['insecureBootstrap'], message })
+  }
+  if (config.socket === config.adminSocket) {
+    problems.push({ path: ['adminSocket'], message: 'is the socket of the Workload API' })
+  }
+  return problems
+}
+
+/** The same with every path absolute; relative ones count from the folder of the configuration file. */
+export function withAbsolutePaths(config: AgentConfig, folder: string): AgentConfig {
+  const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(folder, path))
+  const optional = (path: string | undefined): string | undefined => (path === undefined ? undefined : absolute(path))
+  const { x509pop, joinFile, joinTokenFile } = config.attestor
+  return {
+    ...config,
+    dataDir: absolute(config.dataDir),
+    runtimeDir: absolute(config.runtimeDir),
+    socket: absolute(config.socket),
+    adminSocket: absolute(config.adminSocket),
+    trustBundle: optional(config.trustBundle),
+    attestor: {
+      joinFile: optional(joinFile),
+      joinTokenFile: optional(joinTokenFile),
+      x509pop:
+        x509pop === undefined
+          ? undefined
+          : {
+              certificate: absolute(x509pop.certificate),
+              privateKey: absolute(x509pop.privateKey),
+              intermediates: optional(x509pop.intermediates),
+            },
+    },
+  }
+}
+
+/** `host:port` → its parts; an IPv6 address loses its brackets. */
+export function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
+}
