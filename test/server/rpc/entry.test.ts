@@ -115,7 +115,11 @@ describe('BatchUpdateEntry', () => {
       { entries: [entryMessage('/web2', NODE, { id })], inputMask: null, outputMask: null },
       server.local(),
     )
-    expect(results[0]?.entry).toMatchObject({ spiffeId: idMessage('/web2'), hint: '', additionalAttributes: attributes })
+    expect(results[0]?.entry).toMatchObject({
+      spiffeId: idMessage('/web2'),
+      hint: '',
+      additionalAttributes: attributes,
+    })
   })
 
   test('the same entry twice in one batch is updated twice; a missing one is NotFound, a similar one AlreadyExists', async () => {
@@ -143,7 +147,11 @@ describe('BatchDeleteEntry, lists and filters', () => {
   test('deletes per item and names each id', async () => {
     const id = await created('/web')
     const { results } = await server.entries.batchDeleteEntry({ ids: ['missing', id, id] }, server.local())
-    expect(results?.map(({ status, id: of }) => [status?.code, of])).toEqual([[5, 'missing'], [0, id], [5, id]])
+    expect(results?.map(({ status, id: of }) => [status?.code, of])).toEqual([
+      [5, 'missing'],
+      [0, id],
+      [5, id],
+    ])
   })
 
   test('pages every entry exactly once, though entries come and go meanwhile', async () => {
@@ -169,7 +177,11 @@ describe('BatchDeleteEntry, lists and filters', () => {
     const list = (match: 'MATCH_EXACT' | 'MATCH_SUPERSET' | 'MATCH_SUBSET' | 'MATCH_ANY', ...texts: string[]) =>
       server.entries.listEntries(
         {
-          filter: { ...NO_FILTER, byParentId: idMessage(NODE), bySelectors: { selectors: selectorsOf(...texts), match } },
+          filter: {
+            ...NO_FILTER,
+            byParentId: idMessage(NODE),
+            bySelectors: { selectors: selectorsOf(...texts), match },
+          },
           ...{ outputMask: NOTHING, pageSize: 0, pageToken: '' },
         },
         server.local(),
@@ -218,12 +230,18 @@ describe('SyncAuthorizedEntries', () => {
     const foreign = await created('/elsewhere', {}, '/spire/agent/join_token/b')
     const mine = [...server.directory.entries()].map(({ id }) => id).filter((id) => id !== foreign)
     const responses = await sync(NODE, {}, { ids: [foreign, 'missing', mine[3]!] })
-    expect(responses.map(({ entryRevisions = [], entries: full = [], more }) => [entryRevisions.length, full.length, more])).toEqual([
+    expect(
+      responses.map(({ entryRevisions = [], entries: full = [], more }) => [entryRevisions.length, full.length, more]),
+    ).toEqual([
       [SYNC_PAGE_SIZE, 0, true],
       [1, 0, false],
       [0, 1, false],
     ])
-    expect(responses[0]?.entryRevisions?.[0]).toEqual({ id: expect.any(String), revisionNumber: 0, createdAt: 1767225600 })
+    expect(responses[0]?.entryRevisions?.[0]).toEqual({
+      id: expect.any(String),
+      revisionNumber: 0,
+      createdAt: 1767225600,
+    })
     expect(responses[2]?.entries?.[0]?.id).toBe(mine[3])
   })
 

@@ -52,7 +52,10 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
     },
   }
   const alarms: (LogFields & { readonly sentence: string })[] = []
-  const log = { ...silentLog, error: (fields: LogFields, sentence: string) => void alarms.push({ ...fields, sentence }) }
+  const log = {
+    ...silentLog,
+    error: (fields: LogFields, sentence: string) => void alarms.push({ ...fields, sentence }),
+  }
   const store = new MemoryStore({ clock })
   const directory = await Directory.open({ store, trustDomain, clock, log })
   const authorities = await openAuthorities({
@@ -91,7 +94,13 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
   const federation = new Turns()
   const callBy = (caller: Caller, address = '192.0.2.1'): Call => {
     const call: Call = {
-      connection: { transport: 'tls', id: 'c', address, presentedChain: undefined, closed: new AbortController().signal },
+      connection: {
+        transport: 'tls',
+        id: 'c',
+        address,
+        presentedChain: undefined,
+        closed: new AbortController().signal,
+      },
       ...{ metadata: new Map(), signal: new AbortController().signal, requestId: 'r', method: '/test/Test' },
     }
     callers.set(call, caller)
@@ -148,9 +157,22 @@ export const agentCaller = (agent: AttestedAgent): AgentCaller => ({
 export function agentRecord(path: string, changes: Partial<AttestedAgent> = {}): AttestedAgent {
   return {
     spiffeId: SpiffeId.of(trustDomain, `/spire/agent/${path}`),
-    ...{ attestationType: 'join_token', serialNumber: '1', pendingSerialNumber: undefined, pendingExpiresAt: undefined },
+    ...{
+      attestationType: 'join_token',
+      serialNumber: '1',
+      pendingSerialNumber: undefined,
+      pendingExpiresAt: undefined,
+    },
     expiresAt: new Date(START.getTime() + 3_600_000),
-    ...{ selectors: [], banned: false, canReattest: false, version: '', attestedAt: START, keyHashes: [], revisionNumber: 0 },
+    ...{
+      selectors: [],
+      banned: false,
+      canReattest: false,
+      version: '',
+      attestedAt: START,
+      keyHashes: [],
+      revisionNumber: 0,
+    },
     ...changes,
   }
 }
