@@ -115,3 +115,35 @@ test('a change is unknown when its writer died and no other can be started', asy
   await using store = await openSqliteStore({ path, clock: systemClock, log: silentLog, startWorker })
   await expect(store.commit(creating(anEntry('a')))).rejects.toThrowCode('STORE_OUTCOME_UNKNOWN')
 })
+
+test('a group whose answer was lost with its writer is answered from the database, not made again', async () => {
+  let isLost = false
+  const startWorker: typeof startWriterWorker = (start) => {
+    const worker = startWriterWorker(start)
+    const on = worker.on.bind(worker) as (event: string, listener: (value: unknown) => void) => Worker
+    const lose = (listener: (value: unknown) => void) => (message: unknown) => {
+      if (isLost || (message as { kind: string }).kind !== 'written') return listener(message)
+      isLost = true
+      void worker.terminate()
+    }
+    worker.on = ((event: string, listener: (value: unknown) => void) =>
+      on(event, event === 'message' ? lose(listener) : listener)) as typeof worker.on
+    return worker
+  }
+  const path = join(folder, 'recovered.db')
+  await using store = await openSqliteStore({ path, clock: systemClock, log: silentLog, startWorker })
+  const outcomes = await store.commitAll([
+    { ...creating(anEntry('a')), audit: [anEvent('entry.created')] },
+    creating(anEntry('a')),
+    creating(anEntry('b')),
+  ])
+  expect(isLost).toBe(true)
+  expect(outcomes).toMatchObject([
+    { ok: true, revision: 1 },
+    { ok: false, reason: 'exists', existingEntry: { id: 'a' } },
+    { ok: true, revision: 2 },
+  ])
+  expect((await store.changesSince(0))?.map(({ revision }) => revision)).toEqual([1, 2])
+  expect(store.auditHead().sequence).toBe(1)
+  expect(await store.commit(creating(anEntry('c')))).toMatchObject({ ok: true, revision: 3 })
+})
