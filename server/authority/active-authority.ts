@@ -1,8 +1,13 @@
+import { SallyportError } from '../../src/errors.ts'
 import type { SignatureAlgorithm, Signer } from '../../src/key/cryptography.ts'
 import { algorithmOf } from '../../src/key/signature-algorithm.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
+import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import type { CertificateIssuer } from '../../src/x509/encode-certificate.ts'
+import { subjectKeyIdOf } from '../../src/x509/spki.ts'
 import type { AuthorityRow } from '../store/store.ts'
+import { publicDerOf } from './own-bundle.ts'
+import { isValidAt } from './rotation.ts'
 
 /** The authority that signs X509-SVIDs now. */
 export interface ActiveX509Authority {
@@ -43,8 +48,36 @@ export interface AuthorityStatus {
   readonly missingAgents: readonly string[]
 }
 
-/** The algorithm of a JWT key: RS256 or PS256 as configured for RSA, else what the key's type allows. */
-export function jwtAlgorithmFor(signer: Signer, wanted: SignatureAlgorithm | undefined): SignatureAlgorithm {
+/**
+ * The authority, when it may sign now.
+ *
+ * @throws {@link SallyportError} `NOT_READY` when there is none, `AUTHORITY_EXPIRED` when it is not valid now
+ */
+export function checkValid<T extends ActiveJwtAuthority | ActiveX509Authority>(
+  active: T | undefined,
+  now: Date,
+  what: string,
+): T {
+  if (active === undefined) throw new SallyportError('NOT_READY', `Cannot sign ${what}: no authority is published yet`)
+  if (isValidAt(active, now)) return active
+  const life = `from ${active.notBefore.toISOString()} to ${active.notAfter.toISOString()}`
+  throw new SallyportError('AUTHORITY_EXPIRED', `Cannot sign ${what}: authority ${active.authorityId} is valid ${life}`)
+}
+
+export function activeX509Of(row: AuthorityRow, signer: Signer): ActiveX509Authority {
+  const { authorityId, notBefore, notAfter, publicDer } = row
+  const certificate = decodeCertificate(publicDerOf(row))
+  const subjectKeyId = certificate.subjectKeyId ?? subjectKeyIdOf(certificate.spki)
+  const issuer = { subject: certificate.subject, subjectKeyId }
+  return { authorityId, certificate, issuer, intermediates: publicDer.slice(1), signer, notBefore, notAfter }
+}
+
+export function activeJwtOf(
+  { authorityId, notBefore, notAfter }: AuthorityRow,
+  signer: Signer,
+  wanted: SignatureAlgorithm | undefined,
+): ActiveJwtAuthority {
   const usual = algorithmOf(signer.keyType)
-  return usual === 'RS256' && wanted === 'PS256' ? 'PS256' : usual
+  const algorithm = usual === 'RS256' && wanted === 'PS256' ? 'PS256' : usual
+  return { authorityId, signer, algorithm, notBefore, notAfter }
 }

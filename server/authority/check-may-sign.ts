@@ -39,17 +39,18 @@ export function problemOfId(
   { trustDomain, purpose }: Pick<SigningBounds, 'trustDomain' | 'purpose'>,
 ): string | undefined {
   if (!id.isMemberOf(trustDomain)) return `it is not in trust domain ${trustDomain.name}`
-  switch (purpose) {
-    case 'workload':
-      if (id.path === '') return 'it has no path, so it names the trust domain and no workload'
-      return id.isReserved ? 'its path is reserved for servers and agents' : undefined
-    case 'agent':
-      return id.isAgent ? undefined : 'it is not the id of an agent'
-    case 'server':
-      return id.path === SERVER_PATH ? undefined : 'it is not the id of a server'
-    case 'downstream':
-      return id.path === '' ? undefined : 'a signing certificate has the id of its trust domain, without a path'
-  }
+  return problemsOfPath[purpose](id)
+}
+
+const problemsOfPath: Readonly<Record<X509Purpose, (id: SpiffeId) => string | undefined>> = {
+  workload(id) {
+    if (id.path === '') return 'it has no path, so it names the trust domain and no workload'
+    return id.isReserved ? 'its path is reserved for servers and agents' : undefined
+  },
+  agent: (id) => (id.isAgent ? undefined : 'it is not the id of an agent'),
+  server: (id) => (id.path === SERVER_PATH ? undefined : 'it is not the id of a server'),
+  downstream: (id) =>
+    id.path === '' ? undefined : 'a signing certificate has the id of its trust domain, without a path',
 }
 
 function problemOf(template: CertificateTemplate, { purpose, notBefore, notAfter }: SigningBounds): string | undefined {

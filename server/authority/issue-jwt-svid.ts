@@ -56,9 +56,14 @@ export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<J
   const expiresAt = new Date(exp * 1000)
   authorities.recordLife(authority.authorityId, expiresAt)
   const facts = {
-    ...{ spiffeId: sub, entryId: order.entryId, agentId: order.agentId?.toString() },
-    ...{ callerId: order.callerId?.toString(), audience: aud, authorityId: authority.authorityId },
-    ...{ notAfter: expiresAt.toISOString(), jti },
+    spiffeId: sub,
+    entryId: order.entryId,
+    agentId: order.agentId?.toString(),
+    callerId: order.callerId?.toString(),
+    audience: aud,
+    authorityId: authority.authorityId,
+    notAfter: expiresAt.toISOString(),
+    jti,
   }
   const { authorityId: kid, signer, algorithm } = authority
   const [token] = await Promise.all([

@@ -194,8 +194,14 @@ async function sign(one: Draft, authority: ActiveX509Authority): Promise<X509Iss
     const certificate = checkSignedAsAsked(der, template, authority.issuer, key)
     const { serialNumber, notBefore, notAfter } = template
     return {
-      ...{ spiffeId: order.spiffeId, chain: [der, ...authority.intermediates], certificate, serialNumber, notBefore },
-      ...{ expiresAt: notAfter, authorityId: authority.authorityId, hint: order.hint ?? '' },
+      spiffeId: order.spiffeId,
+      chain: [der, ...authority.intermediates],
+      certificate,
+      serialNumber,
+      notBefore,
+      expiresAt: notAfter,
+      authorityId: authority.authorityId,
+      hint: order.hint ?? '',
     }
   } catch (error) {
     if (error instanceof SallyportError) return error

@@ -13,6 +13,8 @@ import { serialNumbers } from './serial-number.ts'
 
 export type AuthorityKind = AuthorityRow['kind']
 
+export const authorityKinds: readonly AuthorityKind[] = ['x509', 'jwt']
+
 /** Everything signed is valid a little earlier, for verifiers whose clocks are behind. */
 export const NOT_BEFORE_CUSHION_MS = 10_000
 
@@ -46,7 +48,12 @@ export async function makeAuthority(order: AuthorityOrder, deps: AuthorityMaking
   const spki = spkiOf(signer.publicKey)
   const der = kind === 'x509' ? await caCertificateOf(order, signer, { notBefore, notAfter }, deps) : spki
   return {
-    ...{ serverId, kind, keyName, keyType, notBefore, notAfter },
+    serverId,
+    kind,
+    keyName,
+    keyType,
+    notBefore,
+    notAfter,
     authorityId: kind === 'x509' ? subjectKeyIdOf(spki).toString('hex') : keyIdOf(deps.random),
     state: 'prepared',
     publicDer: [der],

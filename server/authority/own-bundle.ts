@@ -52,7 +52,10 @@ export function withAuthority<T extends BundleContent>(bundle: T, row: Authority
     return { ...bundle, x509Authorities: [...bundle.x509Authorities, { certificate: decodeCertificate(der), tainted }] }
   }
   const authority: JwtAuthority = {
-    ...{ keyId: row.authorityId, publicKey: publicKeyOfSpki(der), expiresAt: row.notAfter, tainted },
+    keyId: row.authorityId,
+    publicKey: publicKeyOfSpki(der),
+    expiresAt: row.notAfter,
+    tainted,
   }
   return { ...bundle, jwtAuthorities: [...bundle.jwtAuthorities, authority] }
 }

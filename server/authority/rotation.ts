@@ -7,7 +7,7 @@ const PREPARE_AHEAD_MAX_MS = 30 * 24 * 3_600_000
 const REFRESH_HINTS_BEFORE_USE = 3
 /** How long a server that joins others waits for agents that do not acknowledge. */
 export const JOIN_WAIT_MS = 30_000
-/** An old authority stays this long after its last SVID ended, for verifiers whose clocks are behind. */
+/** An old authority stays this long after it and its last SVID ended, for verifiers whose clocks are behind. */
 export const REMOVAL_MARGIN_MS = 600_000
 /** How often it is asked again whether agents have acknowledged. */
 const ACKNOWLEDGEMENT_INTERVAL_MS = 10_000
@@ -163,7 +163,8 @@ function planRemoval(next: AuthorityFacts | undefined, plan: Plan, facts: Rotati
 function removalTime({ row, lastSvidEnds, isInBundle }: AuthorityFacts): Date {
   if (!isInBundle) return new Date(0)
   const lifeMs = row.notAfter.getTime() - row.notBefore.getTime()
-  return later(earlier(lastSvidEnds, row.notAfter), Math.min(REMOVAL_MARGIN_MS, lifeMs / 6))
+  const unneeded = lastSvidEnds > row.changedAt ? lastSvidEnds : row.changedAt
+  return later(earlier(unneeded, row.notAfter), Math.min(REMOVAL_MARGIN_MS, lifeMs / 6))
 }
 
 const doing = (step: Step): Plan => ({ step, waiting: [], again: undefined })

@@ -74,8 +74,14 @@ export function x509SvidTemplate(
     authority,
   )
   return {
-    ...{ serialNumber: settings.serialNumber, subject: subject ?? settings.subject, notBefore, notAfter },
-    ...{ publicKey: spki, uriSan: spiffeId.toString(), dnsSans: dnsNames ?? [], isCa },
+    serialNumber: settings.serialNumber,
+    subject: subject ?? settings.subject,
+    notBefore,
+    notAfter,
+    publicKey: spki,
+    uriSan: spiffeId.toString(),
+    dnsSans: dnsNames ?? [],
+    isCa,
     keyUsage: isCa ? CA_KEY_USAGE : LEAF_KEY_USAGE,
     extendedKeyUsage: isCa ? [] : LEAF_EXTENDED_KEY_USAGE,
   }

@@ -29,7 +29,7 @@ export async function openDiskKeyStore(folder: string, cryptography: Cryptograph
     async generate<T extends StoredKeyType>(name: string, keyType: T) {
       checkKeyName(name)
       const pair = await generateStoredKeyPair(keyType, cryptography)
-      const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+      const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' })
       await refusing(`make key ${name}`, () => writeKey(folder, name, pem))
       const signer = storedSignerOf(pair, cryptography)
       loaded.set(name, signer)

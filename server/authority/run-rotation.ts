@@ -1,0 +1,61 @@
+import type { Authorities } from './authorities.ts'
+import type { AuthoritiesDeps } from './authority-config.ts'
+import type { Journal } from './journal.ts'
+import { authorityKinds } from './make-authority.ts'
+
+const LOOK_MIN_MS = 100
+/** A look at least so often also notices jumps of the wall clock. */
+const LOOK_MAX_MS = 60_000
+const RETRY_MS = 1000
+
+/** Rotates whenever it is due and follows the bundle in the store, until the signal. */
+export async function runRotation(
+  authorities: Pick<Authorities, 'rotate' | 'plan'>,
+  journal: Journal,
+  deps: AuthoritiesDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all([rotateUntil(authorities, deps, signal), followUntil(journal, deps, signal)])
+}
+
+async function rotateUntil(
+  authorities: Pick<Authorities, 'rotate' | 'plan'>,
+  deps: AuthoritiesDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await authorities.rotate()
+    const nowMs = deps.clock.now().getTime()
+    // A step that is still to be done was tried and failed.
+    const instants = authorityKinds.map((kind) => authorities.plan(kind).again?.getTime() ?? nowMs + RETRY_MS)
+    await sleep(deps, Math.min(Math.max(Math.min(...instants) - nowMs, LOOK_MIN_MS), LOOK_MAX_MS), signal)
+  }
+}
+
+/** Others may change the bundle too: another server, or whoever replaces it in the store. */
+async function followUntil(journal: Journal, deps: AuthoritiesDeps, signal: AbortSignal): Promise<void> {
+  const { store, trustDomain, log } = deps
+  while (!signal.aborted) {
+    try {
+      for await (const revisions of store.watch(journal.revision, signal)) {
+        for (const { revision, changes } of revisions) {
+          for (const change of changes) {
+            const isOwn = change.kind === 'bundle' && change.trustDomain === trustDomain.name
+            if (isOwn) journal.adopt(change.after, revision)
+          }
+        }
+      }
+    } catch (err) {
+      if (signal.aborted) return
+      log.warn({ err }, 'Cannot follow the bundle; reading it again')
+      journal.forgetAll()
+    }
+    await sleep(deps, RETRY_MS, signal)
+  }
+}
+
+async function sleep({ clock }: AuthoritiesDeps, ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+}
