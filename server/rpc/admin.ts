@@ -2,11 +2,8 @@ import { createHash } from 'node:crypto'
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
-import {
-  adminService,
-  type GetStatusResponse,
-  type ListAuditRequest,
-} from '../../src/wire/messages/sallyport-server-v1.ts'
+import type { adminService } from '../../src/wire/messages/sallyport-server-v1.ts'
+import { type GetStatusResponse, type ListAuditRequest } from '../../src/wire/messages/sallyport-server-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import type { AuditQuery } from '../audit/record.ts'
 import { verifyAudit } from '../audit/verify-audit.ts'

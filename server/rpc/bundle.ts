@@ -2,7 +2,7 @@ import type { Bundle } from '../../src/bundle/bundle.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { bundleToMessage } from '../../src/wire/bundle-message.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
-import { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
+import type { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
 import { deleteBundles } from './delete-bundles.ts'
 import {
   bundleNotFound,

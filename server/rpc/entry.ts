@@ -1,8 +1,8 @@
 import type { Call } from '../../src/wire/call.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
+import type { entryService } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import {
-  entryService,
   type BatchDeleteEntryRequest,
   type BatchDeleteEntryResponse,
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'

@@ -1,6 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
-import { healthService, type HealthCheckResponse } from '../../src/wire/messages/grpc-health-v1.ts'
+import type { healthService } from '../../src/wire/messages/grpc-health-v1.ts'
+import { type HealthCheckResponse } from '../../src/wire/messages/grpc-health-v1.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 
 /** How often a watched state is looked at. */

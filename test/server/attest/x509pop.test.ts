@@ -161,7 +161,11 @@ describe('x509pop', () => {
 describe('the agent path template', () => {
   const idFor = async (agentPathTemplate: string) => {
     const attestor = x509popAttestor({
-      ...{ ...X509POP_DEFAULTS, agentPathTemplate, trustDomain, cryptography, random: randomBytes },
+      ...X509POP_DEFAULTS,
+      agentPathTemplate,
+      trustDomain,
+      cryptography,
+      random: randomBytes,
       authorities: () => [root.certificate],
       clock: {
         now: () => START,

@@ -11,7 +11,14 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 const EVERYTHING = {
-  ...{ afterSequence: 0, limit: 0, type: '', spiffeId: '', serialNumber: '', since: 0, until: 0, follow: false },
+  afterSequence: 0,
+  limit: 0,
+  type: '',
+  spiffeId: '',
+  serialNumber: '',
+  since: 0,
+  until: 0,
+  follow: false,
 }
 
 describe('Admin', () => {

@@ -33,8 +33,10 @@ describe('ListAgents, CountAgents, GetAgent', () => {
   beforeEach(async () => {
     await server.addAgent('join_token/a')
     await server.addAgent('x509pop/b', {
-      ...{ attestationType: 'x509pop', canReattest: true, selectors: selectorsOf('x509pop:subject:cn:b') },
-      expiresAt: new Date(START.getTime() - 1000),
+      attestationType: 'x509pop',
+      canReattest: true,
+      selectors: selectorsOf('x509pop:subject:cn:b'),
+      expiresAt: new Date(START.getTime() - 1e3),
     })
     await server.addAgent('join_token/c', { banned: true, serialNumber: '' })
   })
@@ -43,7 +45,7 @@ describe('ListAgents, CountAgents, GetAgent', () => {
     const request = { filter: { ...NO_FILTER, ...changes }, outputMask: null, pageSize: 0, pageToken: '' }
     const { agents = [] } = await server.agents.listAgents(request, server.local())
     expect(await server.agents.countAgents(request, server.local())).toEqual({ count: agents.length })
-    return agents.map(({ id }) => id?.path?.split('/').at(-1)).toSorted()
+    return agents.map(({ id }) => id?.path?.split('/').at(-1) ?? '').toSorted((a, b) => a.localeCompare(b))
   }
 
   test('filter by type, ban, re-attestation and selectors', async () => {
@@ -65,8 +67,13 @@ describe('ListAgents, CountAgents, GetAgent', () => {
 
   test('the mask decides what is shown; the id always is', async () => {
     const mask = {
-      ...{ attestationType: false, x509svidSerialNumber: false, x509svidExpiresAt: false, selectors: false },
-      ...{ banned: true, canReattest: false, agentVersion: false },
+      attestationType: false,
+      x509svidSerialNumber: false,
+      x509svidExpiresAt: false,
+      selectors: false,
+      banned: true,
+      canReattest: false,
+      agentVersion: false,
     }
     const id = idMessage('/spire/agent/join_token/c')
     expect(await server.agents.getAgent({ id, outputMask: mask }, server.local())).toEqual({ id, banned: true })
@@ -127,7 +134,9 @@ describe('RenewAgent and PostStatus', () => {
     expect(leaf.uriSans).toEqual([agentId.toString()])
     const hash = keyHashOf(spkiOf(keyPair.publicKey))
     expect(server.directory.agent(agentId)).toMatchObject({
-      ...{ serialNumber: '1', pendingSerialNumber: leaf.serialNumber.toString(), pendingExpiresAt: leaf.notAfter },
+      serialNumber: '1',
+      pendingSerialNumber: leaf.serialNumber.toString(),
+      pendingExpiresAt: leaf.notAfter,
       keyHashes: ['old', hash],
     })
     // Renewed again without having used it: the key in use is still the old one.

@@ -13,19 +13,25 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 const NOTHING: BundleMask = {
-  ...{
-    x509Authorities: false,
-    jwtAuthorities: false,
-    refreshHint: false,
-    sequenceNumber: false,
-    witAuthorities: false,
-  },
+  x509Authorities: false,
+  jwtAuthorities: false,
+  refreshHint: false,
+  sequenceNumber: false,
+  witAuthorities: false,
 }
 
 const bundleOf = (changes: Partial<Bundle> = {}): Bundle => ({
   trustDomain: 'partner.org',
-  x509Authorities: [{ asn1: partner.certificate.der, tainted: false }],
-  ...{ jwtAuthorities: [], refreshHint: 300, sequenceNumber: 7, witAuthorities: [] },
+  x509Authorities: [
+    {
+      asn1: partner.certificate.der,
+      tainted: false,
+    },
+  ],
+  jwtAuthorities: [],
+  refreshHint: 300,
+  sequenceNumber: 7,
+  witAuthorities: [],
   ...changes,
 })
 const codesOf = (

@@ -15,12 +15,29 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 const NOTHING: EntryMask = {
-  ...{ spiffeId: false, parentId: false, selectors: false, x509SvidTtl: false, federatesWith: false, admin: false },
-  ...{ downstream: false, expiresAt: false, dnsNames: false, revisionNumber: false, storeSvid: false },
-  ...{ jwtSvidTtl: false, hint: false, createdAt: false, additionalAttributes: false },
+  spiffeId: false,
+  parentId: false,
+  selectors: false,
+  x509SvidTtl: false,
+  federatesWith: false,
+  admin: false,
+  downstream: false,
+  expiresAt: false,
+  dnsNames: false,
+  revisionNumber: false,
+  storeSvid: false,
+  jwtSvidTtl: false,
+  hint: false,
+  createdAt: false,
+  additionalAttributes: false,
 }
 const NO_FILTER = {
-  ...{ bySpiffeId: null, byParentId: null, bySelectors: null, byFederatesWith: null, byHint: null, byDownstream: null },
+  bySpiffeId: null,
+  byParentId: null,
+  bySelectors: null,
+  byFederatesWith: null,
+  byHint: null,
+  byDownstream: null,
 }
 const NODE = '/spire/agent/join_token/a'
 
@@ -104,7 +121,8 @@ describe('BatchUpdateEntry', () => {
     )
     expect(results[0]?.entry).toEqual({ id, x509SvidTtl: 1200, hint: 'internal', revisionNumber: 1 })
     expect(await server.entries.getEntry({ id, outputMask: null }, server.local())).toMatchObject({
-      ...{ spiffeId: idMessage('/web'), x509SvidTtl: 1200 },
+      spiffeId: idMessage('/web'),
+      x509SvidTtl: 1200,
     })
   })
 
@@ -128,12 +146,19 @@ describe('BatchUpdateEntry', () => {
     const { results = [] } = await server.entries.batchUpdateEntry(
       {
         entries: [
-          entryMessage('/web', NODE, { id, hint: 'a' }),
-          entryMessage('/web', NODE, { id, hint: 'b' }),
+          entryMessage('/web', NODE, {
+            id,
+            hint: 'a',
+          }),
+          entryMessage('/web', NODE, {
+            id,
+            hint: 'b',
+          }),
           entryMessage('/web', NODE, { id: 'missing' }),
           entryMessage('/web', NODE, { id: other }),
         ],
-        ...{ inputMask: null, outputMask: null },
+        inputMask: null,
+        outputMask: null,
       },
       server.local(),
     )
@@ -180,9 +205,14 @@ describe('BatchDeleteEntry, lists and filters', () => {
           filter: {
             ...NO_FILTER,
             byParentId: idMessage(NODE),
-            bySelectors: { selectors: selectorsOf(...texts), match },
+            bySelectors: {
+              selectors: selectorsOf(...texts),
+              match,
+            },
           },
-          ...{ outputMask: NOTHING, pageSize: 0, pageToken: '' },
+          outputMask: NOTHING,
+          pageSize: 0,
+          pageToken: '',
         },
         server.local(),
       )

@@ -103,13 +103,11 @@ describe('NewJWTSVID and MintJWTSVID', () => {
     const bundles = bundleSetOf([server.authorities.bundle()])
     const verified = await verifyJwtSvid(svid?.token ?? '', 'bills', bundles, server.clock.now())
     expect(verified.claims).toEqual({
-      ...{
-        sub: 'spiffe://example.org/web',
-        aud: ['orders', 'bills'],
-        iat: now,
-        exp: now + 60,
-        jti: expect.any(String),
-      },
+      sub: 'spiffe://example.org/web',
+      aud: ['orders', 'bills'],
+      iat: now,
+      exp: now + 60,
+      jti: expect.any(String),
     })
   })
 

@@ -59,28 +59,73 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
   const store = new MemoryStore({ clock })
   const directory = await Directory.open({ store, trustDomain, clock, log })
   const authorities = await openAuthorities({
-    ...{ trustDomain, serverId: 'server', store, clock, log, random: randomBytes },
+    trustDomain,
+    serverId: 'server',
+    store,
+    clock,
+    log,
+    random: randomBytes,
     keys: memoryKeyStore(cryptography),
     acknowledgements: { missing: () => [] },
     config: {
-      x509: { keyType: 'ec-p256', ttlSeconds: 7 * 86_400, subject: { organization: 'Test', commonName: 'CA' } },
-      jwt: { keyType: 'ec-p256', ttlSeconds: 7 * 86_400 },
-      ...{ longestX509SvidSeconds: 3600, longestJwtSvidSeconds: 300, refreshHintSeconds: 300, clockSettleSeconds: 1 },
+      x509: {
+        keyType: 'ec-p256',
+        ttlSeconds: 7 * 86400,
+        subject: {
+          organization: 'Test',
+          commonName: 'CA',
+        },
+      },
+      jwt: {
+        keyType: 'ec-p256',
+        ttlSeconds: 7 * 86400,
+      },
+      longestX509SvidSeconds: 3600,
+      longestJwtSvidSeconds: 300,
+      refreshHintSeconds: 300,
+      clockSettleSeconds: 1,
     },
   })
   await directory.reached(store.revision)
   const issuer = createIssuer({
-    ...{ authorities, store, clock, cryptography, random: randomBytes },
-    config: { trustDomain, x509TtlSeconds: 3600, agentTtlSeconds: 3600, jwtTtlSeconds: 300, caTtlSeconds: 86_400 },
+    authorities,
+    store,
+    clock,
+    cryptography,
+    random: randomBytes,
+    config: {
+      trustDomain,
+      x509TtlSeconds: 3600,
+      agentTtlSeconds: 3600,
+      jwtTtlSeconds: 300,
+      caTtlSeconds: 86400,
+    },
   })
   const callers = new WeakMap<Call, Caller>()
   const polled: string[] = []
   const deps: RpcDeps = {
-    ...{ trustDomain, store, directory, authorities, issuer, clock, cryptography, random: randomBytes, log },
+    trustDomain,
+    store,
+    directory,
+    authorities,
+    issuer,
+    clock,
+    cryptography,
+    random: randomBytes,
+    log,
     attestors: nodeAttestors({
-      ...{ trustDomain, store, directory, clock, log, cryptography, random: randomBytes },
-      rejoinWindowMs: 30 * 86_400_000,
-      x509pop: { ...X509POP_DEFAULTS, authorities: () => options.x509popAuthorities ?? [] },
+      trustDomain,
+      store,
+      directory,
+      clock,
+      log,
+      cryptography,
+      random: randomBytes,
+      rejoinWindowMs: 30 * 864e5,
+      x509pop: {
+        ...X509POP_DEFAULTS,
+        authorities: () => options.x509popAuthorities ?? [],
+      },
     }),
     callerOf(call) {
       const caller = callers.get(call)
@@ -88,8 +133,14 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
       return caller
     },
     spendSignatures: async () => undefined,
-    fleet: { statuses: () => [], polledBundle: (id, sequence) => void polled.push(`${id.toString()} ${sequence}`) },
-    ...{ isReady: () => true, version: '0.1.0', startedAt: START, address: () => 'server.test:8081' },
+    fleet: {
+      statuses: () => [],
+      polledBundle: (id, sequence) => void polled.push(`${id.toString()} ${sequence}`),
+    },
+    isReady: () => true,
+    version: '0.1.0',
+    startedAt: START,
+    address: () => 'server.test:8081',
   }
   const federation = new Turns()
   const callBy = (caller: Caller, address = '192.0.2.1'): Call => {
@@ -101,36 +152,64 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
         presentedChain: undefined,
         closed: new AbortController().signal,
       },
-      ...{ metadata: new Map(), signal: new AbortController().signal, requestId: 'r', method: '/test/Test' },
+      metadata: new Map(),
+      signal: new AbortController().signal,
+      requestId: 'r',
+      method: '/test/Test',
     }
     callers.set(call, caller)
     return call
   }
   return {
-    ...{ deps, store, directory, authorities, clock, alarms, polled, callBy },
+    deps,
+    store,
+    directory,
+    authorities,
+    clock,
+    alarms,
+    polled,
+    callBy,
     agents: agentHandlers(deps) as Required<ReturnType<typeof agentHandlers>>,
     entries: entryHandlers(deps, federation) as Required<ReturnType<typeof entryHandlers>>,
     bundles: bundleHandlers(deps, federation) as Required<ReturnType<typeof bundleHandlers>>,
     svids: svidHandlers(deps) as Required<ReturnType<typeof svidHandlers>>,
     admin: adminHandlers(deps) as Required<ReturnType<typeof adminHandlers>>,
-    local: () => callBy({ kind: 'local', uid: 0, pid: 1 }),
-    anyone: (address?: string) => callBy({ kind: 'anyone', address: address ?? '192.0.2.1' }, address),
+    local: () =>
+      callBy({
+        kind: 'local',
+        uid: 0,
+        pid: 1,
+      }),
+    anyone: (address?: string) =>
+      callBy(
+        {
+          kind: 'anyone',
+          address: address ?? '192.0.2.1',
+        },
+        address,
+      ),
     asAgent(spiffeId: SpiffeId): Call {
       const agent = directory.agent(spiffeId)
       if (agent === undefined) throw new Error('no such agent')
       return callBy(agentCaller(agent))
     },
-    /** Moves the clock. */
     advance(ms: number) {
       now = new Date(now.getTime() + ms)
     },
     fireTimers() {
       for (const timer of timers) timer()
     },
-    /** An agent that is there without having attested. */
     async addAgent(path: string, changes: Partial<AttestedAgent> = {}): Promise<SpiffeId> {
       const agent = agentRecord(path, changes)
-      const outcome = await store.commit({ mutations: [{ kind: 'agent.put', agent }], audit: [] })
+      const outcome = await store.commit({
+        mutations: [
+          {
+            kind: 'agent.put',
+            agent,
+          },
+        ],
+        audit: [],
+      })
       if (!outcome.ok) throw new Error(outcome.reason)
       await directory.reached(outcome.revision)
       return agent.spiffeId
@@ -157,22 +236,18 @@ export const agentCaller = (agent: AttestedAgent): AgentCaller => ({
 export function agentRecord(path: string, changes: Partial<AttestedAgent> = {}): AttestedAgent {
   return {
     spiffeId: SpiffeId.of(trustDomain, `/spire/agent/${path}`),
-    ...{
-      attestationType: 'join_token',
-      serialNumber: '1',
-      pendingSerialNumber: undefined,
-      pendingExpiresAt: undefined,
-    },
-    expiresAt: new Date(START.getTime() + 3_600_000),
-    ...{
-      selectors: [],
-      banned: false,
-      canReattest: false,
-      version: '',
-      attestedAt: START,
-      keyHashes: [],
-      revisionNumber: 0,
-    },
+    attestationType: 'join_token',
+    serialNumber: '1',
+    pendingSerialNumber: undefined,
+    pendingExpiresAt: undefined,
+    expiresAt: new Date(START.getTime() + 36e5),
+    selectors: [],
+    banned: false,
+    canReattest: false,
+    version: '',
+    attestedAt: START,
+    keyHashes: [],
+    revisionNumber: 0,
     ...changes,
   }
 }
@@ -183,9 +258,26 @@ export const idMessage = (path: string, name = 'example.org') => ({ trustDomain:
 export function entryMessage(path: string, parent: string, changes: Partial<Entry> = {}): Entry {
   return {
     id: '',
-    ...{ spiffeId: idMessage(path), parentId: idMessage(parent), selectors: [{ type: 'unix', value: 'uid:1000' }] },
-    ...{ x509SvidTtl: 0, federatesWith: [], admin: false, downstream: false, expiresAt: 0, dnsNames: [] },
-    ...{ revisionNumber: 0, storeSvid: false, jwtSvidTtl: 0, hint: '', createdAt: 0, additionalAttributes: undefined },
+    spiffeId: idMessage(path),
+    parentId: idMessage(parent),
+    selectors: [
+      {
+        type: 'unix',
+        value: 'uid:1000',
+      },
+    ],
+    x509SvidTtl: 0,
+    federatesWith: [],
+    admin: false,
+    downstream: false,
+    expiresAt: 0,
+    dnsNames: [],
+    revisionNumber: 0,
+    storeSvid: false,
+    jwtSvidTtl: 0,
+    hint: '',
+    createdAt: 0,
+    additionalAttributes: undefined,
     ...changes,
   }
 }
