@@ -37,7 +37,11 @@ export async function listenTls(
 ): Promise<{ readonly server: Server; readonly port: number }> {
   const gate = new HandshakeGate(context)
   const tls = createServer({ ...tlsOptions, handshakeTimeout: context.limits.handshakeTimeoutMs })
-  tls.on('tlsClientError', (error) => context.log.debug({ err: error }, 'TLS handshake failed'))
+  tls.on('tlsClientError', (error, socket) => {
+    context.log.debug({ err: error }, 'TLS handshake failed')
+    // After a handshake that took too long Node leaves the socket open.
+    socket.destroy()
+  })
   tls.on('secureConnection', (socket) => {
     socket.on('error', (error) => context.log.debug({ err: error }, 'Socket failed'))
     gate.done(socket)

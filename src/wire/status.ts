@@ -46,7 +46,7 @@ const numbers: Readonly<Record<GrpcStatusName, number>> = {
 const names = new Map(Object.entries(numbers).map(([name, number]) => [number, name as GrpcStatusName]))
 
 // Together with the frame around them these stay under 8 KiB, the header list limit of grpc-java (client-quirks 4).
-const MESSAGE_MAX_BYTES = 2048
+const MESSAGE_MAX_BYTES = 1536
 const HINT_MAX_BYTES = 1024
 const DETAILS_MAX_BYTES = 4096
 
@@ -118,10 +118,7 @@ function detailsTrailer(
       : [{ type_url: ERROR_INFO_URL, value: encodeMessage(errorInfoType, { reason, domain: DOMAIN, metadata: {} }) }]
   const details = [...(detail === undefined ? [] : [{ type_url: detail.typeUrl, value: detail.value }]), ...info]
   if (details.length === 0) return {}
-  // The message travels in grpc-message already; repeated here it is cut, since both count against the same limit.
-  const encoded = encodeMessage(statusType, { code, message: cut(message, 512), details })
-    .toString('base64')
-    .replace(/=+$/, '')
+  const encoded = encodeMessage(statusType, { code, message, details }).toString('base64').replace(/=+$/, '')
   return encoded.length > DETAILS_MAX_BYTES ? {} : { 'grpc-status-details-bin': encoded }
 }
 
@@ -139,11 +136,14 @@ export function fromStatus(number: number, message: string, trailer: (name: stri
   })
 }
 
+/** The name of a type: what follows the last slash counts, whatever host is before it. */
+export const typeNameOf = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('/') + 1)
+
 function detailOf(trailer: string | undefined): RpcError['detail'] {
   if (trailer === undefined) return undefined
   try {
     const { details } = decodeMessage(statusType, Buffer.from(trailer, 'base64'))
-    const first = details.find((any) => any.type_url !== ERROR_INFO_URL)
+    const first = details.find((any) => typeNameOf(any.type_url) !== typeNameOf(ERROR_INFO_URL))
     return first === undefined ? undefined : { typeUrl: first.type_url, value: first.value }
   } catch {
     // A detail that cannot be read is as good as none: the status itself stands.

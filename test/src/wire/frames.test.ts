@@ -1,0 +1,49 @@
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { SallyportError } from '../../../src/errors.ts'
+import { contentOf, encodeFrame, FrameReader } from '../../../src/wire/frames.ts'
+
+describe('message frames', () => {
+  test('messages are read back, however the bytes are cut', () => {
+    const messages = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 6 })
+    fc.assert(
+      fc.property(messages, fc.array(fc.nat(200), { maxLength: 8 }), (sent, cuts) => {
+        const bytes = Buffer.concat(sent.map((message) => encodeFrame(message)))
+        const reader = new FrameReader()
+        const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).toSorted((a, b) => a - b), bytes.length]
+        const received = places.slice(1).flatMap((end, index) => reader.push(bytes.subarray(places[index], end)))
+        expect(received.map((frame) => frame.bytes)).toEqual(sent.map((message) => Buffer.from(message)))
+        expect(reader.isEmpty).toBe(true)
+      }),
+    )
+  })
+
+  test('any bytes give frames or a SallyportError', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        try {
+          new FrameReader(1000).push(Buffer.from(bytes))
+        } catch (error) {
+          expect(error).toBeInstanceOf(SallyportError)
+        }
+      }),
+    )
+  })
+
+  test('client-quirk 5: a message over the limit is refused by its length, before it arrives', () => {
+    expect(() => new FrameReader(100).push(Buffer.from([0, 0, 0, 0, 101]))).toThrowCode(
+      'MESSAGE_TOO_LARGE',
+      '101 bytes',
+    )
+    expect(() => encodeFrame(Buffer.alloc(101), 100)).toThrowCode('MESSAGE_TOO_LARGE', '101 bytes')
+  })
+
+  test('SE-16 a compressed bomb stops at the limit', async () => {
+    const bomb = { compressed: true, bytes: gzipSync(Buffer.alloc(64 * 1024 * 1024)) }
+    expect(await contentOf(bomb, 'gzip', 1024 * 1024).catch((error: unknown) => error)).toThrowCode('MESSAGE_TOO_LARGE')
+    const damaged = { compressed: true, bytes: Buffer.from('not gzip') }
+    expect(await contentOf(damaged, 'gzip').catch((error: unknown) => error)).toThrowCode('PROTOCOL_INVALID', 'damaged')
+    expect(await contentOf(damaged, 'br').catch((error: unknown) => error)).toThrowCode('METHOD_UNIMPLEMENTED', '"br"')
+  })
+})
