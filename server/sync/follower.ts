@@ -159,8 +159,9 @@ export class Follower {
     const from = this.#told
     const to = this.#revisionNow()
     const change = this.#view.update(concern)
-    this.#told = to
+    // Nothing to say leaves the agent where it was told to be: the next delta starts there.
     if (change === undefined) return undefined
+    this.#told = to
     const digest = this.#view.digest
     const message = deltaMessage(change, { from, to, digest })
     if (message !== undefined) {
