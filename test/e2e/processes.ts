@@ -41,7 +41,8 @@ export class RunningProcess implements AsyncDisposable {
   /** Resolves when the output matches; rejects with all output when the process ends or the time is over before. */
   async printed(pattern: RegExp, timeoutMs = 20_000): Promise<RegExpExecArray> {
     const { promise, resolve: found, reject } = Promise.withResolvers<RegExpExecArray>()
-    const fail = (why: string): void => reject(new Error(`${why} before it printed ${pattern}:\n${this.stdout}\n${this.stderr}`))
+    const fail = (why: string): void =>
+      reject(new Error(`${why} before it printed ${pattern}:\n${this.stdout}\n${this.stderr}`))
     const look = (): void => {
       const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr)
       if (match !== null) found(match)
@@ -73,7 +74,9 @@ export class RunningProcess implements AsyncDisposable {
 
 /** The environment of tests without what would change the product's behaviour. */
 export function cleanEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(NODE_|VITEST|SALLYPORT_|SPIFFE_|LD_|SSL|npm_)/.test(name))
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(NODE_|VITEST|SALLYPORT_|SPIFFE_|LD_|SSL|npm_)/.test(name),
+  )
   return { ...Object.fromEntries(inherited), ...extra }
 }
 
@@ -81,7 +84,11 @@ export function cleanEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessE
 const nodeFlags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
 
 export function sallyport(args: readonly string[], options: SpawnOptions = {}): RunningProcess {
-  return new RunningProcess(process.execPath, [...nodeFlags, launcher, ...args], { cwd: root, env: cleanEnvironment(), ...options })
+  return new RunningProcess(process.execPath, [...nodeFlags, launcher, ...args], {
+    cwd: root,
+    env: cleanEnvironment(),
+    ...options,
+  })
 }
 
 export interface Finished {
@@ -91,7 +98,11 @@ export interface Finished {
 }
 
 /** Runs a command to its end. */
-export async function run(command: string, args: readonly string[], options: SpawnOptions & { input?: string; timeoutMs?: number } = {}): Promise<Finished> {
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions & { input?: string; timeoutMs?: number } = {},
+): Promise<Finished> {
   const { input, timeoutMs = 60_000, ...rest } = options
   await using process = new RunningProcess(command, args, { env: cleanEnvironment(), ...rest })
   process.child.stdin?.on('error', () => undefined)

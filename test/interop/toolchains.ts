@@ -42,22 +42,37 @@ export async function pythonProgram(): Promise<ForeignProgram> {
   const folder = join(here, 'python')
   const python = join(folder, '.venv/bin/python')
   if (!existsSync(python)) await built('python3', ['-m', 'venv', '.venv'], folder)
-  await built(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'], folder)
+  await built(
+    python,
+    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
+    folder,
+  )
   return { command: python, args: [join(folder, 'interop.py')] }
 }
 
 export async function javaProgram(): Promise<ForeignProgram> {
   const folder = join(here, 'java')
   await built('mvn', ['--quiet', '--batch-mode', 'package'], folder)
-  return { command: 'java', args: ['-cp', `${join(folder, 'target/interop-1.jar')}:${join(folder, 'target/dependency/*')}`, 'interop.Interop'] }
+  return {
+    command: 'java',
+    args: ['-cp', `${join(folder, 'target/interop-1.jar')}:${join(folder, 'target/dependency/*')}`, 'interop.Interop'],
+  }
 }
 
-export async function runForeign({ command, args }: ForeignProgram, more: readonly string[], timeoutMs = 120_000): Promise<Finished> {
+export async function runForeign(
+  { command, args }: ForeignProgram,
+  more: readonly string[],
+  timeoutMs = 120_000,
+): Promise<Finished> {
   return run(command, [...args, ...more], { timeoutMs })
 }
 
 /** The facts that a program printed, one JSON object a line. */
 export function facts({ code, stdout, stderr }: Finished): Record<string, unknown>[] {
   if (code !== 0) throw new Error(`the program ended with ${code}:\n${stdout}\n${stderr}`)
-  return stdout.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>)
+  return stdout
+    .trim()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
 }

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { House } from '../e2e/house.ts'
+import { RunningProcess } from '../e2e/processes.ts'
+import { facts, javaProgram, missing, runForeign, type ForeignProgram } from './toolchains.ts'
+
+const absent = missing('java', 'mvn')
+
+describe.skipIf(absent)(`Java programs on java-spiffe${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
+  let java: ForeignProgram
+  let house: House
+  const spiffeId = 'spiffe://example.org/interop/java'
+
+  beforeAll(async () => {
+    java = await javaProgram()
+    house = await House.open()
+    await house.register('/interop/java', '--x509-ttl', '12s')
+  }, 500_000)
+
+  afterAll(async () => house?.[Symbol.asyncDispose]())
+
+  const say = async (...args: readonly string[]): Promise<Record<string, unknown>[]> =>
+    facts(await runForeign(java, args))
+
+  test('X509Source connects, although its :authority is the path of the socket', async () => {
+    expect(await say('x509-source', house.endpoint)).toMatchObject([{ spiffeId, authorities: 1 }])
+  })
+
+  test('JwtSource fetches and validates', async () => {
+    expect(await say('jwt-source', house.endpoint, 'orders')).toMatchObject([{ spiffeId }])
+  })
+
+  test('mutual TLS by the provider', async () => {
+    expect(await say('mtls', house.endpoint)).toEqual([{ peer: spiffeId }])
+  })
+
+  test('a watch sees renewals and outlives a restart of the agent', async () => {
+    await using watch = new RunningProcess(java.command, [...java.args, 'watch-x509', house.endpoint, '3'])
+    await watch.printed(/"serial"/, 30_000)
+    await house.agent?.stop('SIGTERM')
+    await house.startAgent()
+    expect(await watch.exited).toBe(0)
+  }, 170_000)
+})
