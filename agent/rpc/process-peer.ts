@@ -37,6 +37,6 @@ function readStatus(pid: number): string | undefined {
 
 /** Of the four ids in a line of `/proc/<pid>/status` the second one is the effective one, as SO_PEERCRED tells it. */
 function numbersOf(status: string, name: string): number[] {
-  const line = new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? ''
+  const line = new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? ''
   return line.split(/\s+/).filter(Boolean).map(Number)
 }
