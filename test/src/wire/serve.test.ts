@@ -185,7 +185,7 @@ describe('a call', () => {
     expect((await send(Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0])))['grpc-status']).toBe('13')
     expect((await send(Buffer.from([0, 0xff, 0xff, 0xff, 0xff])))['grpc-status']).toBe('8')
     expect((await send(frame({})))['grpc-status']).toBe('0')
-    expect(await post(session, '/', { ':method': 'GET' })).toMatchObject({ ':status': 405 })
+    expect(await post(session, '/', { ':method': 'PUT' })).toMatchObject({ ':status': 405 })
     expect(await post(session, '/', { 'content-type': 'text/html' })).toMatchObject({ ':status': 415 })
   })
 })
