@@ -28,5 +28,10 @@ export function authorityRevoked(deed: Deed, row: AuthorityRow): AuditEvent {
 }
 
 const factsOf = ({ callerId }: Deed, { serverId, kind, authorityId, keyType, notAfter }: AuthorityRow) => ({
-  ...{ callerId, serverId, kind, authorityId, keyType, expiresAt: notAfter },
+  callerId,
+  serverId,
+  kind,
+  authorityId,
+  keyType,
+  expiresAt: notAfter,
 })

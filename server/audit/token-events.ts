@@ -19,7 +19,10 @@ export function tokenSpent(at: Date, hash: string, address: string): AuditEvent 
 export function tokenReused(at: Date, token: JoinToken, address: string): AuditEvent {
   const { spent, hash } = token
   return auditEvent('token.reused', at, {
-    ...{ tokenHash: shown(hash), address, firstAddress: spent?.address, firstUsedAt: spent?.at },
+    tokenHash: shown(hash),
+    address,
+    firstAddress: spent?.address,
+    firstUsedAt: spent?.at,
   })
 }
 

@@ -68,7 +68,9 @@ export function decodeChange({ kind, key, before }: EncodedChange, mutation: Mut
 
 export function decodeConflict({ index, reason, existingEntry, existingToken }: EncodedConflict): Outcome {
   return {
-    ...{ ok: false, index, reason },
+    ok: false,
+    index,
+    reason,
     ...(existingEntry === undefined ? {} : { existingEntry: entryOf(JSON.parse(existingEntry) as StoredEntry) }),
     ...(existingToken === undefined ? {} : { existingToken: tokenOf(existingToken) }),
   }
@@ -78,8 +80,8 @@ function optional<Stored, T>(read: (stored: Stored) => T, stored: Stored | null)
   return stored === null ? undefined : read(stored)
 }
 
-function parsed<Stored, T>(read: (stored: Stored) => T, text: string | null): T | undefined {
-  return text === null ? undefined : read(JSON.parse(text) as Stored)
+function parsed<T>(read: (stored: never) => T, text: string | null): T | undefined {
+  return text === null ? undefined : read(JSON.parse(text) as never)
 }
 
 function spiffeIdOf<T>(before: { spiffeId: T } | undefined, after: { spiffeId: T } | undefined): T {

@@ -28,7 +28,10 @@ function encodeMutation(mutation: Mutation): EncodedMutation {
       const { id, spiffeId, parentId, selectors, revisionNumber } = mutation.entry
       return {
         kind: mutation.kind,
-        ...{ id, revisionNumber, spiffeId: spiffeId.toString(), parentId: parentId.toString() },
+        id,
+        revisionNumber,
+        spiffeId: spiffeId.toString(),
+        parentId: parentId.toString(),
         selectors: selectors.map(printSelector),
         body: JSON.stringify(storedEntryOf(mutation.entry)),
       }
@@ -38,7 +41,10 @@ function encodeMutation(mutation: Mutation): EncodedMutation {
       const body = JSON.stringify(storedAgentOf(mutation.agent))
       return {
         kind: 'agent.put',
-        ...{ spiffeId: spiffeId.toString(), revisionNumber, expiresAtMs: expiresAt.getTime(), body },
+        spiffeId: spiffeId.toString(),
+        revisionNumber,
+        expiresAtMs: expiresAt.getTime(),
+        body,
       }
     }
     case 'agent.delete':
@@ -54,7 +60,10 @@ function encodeMutation(mutation: Mutation): EncodedMutation {
       const body = JSON.stringify(storedBundleOf(mutation.bundle))
       return {
         kind: 'bundle.put',
-        ...{ trustDomain: trustDomain.name, sequenceNumber, ifSequence: mutation.ifSequence, body },
+        trustDomain: trustDomain.name,
+        sequenceNumber,
+        ifSequence: mutation.ifSequence,
+        body,
       }
     }
     case 'authority.put': {

@@ -18,6 +18,7 @@ interface State {
 export class GroupWriter {
   readonly #db: DatabaseSync
   readonly #mutations: MutationWriter
+  // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
   readonly #sql: Prepared
 
   constructor(db: DatabaseSync) {
@@ -50,7 +51,11 @@ export class GroupWriter {
       const auditHead = this.#chain(state, events)
       this
         .#sql`UPDATE state SET revision = ?, last_group = ?, last_outcomes = ?, audit_sequence = ?, audit_hash = ?`.run(
-        ...[revision, group, JSON.stringify(outcomes), auditHead.sequence, auditHead.hash],
+        revision,
+        group,
+        JSON.stringify(outcomes),
+        auditHead.sequence,
+        auditHead.hash,
       )
       this.#db.exec('COMMIT')
       return { kind: 'written', outcomes, changes: changes.map((list) => list.map(withoutAfter)), auditHead }
@@ -105,7 +110,10 @@ export class GroupWriter {
     }
     const hash = linkHash(state.audit_hash, records)
     this.#sql`INSERT INTO audit_links (sequence, first_sequence, at, hash) VALUES (?, ?, ?, ?)`.run(
-      ...[last, first, youngest, hash],
+      last,
+      first,
+      youngest,
+      hash,
     )
     return { sequence: last, hash }
   }

@@ -20,12 +20,18 @@ type Change = Omit<WrittenChange, 'mutation'>
 type Conflict = Omit<EncodedConflict, 'index'>
 type Result = readonly Change[] | Conflict
 
+interface EntryRow {
+  readonly number: number
+  readonly body: string
+}
+
 interface Body {
   readonly body: string
 }
 
 /** Checks and writes mutations inside a transaction that somebody else opened. Every check comes before the first write of its mutation. */
 export class MutationWriter {
+  // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
   readonly #sql: Prepared
 
   constructor(db: DatabaseSync) {
@@ -71,43 +77,53 @@ export class MutationWriter {
     }
   }
 
-  #entry(id: string): string | undefined {
-    return (this.#sql`SELECT body FROM entries WHERE id = ?`.get(id) as Body | undefined)?.body
+  #entry(id: string): EntryRow | undefined {
+    return this.#sql`SELECT number, body FROM entries WHERE id = ?`.get(id) as EntryRow | undefined
   }
 
   #createEntry(entry: EntryMutation): Result {
     const similarity = similarityOf(entry)
-    const existingEntry = this.#entry(entry.id) ?? this.#similar(similarity, '')
+    const existingEntry = this.#entry(entry.id)?.body ?? this.#similar(similarity, '')
     if (existingEntry !== undefined) return { reason: 'exists', existingEntry }
-    this.#sql`INSERT INTO entries (id, spiffe_id, parent_id, similarity, body) VALUES (?, ?, ?, ?, ?)`.run(
-      ...[entry.id, entry.spiffeId, entry.parentId, similarity, entry.body],
+    const { lastInsertRowid } = this
+      .#sql`INSERT INTO entries (id, spiffe_id, parent_id, similarity, body) VALUES (?, ?, ?, ?, ?)`.run(
+      entry.id,
+      entry.spiffeId,
+      entry.parentId,
+      similarity,
+      entry.body,
     )
-    this.#addSelectors(entry)
+    this.#addSelectors(Number(lastInsertRowid), entry.selectors)
     return [{ kind: 'entry', key: entry.id, before: null, after: entry.body }]
   }
 
   #updateEntry(entry: EntryMutation): Result {
-    const before = this.#entry(entry.id)
-    if (before === undefined) return { reason: 'missing' }
+    const row = this.#entry(entry.id)
+    if (row === undefined) return { reason: 'missing' }
+    const before = row.body
     const old = JSON.parse(before) as StoredEntry
     if (old.revisionNumber !== entry.revisionNumber - 1) return { reason: 'stale', existingEntry: before }
     const similarity = similarityOf(entry)
     const existingEntry = this.#similar(similarity, entry.id)
     if (existingEntry !== undefined) return { reason: 'exists', existingEntry }
-    this.#removeSelectors(old)
+    this.#removeSelectors(row.number, old.selectors)
     this.#sql`UPDATE entries SET spiffe_id = ?, parent_id = ?, similarity = ?, body = ? WHERE id = ?`.run(
-      ...[entry.spiffeId, entry.parentId, similarity, entry.body, entry.id],
+      entry.spiffeId,
+      entry.parentId,
+      similarity,
+      entry.body,
+      entry.id,
     )
-    this.#addSelectors(entry)
+    this.#addSelectors(row.number, entry.selectors)
     return [{ kind: 'entry', key: entry.id, before, after: entry.body }]
   }
 
   #deleteEntry(id: string): Result {
-    const before = this.#entry(id)
-    if (before === undefined) return { reason: 'missing' }
-    this.#removeSelectors(JSON.parse(before) as StoredEntry)
-    this.#sql`DELETE FROM entries WHERE id = ?`.run(id)
-    return [{ kind: 'entry', key: id, before, after: null }]
+    const row = this.#entry(id)
+    if (row === undefined) return { reason: 'missing' }
+    this.#removeSelectors(row.number, (JSON.parse(row.body) as StoredEntry).selectors)
+    this.#sql`DELETE FROM entries WHERE number = ?`.run(row.number)
+    return [{ kind: 'entry', key: id, before: row.body, after: null }]
   }
 
   #similar(similarity: Uint8Array, otherThan: string): string | undefined {
@@ -115,14 +131,14 @@ export class MutationWriter {
     return (row as Body | undefined)?.body
   }
 
-  #addSelectors({ id, selectors }: EntryMutation): void {
-    const insert = this.#sql`INSERT OR IGNORE INTO entry_selectors (selector, entry_id) VALUES (?, ?)`
-    for (const selector of selectors) insert.run(selector, id)
+  #addSelectors(number: number, selectors: readonly string[]): void {
+    const insert = this.#sql`INSERT OR IGNORE INTO entry_selectors (selector, entry_number) VALUES (?, ?)`
+    for (const selector of selectors) insert.run(selector, number)
   }
 
-  #removeSelectors({ id, selectors }: StoredEntry): void {
-    const remove = this.#sql`DELETE FROM entry_selectors WHERE selector = ? AND entry_id = ?`
-    for (const selector of selectors) remove.run(selector, id)
+  #removeSelectors(number: number, selectors: readonly string[]): void {
+    const remove = this.#sql`DELETE FROM entry_selectors WHERE selector = ? AND entry_number = ?`
+    for (const selector of selectors) remove.run(selector, number)
   }
 
   #putAgent({ spiffeId, revisionNumber, expiresAtMs, body }: AgentPut): Result {
@@ -132,7 +148,10 @@ export class MutationWriter {
     if (revisionNumber > 0 && stored === undefined) return { reason: 'missing' }
     if (stored !== undefined && stored.number !== revisionNumber - 1) return { reason: 'stale' }
     this.#sql`INSERT OR REPLACE INTO agents (spiffe_id, revision_number, expires_at, body) VALUES (?, ?, ?, ?)`.run(
-      ...[spiffeId, revisionNumber, expiresAtMs, body],
+      spiffeId,
+      revisionNumber,
+      expiresAtMs,
+      body,
     )
     return [{ kind: 'agent', key: spiffeId, before: stored?.body ?? null, after: body }]
   }
@@ -148,7 +167,12 @@ export class MutationWriter {
     if (existingToken !== undefined) return { reason: 'exists', existingToken }
     this.#sql`INSERT INTO join_tokens (hash, expires_at, alias_id, address_range, spent_at, spent_address)
       VALUES (?, ?, ?, ?, ?, ?)`.run(
-      ...[token.hash, token.expires_at, token.alias_id, token.address_range, token.spent_at, token.spent_address],
+      token.hash,
+      token.expires_at,
+      token.alias_id,
+      token.address_range,
+      token.spent_at,
+      token.spent_address,
     )
     return [tokenChange(token.hash)]
   }
@@ -179,7 +203,9 @@ export class MutationWriter {
     const stored = row as { number: number; body: string } | undefined
     if (ifSequence !== undefined && ifSequence !== (stored?.number ?? 0)) return { reason: 'stale' }
     this.#sql`INSERT OR REPLACE INTO bundles (trust_domain, sequence_number, body) VALUES (?, ?, ?)`.run(
-      ...[trustDomain, sequenceNumber, body],
+      trustDomain,
+      sequenceNumber,
+      body,
     )
     return [{ kind: 'bundle', key: trustDomain, before: stored?.body ?? null, after: body }]
   }

@@ -23,11 +23,11 @@ export async function readSnapshot(path: string): Promise<StoreSnapshot> {
     const idOf = (text: string): SpiffeId => ids.get(text) ?? remember(ids, text)
     return {
       revision,
-      entries: await readAll(db, 'entries', 'number', (stored: StoredEntry) => entryOf(stored, idOf)),
-      agents: await readAll(db, 'agents', 'spiffe_id', (stored: StoredAgent) => agentOf(stored)),
-      bundles: await readAll(db, 'bundles', 'trust_domain', (stored: StoredBundle) => bundleOf(stored)),
-      authorities: await readAll(db, 'authorities', 'server_id, kind, authority_id', (stored: StoredAuthority) =>
-        authorityOf(stored),
+      entries: await readAll(db, 'entries', 'number', (body) => entryOf(JSON.parse(body) as StoredEntry, idOf)),
+      agents: await readAll(db, 'agents', 'spiffe_id', (body) => agentOf(JSON.parse(body) as StoredAgent)),
+      bundles: await readAll(db, 'bundles', 'trust_domain', (body) => bundleOf(JSON.parse(body) as StoredBundle)),
+      authorities: await readAll(db, 'authorities', 'server_id, kind, authority_id', (body) =>
+        authorityOf(JSON.parse(body) as StoredAuthority),
       ),
     }
   } catch (error) {
@@ -35,17 +35,12 @@ export async function readSnapshot(path: string): Promise<StoreSnapshot> {
   }
 }
 
-async function readAll<Stored, T>(
-  db: DatabaseSync,
-  table: string,
-  order: string,
-  read: (stored: Stored) => T,
-): Promise<T[]> {
+async function readAll<T>(db: DatabaseSync, table: string, order: string, read: (body: string) => T): Promise<T[]> {
   const statement = db.prepare(`SELECT body FROM ${table} ORDER BY ${order}`)
   statement.setReturnArrays(true)
   const rows: T[] = []
   for (const body of bodiesOf(statement)) {
-    rows.push(read(JSON.parse(body) as Stored))
+    rows.push(read(body))
     if (rows.length % SNAPSHOT_PORTION === 0) await nextTurn()
   }
   return rows

@@ -68,7 +68,7 @@ export class RevisionFeed {
   }
 
   #wakeAll(): void {
-    for (const wake of [...this.#wakers]) wake()
+    for (const wake of this.#wakers) wake()
   }
 
   #woken(signal: AbortSignal): Promise<void> {

@@ -42,10 +42,11 @@ export const migrations: readonly Migration[] = [
         body TEXT NOT NULL
       ) STRICT;
 
+      -- By number, so that the rows of a selector that many entries have grow at one end.
       CREATE TABLE entry_selectors (
         selector TEXT NOT NULL,
-        entry_id TEXT NOT NULL,
-        PRIMARY KEY (selector, entry_id)
+        entry_number INTEGER NOT NULL,
+        PRIMARY KEY (selector, entry_number)
       ) STRICT, WITHOUT ROWID;
 
       CREATE TABLE agents (

@@ -95,12 +95,11 @@ export class SqliteStore implements Store {
   async prune({ logBefore, auditBefore }: { readonly logBefore: Date; readonly auditBefore: Date }): Promise<void> {
     this.#checkOpen()
     const question = { kind: 'prune', logBeforeMs: logBefore.getTime(), auditBeforeMs: auditBefore.getTime() } as const
-    for (let more = true; more;) {
-      await this.#queue.between(async () => {
-        const answer = await this.#parts.writer.ask(question)
-        more = answer.kind === 'pruned' && answer.more
-      })
+    const portion = async (): Promise<boolean> => {
+      const answer = await this.#parts.writer.ask(question)
+      return answer.kind === 'pruned' && answer.more
     }
+    while (await this.#queue.between(portion)) continue
   }
 
   /** Waits for what is queued, takes nothing new, and gives the database back. */
@@ -129,7 +128,7 @@ export class SqliteStore implements Store {
     } catch (error) {
       const failure = error instanceof SallyportError ? error : failed(error)
       log.error({ err: error, transactions: group.length }, 'Could not commit to the store')
-      for (const { fail } of group) fail(failure)
+      for (const waiting of group) waiting.fail(failure)
     }
     const durationMs = clock.monotonicMs() - startedMs
     if (durationMs > SLOW_COMMIT_MS) log.warn({ durationMs, transactions: group.length }, 'The store is slow')

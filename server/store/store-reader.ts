@@ -25,6 +25,7 @@ interface AuditRow {
 export class StoreReader implements Disposable {
   readonly #path: string
   readonly #db: DatabaseSync
+  // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
   readonly #sql: Prepared
 
   constructor(path: string) {
@@ -116,6 +117,9 @@ export function readError(error: unknown, path: string): SallyportError {
 
 // A record whose link is gone was torn from its chain; verification says so, reading must not fail.
 const recordOf = ({ sequence, at, type, facts, hash }: AuditRow): StoredAuditRecord => ({
-  ...{ sequence, at: new Date(at), type, facts },
+  sequence,
+  at: new Date(at),
+  type,
+  facts,
   linkHash: Buffer.from(hash ?? []),
 })

@@ -51,7 +51,10 @@ const noNames: readonly string[] = []
 const noDomains: readonly TrustDomain[] = []
 
 /** Reads what {@link storedEntryOf} made. `idOf` may remember ids: thousands of entries have one parent. */
-export function entryOf(stored: StoredEntry, idOf: (text: string) => SpiffeId = SpiffeId.parse): RegistrationEntry {
+export function entryOf(
+  stored: StoredEntry,
+  idOf: (text: string) => SpiffeId = (text) => SpiffeId.parse(text),
+): RegistrationEntry {
   return {
     id: stored.id,
     spiffeId: SpiffeId.parse(stored.spiffeId),

@@ -57,7 +57,9 @@ export class WriteQueue {
     let open = transactions.length
     for (const [index, transaction] of transactions.entries()) {
       this.#waiting.push({
-        ...{ transaction, encoded: encoded[index] as EncodedTransaction, bytes: sizes[index] ?? 0 },
+        transaction,
+        encoded: encoded[index] as EncodedTransaction,
+        bytes: sizes[index] ?? 0,
         settle(outcome) {
           outcomes[index] = outcome
           if (--open === 0) done.resolve(outcomes)
@@ -72,11 +74,11 @@ export class WriteQueue {
   }
 
   /** Runs something between two groups. */
-  async between(chore: () => Promise<void>): Promise<void> {
-    const done = Promise.withResolvers<void>()
+  async between<T>(chore: () => Promise<T>): Promise<T> {
+    const done = Promise.withResolvers<T>()
     this.#chores.push(() => chore().then(done.resolve, done.reject))
     this.#start()
-    await done.promise
+    return await done.promise
   }
 
   /** Resolves when nothing waits. */

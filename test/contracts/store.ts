@@ -169,8 +169,13 @@ export function storeContract(name: string, make: () => StoreUnderTest): void {
         const agents = [
           anAgent('1'),
           anAgent('2', {
-            ...{ pendingSerialNumber: '77', pendingExpiresAt: anInstant(9), banned: true, canReattest: true },
-            ...{ serialNumber: '', selectors: [], keyHashes: ['a', 'b'] },
+            pendingSerialNumber: '77',
+            pendingExpiresAt: anInstant(9),
+            banned: true,
+            canReattest: true,
+            serialNumber: '',
+            selectors: [],
+            keyHashes: ['a', 'b'],
           }),
         ]
         for (const agent of agents) expect((await put(agent)).ok).toBe(true)

@@ -89,9 +89,18 @@ export class MemoryStore implements Store {
     const start = { sequence: 0, hash: genesisHash(epoch) }
     this.#options = options
     this.#disk = disk ?? {
-      ...{ epoch, revision: 0, log: [], audit: [], start, head: start },
-      ...{ entries: new Table(), similar: new Table(), agents: new Table() },
-      ...{ tokens: new Table(), bundles: new Table(), authorities: new Table() },
+      epoch,
+      revision: 0,
+      log: [],
+      audit: [],
+      start,
+      head: start,
+      entries: new Table(),
+      similar: new Table(),
+      agents: new Table(),
+      tokens: new Table(),
+      bundles: new Table(),
+      authorities: new Table(),
     }
   }
 
@@ -132,7 +141,7 @@ export class MemoryStore implements Store {
       return outcome
     })
     this.#chain(audited)
-    for (const wake of [...this.#wakers]) wake()
+    for (const wake of this.#wakers) wake()
     await this.#options.afterCommit?.(transactions, outcomes)
     return outcomes
   }
@@ -160,12 +169,10 @@ export class MemoryStore implements Store {
     if (events.length === 0) return
     const disk = this.#disk
     const records = events.map((event, index) => ({
-      ...{
-        sequence: disk.head.sequence + index + 1,
-        atMs: event.at.getTime(),
-        type: event.type,
-        facts: factsOf(event),
-      },
+      sequence: disk.head.sequence + index + 1,
+      atMs: event.at.getTime(),
+      type: event.type,
+      facts: factsOf(event),
     }))
     const hash = linkHash(disk.head.hash, records)
     for (const { atMs, ...record } of records) disk.audit.push({ ...record, at: new Date(atMs), linkHash: hash })
@@ -257,7 +264,7 @@ export class MemoryStore implements Store {
 
   #close(): void {
     this.#closed = true
-    for (const wake of [...this.#wakers]) wake()
+    for (const wake of this.#wakers) wake()
   }
 
   #checkOpen(): void {

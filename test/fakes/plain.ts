@@ -7,7 +7,8 @@ export function plain(value: unknown): unknown {
   if (value instanceof KeyObject) return value.export({ type: 'spki', format: 'der' }).toString('hex')
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
   if (Array.isArray(value)) return value.map(plain)
-  if ('toJSON' in value || value.toString !== Object.prototype.toString) return String(value)
+  if ('toJSON' in value || value.toString !== Object.prototype.toString)
+    return (value as { toString(): string }).toString()
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, field]) => field !== undefined)

@@ -113,7 +113,9 @@ export function anAuthority(authorityId: string, fields: Partial<AuthorityRow> =
 }
 
 export const anEvent = (type: string, facts: AuditEvent['facts'] = {}, at = anInstant(5)): AuditEvent => ({
-  ...{ type, at, facts },
+  type,
+  at,
+  facts,
 })
 
 /** Mutations that belong together, without audit. */

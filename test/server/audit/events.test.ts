@@ -22,20 +22,22 @@ describe('audit events', () => {
       use: 'workload',
     }
     expect(x509SvidIssued({ ...issued, use: 'workload', entryId: undefined, callerId: '' })).toEqual({
-      ...{ type: 'x509-svid.issued', at },
+      type: 'x509-svid.issued',
+      at,
       facts: {
-        ...{ spiffeId: 'spiffe://example.org/w', authorityId: 'a1', serialNumber: 'ff', use: 'workload' },
+        spiffeId: 'spiffe://example.org/w',
+        authorityId: 'a1',
+        serialNumber: 'ff',
+        use: 'workload',
         expiresAt: '2026-01-01T00:01:00.000Z',
       },
     })
     expect(jwtSvidIssued({ ...issued, audience: ['a', 'b'] }).facts['audience']).toEqual(['a', 'b'])
     expect(entryCreated({ at, callerId: anId('/admin') }, aFullEntry('e')).facts).toMatchObject({
-      ...{
-        callerId: 'spiffe://example.org/admin',
-        admin: true,
-        downstream: true,
-        federatesWith: ['other.org', 'third.org'],
-      },
+      callerId: 'spiffe://example.org/admin',
+      admin: true,
+      downstream: true,
+      federatesWith: ['other.org', 'third.org'],
     })
     expect(bundleSet({ at }, aBundle('other.org', 4)).facts).toMatchObject({ sequenceNumber: 4, jwtKeyIds: ['key-4'] })
     expect(authorityChanged({ at }, anAuthority('x', { state: 'active' }), ['late']).facts['missingAgents']).toEqual([

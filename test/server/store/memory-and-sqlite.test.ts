@@ -42,14 +42,19 @@ const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
     .map(([hash, at]): Mutation => ({ kind: 'token.spend', hash, at: anInstant(at), address: '10.0.0.1' })),
   small.map((at): Mutation => ({ kind: 'token.prune', expiredBefore: anInstant(at) })),
   fc.tuple(name, small, fc.option(small, { nil: undefined })).map(([id, sequence, ifSequence]): Mutation => ({
-    ...{ kind: 'bundle.put', bundle: aBundle(`${id}.org`, sequence), ifSequence },
+    kind: 'bundle.put',
+    bundle: aBundle(`${id}.org`, sequence),
+    ifSequence,
   })),
   name.map((id): Mutation => ({ kind: 'bundle.delete', trustDomain: `${id}.org` })),
   fc
     .tuple(name, fc.constantFrom('x509' as const, 'jwt' as const))
     .map(([id, kind]): Mutation => ({ kind: 'authority.put', row: anAuthority(id, { kind }) })),
   name.map((authorityId): Mutation => ({
-    ...{ kind: 'authority.delete', serverId: 'server-1', authorityKind: 'x509', authorityId },
+    kind: 'authority.delete',
+    serverId: 'server-1',
+    authorityKind: 'x509',
+    authorityId,
   })),
 )
 

@@ -19,7 +19,9 @@ afterAll(() => rmSync(folder, { recursive: true }))
 test('the writer thread, terminated at random points, loses, repeats and hides nothing', async () => {
   const workers: Worker[] = []
   const options = {
-    ...{ path: join(folder, 'terminate.db'), clock: systemClock, log: silentLog },
+    path: join(folder, 'terminate.db'),
+    clock: systemClock,
+    log: silentLog,
     startWorker: (start: Parameters<typeof startWriterWorker>[0]): Worker => {
       const worker = startWriterWorker(start)
       workers.push(worker)
@@ -33,9 +35,9 @@ test('the writer thread, terminated at random points, loses, repeats and hides n
     for await (const revisions of store.watch(0, watching.signal)) watched.push(...revisions)
   })()
   const acknowledged = new Set<string>()
-  let stop = false
+  const stop = new AbortController()
   const caller = async (who: number): Promise<void> => {
-    for (let index = 0; !stop; index++) {
+    for (let index = 0; !stop.signal.aborted; index++) {
       const id = `${who}-${index}`
       const outcome = await store.commit({
         ...creating(anEntry(id)),
@@ -50,11 +52,11 @@ test('the writer thread, terminated at random points, loses, repeats and hides n
   for (let round = 0; round < 40; round++) {
     const before = acknowledged.size
     // Every fourth time the writer may still be starting; otherwise it has done something since the last time.
-    while (round % 4 !== 0 && acknowledged.size === before) await wait(1)
+    if (round % 4 !== 0) while (acknowledged.size === before) await wait(1)
     await wait(Math.random() * 20)
     await workers.at(-1)?.terminate()
   }
-  stop = true
+  stop.abort()
   await Promise.all(callers)
   const { entries, revision } = await store.snapshot()
   expect(workers.length).toBeGreaterThan(10)
