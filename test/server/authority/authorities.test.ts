@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
+import type { Transaction } from '../../../server/store/store.ts'
 import { printBundleTo } from './bundle-facts.ts'
 import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
 import { Authorities } from '../../../server/authority/authorities.ts'
@@ -54,7 +55,9 @@ describe('openAuthorities()', () => {
     const world = await AuthorityWorld.open()
     const lost = world.authorities.activeX509().authorityId
     const other = await AuthorityWorld.open({
-      ...{ store: world.store.reopened(), keys: memoryKeyStore(cryptography), clock: world.clock },
+      store: world.store.reopened(),
+      keys: memoryKeyStore(cryptography),
+      clock: world.clock,
     })
     expect(other.authorities.activeX509().authorityId).not.toBe(lost)
     expect(other.stateOf(lost)).toBe('old')
@@ -64,7 +67,10 @@ describe('openAuthorities()', () => {
   test('a second server has authorities of its own in the same bundle, and waits seconds for agents', async () => {
     const first = await AuthorityWorld.open()
     const second = new AuthorityWorld({
-      ...{ serverId: 'server-2', store: first.store, clock: first.clock, keys: memoryKeyStore(cryptography) },
+      serverId: 'server-2',
+      store: first.store,
+      clock: first.clock,
+      keys: memoryKeyStore(cryptography),
     })
     second.acknowledged.set('one', first.store.revision)
     await second.start()
@@ -81,6 +87,20 @@ describe('openAuthorities()', () => {
 })
 
 describe('rotation', () => {
+  test('every change of the bundle is one transaction with the row it belongs to, and its record', async () => {
+    const world = new AuthorityWorld()
+    const seen: Transaction[] = []
+    world.storeOptions.beforeCommit = (transactions) => void seen.push(...transactions)
+    await world.start()
+    await world.pass(8 * DAY, HOUR)
+    const changes = seen.filter(({ mutations }) => mutations.some(({ kind }) => kind === 'bundle.put'))
+    expect(changes.length).toBeGreaterThanOrEqual(8)
+    for (const { mutations, audit } of changes) {
+      expect(mutations.map(({ kind }) => kind)).toContain('authority.put')
+      expect(audit).toHaveLength(1)
+    }
+  })
+
   test('TB-21 publishes, waits for every live agent, activates, and removes what nothing needs any more', async () => {
     const world = await AuthorityWorld.open()
     const first = world.authorities.activeX509().authorityId
@@ -220,7 +240,8 @@ describe('rotation', () => {
     const stop = new AbortController()
     const running = world.authorities.run(stop.signal)
     for (let minute = 0; minute < 60 * 24 * 4; minute += 10) {
-      await new Promise(setImmediate)
+      // The loop sleeps again: its look is over.
+      while (world.clock.waiting === 0) await new Promise(setImmediate)
       world.clock.advance(10 * MINUTE)
     }
     await expect.poll(() => world.authorities.activeX509().authorityId).not.toBe(first)

@@ -72,13 +72,21 @@ export class AuthorityWorld {
   async start(): Promise<void> {
     const { store, keys, clock, config } = this
     this.authorities = await openAuthorities({
-      ...{ trustDomain, serverId: this.#options.serverId ?? 'server-1', store, keys, clock, config },
+      trustDomain,
+      serverId: this.#options.serverId ?? 'server-1',
+      store,
+      keys,
+      clock,
+      config,
       ...quiet,
       acknowledgements: { missing: (revision) => this.missing(revision) },
     })
     this.issuer = createIssuer({
       authorities: this.authorities,
-      ...{ store, clock, cryptography, random: randomBytes },
+      store,
+      clock,
+      cryptography,
+      random: randomBytes,
       config: {
         trustDomain,
         x509TtlSeconds: 3600,

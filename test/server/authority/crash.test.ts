@@ -132,6 +132,10 @@ class Witness {
     const { world } = this
     const stored = await world.storedBundle()
     this.#checkSequence(stored)
+    // What is shown was stored: it may be behind after a lost answer, and never ahead.
+    const shown = world.authorities.bundle()
+    expect(shown.sequenceNumber).toBeLessThanOrEqual(stored?.sequenceNumber ?? 0)
+    if (shown.sequenceNumber === stored?.sequenceNumber) expect(printBundleTo(shown)).toBe(printBundleTo(stored))
     for (const [active, published] of [
       [
         tryTo(() => world.authorities.activeX509().authorityId),

@@ -49,7 +49,7 @@ describe('issueJwtSvid()', () => {
     const { payload } = parseJws(token)
     expect(Object.keys(payload)).toEqual(['sub', 'aud', 'iat', 'exp', 'iss', 'jti'])
     expect(payload['iss']).toBe('https://issuer.example.org')
-    const id = Buffer.from(String(payload['jti']), 'base64url')
+    const id = Buffer.from(payload['jti'] as string, 'base64url')
     expect([id.length, id[6]! >> 4, id[8]! >> 6]).toEqual([16, 4, 2])
     const again = await other.issuer.issueJwtSvid({ spiffeId: workload, audience: ['a'], includeJti: true })
     expect(parseJws(again.token).payload['jti']).not.toBe(payload['jti'])

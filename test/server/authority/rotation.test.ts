@@ -55,7 +55,9 @@ describe('planRotation()', () => {
   test('prepares the first authority, and activates it at once', () => {
     expect(plan([]).step).toEqual({ do: 'prepare' })
     expect(plan([authority({ state: 'prepared' }, { isInBundle: false })]).step).toEqual({
-      ...{ do: 'activate', authorityId: 'a', missing: [] },
+      do: 'activate',
+      authorityId: 'a',
+      missing: [],
     })
   })
 
@@ -85,7 +87,9 @@ describe('planRotation()', () => {
     const both = [authority({}), authority(published)]
     expect(plan(both, { now: at(limit - 1), missing: () => [agent] }).step).toBeUndefined()
     expect(plan(both, { now: at(limit), missing: () => [agent] }).step).toEqual({
-      ...{ do: 'activate', authorityId: 'b', missing: [agent] },
+      do: 'activate',
+      authorityId: 'b',
+      missing: [agent],
     })
   })
 
@@ -108,7 +112,8 @@ describe('planRotation()', () => {
     expect(plan([authority({ state: 'published' })], waits).step).toBeUndefined()
     expect(plan([authority({ state: 'published' })], { joinsOthers: true }).step).toMatchObject({ do: 'activate' })
     expect(plan([authority({ state: 'published' })], { ...waits, now: at(30_000) }).step).toMatchObject({
-      ...{ do: 'activate', missing: [agent] },
+      do: 'activate',
+      missing: [agent],
     })
   })
 

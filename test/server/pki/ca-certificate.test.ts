@@ -17,7 +17,12 @@ const notAfter = new Date('2026-11-30T12:00:00Z')
 async function make(order: Partial<CaCertificateOrder> = {}) {
   const signer = order.signer ?? signerOf(await cryptography.generateKeyPair('ec-p256'), cryptography)
   const der = await makeCaCertificate({
-    ...{ signer, trustDomain, subject, notBefore, notAfter, serialNumber: 0xabcn },
+    signer,
+    trustDomain,
+    subject,
+    notBefore,
+    notAfter,
+    serialNumber: 0xabcn,
     ...order,
   })
   return { der, certificate: decodeCertificate(der), signer }
