@@ -73,6 +73,11 @@ export class Authorities {
     return row !== undefined && isInBundle(this.#journal.bundle, row)
   }
 
+  /** Whether SVIDs of that authority should be replaced now: it is tainted, or not in the bundle any more. */
+  isDistrusted(kind: AuthorityKind, authorityId: string): boolean {
+    return this.#journal.find(kind, authorityId)?.tainted !== false || !this.isPublished(kind, authorityId)
+  }
+
   /** Remembers how long the authority is needed to verify what it signs. */
   recordLife(authorityId: string, notAfter: Date): void {
     const known = this.#lastSvidEnds.get(authorityId) ?? 0

@@ -265,7 +265,10 @@ describe('taking an authority out by hand', () => {
       expect(world.in('active', kind)).toBe(first)
       await world.authorities.activate(kind, second)
       expect(world.in('active', kind)).toBe(second)
+      expect(world.authorities.isDistrusted(kind, first)).toBe(false)
       await world.authorities.taint(kind, first)
+      expect(world.authorities.isDistrusted(kind, first)).toBe(true)
+      expect(world.authorities.isDistrusted(kind, second)).toBe(false)
       const tainted = await world.storedBundle()
       const taints = kind === 'x509' ? tainted?.x509Authorities : tainted?.jwtAuthorities
       expect(taints?.map((one) => one.tainted)).toEqual([true, false])
