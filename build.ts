@@ -15,7 +15,9 @@ await build({
   keepNames: true,
   external: ['koffi'],
   // Some dependencies are CommonJS and ask for `require`.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname;" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname;",
+  },
   logLevel: 'warning',
 })
 cpSync('proto', 'dist/proto', { recursive: true, filter: (path) => !path.endsWith('.ts') })

@@ -19,9 +19,12 @@ if (modern && clean && flags.every((flag) => process.execArgv.includes(flag))) {
 } else {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !forbidden.test(name)))
   const node = modern ? process.execPath : pinnedNode()
-  const child = spawn(node, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', env })
+  const child = spawn(node, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env,
+  })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('error', (error) => fail(`Cannot start ${node}: ${error.message}`))
+  child.on('error', (error) => fail(`Cannot start Node: ${error.message}`))
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code ?? 1)
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name)
@@ -33,7 +36,9 @@ function pinnedNode() {
   try {
     return createRequire(import.meta.url).resolve('node/bin/node')
   } catch {
-    return fail(`Sallyport needs Node 26 or newer; this is ${process.version}. Install it, or run \`npm ci\` in a clone.`)
+    return fail(
+      `Sallyport needs Node 26 or newer; this is ${process.version}. Install it, or run \`npm ci\` in a clone.`,
+    )
   }
 }
 

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, type Option } from 'commander'
 
 /** Prints a script that completes commands and options in a shell; the words come from the commands themselves. */
 export function completionCommand(): Command {

@@ -15,7 +15,9 @@ export function printedPages(): ReadonlyMap<string, string> {
 }
 
 function errorsPage(): string {
-  const rows = Object.entries(errorCodes).map(([code, row]) => `| \`${code}\` | ${row.grpc} | ${row.http} | ${row.means} | ${row.remedy} |`)
+  const rows = Object.entries(errorCodes).map(
+    ([code, row]) => `| \`${code}\` | ${row.grpc} | ${row.http} | ${row.means} | ${row.remedy} |`,
+  )
   return `# Errors
 
 Every refusal and failure has a code that never changes. The command line prints it before the message and the way out after it;
@@ -30,7 +32,10 @@ ${rows.join('\n')}
 function configPage(): string {
   const table = (schema: Parameters<typeof describeConfig>[0]): string =>
     describeConfig(schema)
-      .map((field) => `| \`${field.path}\` | ${field.description} | ${field.required ? '**required**' : field.default === undefined ? '' : `\`${field.default}\``} |`)
+      .map(
+        (field) =>
+          `| \`${field.path}\` | ${field.description} | ${field.required ? '**required**' : field.default === undefined ? '' : `\`${field.default}\``} |`,
+      )
       .join('\n')
   return `# Configuration
 

@@ -12,7 +12,9 @@ const targetFolder = join(protoFolder, '../src/wire/messages')
 export async function generateTypes(): Promise<Map<string, string>> {
   const root = new protobuf.Root()
   root.resolvePath = (_origin, target) => (target.startsWith('google/protobuf/') ? target : join(protoFolder, target))
-  const files = readdirSync(protoFolder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.proto'))
+  const files = readdirSync(protoFolder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.proto'),
+  )
   root.loadSync(files, { keepCase: false })
   root.resolveAll()
   const packages = new Map<string, protobuf.ReflectionObject[]>()
@@ -41,7 +43,8 @@ function packageOf(member: protobuf.ReflectionObject): string {
   return parent?.fullName.replace(/^\./, '') ?? ''
 }
 
-const fileOf = (packageName: string): string => `${packageName === '' ? 'spiffe-workload' : packageName.replaceAll('.', '-')}.ts`
+const fileOf = (packageName: string): string =>
+  `${packageName === '' ? 'spiffe-workload' : packageName.replaceAll('.', '-')}.ts`
 
 function localName(member: protobuf.ReflectionObject): string {
   const names = [member.name]
@@ -51,7 +54,10 @@ function localName(member: protobuf.ReflectionObject): string {
 
 /** `FetchX509SVID` → `FetchX509Svid`: acronyms are words. */
 const wordCase = (name: string): string =>
-  name.replace(/SPIFFE|HTTPS|SVID|JWT|WIT|API|CA(?![a-z])|ID(?![a-z])/g, (acronym) => acronym[0] + acronym.slice(1).toLowerCase())
+  name.replace(
+    /SPIFFE|HTTPS|SVID|JWT|WIT|API|CA(?![a-z])|ID(?![a-z])/g,
+    (acronym) => acronym[0] + acronym.slice(1).toLowerCase(),
+  )
 const lowerFirst = (name: string): string => name[0]!.toLowerCase() + name.slice(1)
 
 function sourceOf(packageName: string, members: readonly protobuf.ReflectionObject[]): string {
@@ -65,7 +71,9 @@ function sourceOf(packageName: string, members: readonly protobuf.ReflectionObje
   const body = members.map((member) => {
     if (member instanceof protobuf.Type) return messageSource(member, reference)
     if (member instanceof protobuf.Enum) {
-      return `export type ${localName(member)} = ${Object.keys(member.values).map((value) => `'${value}'`).join(' | ')}\n`
+      return `export type ${localName(member)} = ${Object.keys(member.values)
+        .map((value) => `'${value}'`)
+        .join(' | ')}\n`
     }
     return serviceSource(member as protobuf.Service, reference)
   })
@@ -79,7 +87,8 @@ function sourceOf(packageName: string, members: readonly protobuf.ReflectionObje
   ].join('\n')
 }
 
-const alias = (packageName: string): string => packageName.replace(/\W(\w)/g, (_all, letter: string) => letter.toUpperCase())
+const alias = (packageName: string): string =>
+  packageName.replace(/\W(\w)/g, (_all, letter: string) => letter.toUpperCase())
 
 function messageSource(type: protobuf.Type, reference: (member: protobuf.ReflectionObject) => string): string {
   const fields = type.fieldsArray.map((field) => {
@@ -88,7 +97,10 @@ function messageSource(type: protobuf.Type, reference: (member: protobuf.Reflect
     return `  readonly ${field.name}${optional ? '?' : ''}: ${fieldType(field, reference)}${optional ? ' | undefined' : ''}`
   })
   const oneofs = type.oneofsArray.filter((oneof) => !oneof.isProto3Optional)
-  const choices = oneofs.map((oneof) => `  readonly ${oneof.name}?: ${oneof.fieldsArray.map((field) => `'${field.name}'`).join(' | ')} | undefined`)
+  const choices = oneofs.map(
+    (oneof) =>
+      `  readonly ${oneof.name}?: ${oneof.fieldsArray.map((field) => `'${field.name}'`).join(' | ')} | undefined`,
+  )
   return `export interface ${localName(type)} {\n${[...fields, ...choices].join('\n')}\n}\n`
 }
 
@@ -109,7 +121,13 @@ function scalarType(type: string): string | undefined {
 function serviceSource(service: protobuf.Service, reference: (member: protobuf.ReflectionObject) => string): string {
   const fullName = service.fullName.replace(/^\./, '')
   const methods = service.methodsArray.map((method) => {
-    const kind = method.requestStream ? (method.responseStream ? 'bidi' : 'clientStream') : method.responseStream ? 'serverStream' : 'unary'
+    const kind = method.requestStream
+      ? method.responseStream
+        ? 'bidi'
+        : 'clientStream'
+      : method.responseStream
+        ? 'serverStream'
+        : 'unary'
     const types = `${reference(method.resolvedRequestType!)}, ${reference(method.resolvedResponseType!)}`
     return `  ${lowerFirst(wordCase(method.name))}: { name: '${method.name}', kind: '${kind}' } as Method<'${kind}', ${types}>,`
   })

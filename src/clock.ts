@@ -22,10 +22,13 @@ export const systemClock: Clock = {
         clearTimeout(timeout)
         reject(signal?.reason as Error)
       }
-      const timeout = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }, Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
+      const timeout = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve()
+        },
+        Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS),
+      )
       signal?.addEventListener('abort', onAbort, { once: true })
     })
   },

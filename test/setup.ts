@@ -13,7 +13,10 @@ expect.extend({
   toThrowCode(received: unknown, code: ErrorCode, words = '') {
     const thrown = typeof received === 'function' ? thrownBy(received as () => unknown) : received
     const pass = thrown instanceof SallyportError && thrown.code === code && thrown.message.includes(words)
-    const seen = thrown instanceof Error ? `${(thrown as { code?: string }).code ?? thrown.name}: ${thrown.message}` : String(thrown)
+    const seen =
+      thrown instanceof Error
+        ? `${(thrown as { code?: string }).code ?? thrown.name}: ${thrown.message}`
+        : String(thrown)
     return { pass, message: () => `expected ${code} with "${words}", got ${seen}` }
   },
 })

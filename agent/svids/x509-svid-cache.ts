@@ -99,6 +99,7 @@ export class X509SvidCache {
       const entry = this.#deps.entitlements.entry(svid.entryId)
       if (entry !== undefined && isFor(svid, entry) && this.#isLive(svid)) this.#held.set(svid.entryId, svid)
     }
+    this.#checkAuthorities()
   }
 
   /** What there is for these entries; what is missing is ordered, before everything else. */
@@ -282,7 +283,7 @@ export class X509SvidCache {
     }
   }
 
-  #settle(order: Order, signedFor: RegistrationEntry | undefined, result: HeldX509Svid | unknown): void {
+  #settle(order: Order, signedFor: RegistrationEntry | undefined, result: unknown): void {
     order.inFlight = false
     const { id } = order.entry
     const entry = this.#deps.entitlements.entry(id)

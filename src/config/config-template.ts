@@ -13,7 +13,7 @@ export function configTemplate(schema: z.ZodType, values: Readonly<Record<string
   const nested = [...sections]
     .filter(([name]) => name !== '')
     .map(([name, members]) => printSection(name, members, values))
-  return `${[...own, ...nested].join('\n')}`
+  return [...own, ...nested].join('\n')
 }
 
 /** A field inside a section is written as `a.b: value` folded under its section; deeper levels nest further. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import type Koffi from 'koffi'
 
 /** The few calls of the C library that daemons make on themselves. */
 export interface Libc {
@@ -16,9 +17,9 @@ const RLIMIT_CORE = 4
 /** The C library of this system, or undefined where koffi is not installed or the system is not Linux. */
 export function openLibc(): Libc | undefined {
   if (process.platform !== 'linux') return undefined
-  let koffi: typeof import('koffi')
+  let koffi: typeof Koffi
   try {
-    koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+    koffi = createRequire(import.meta.url)('koffi') as typeof Koffi
   } catch {
     // An optional dependency: without it the process runs, only less protected, and says so.
     return undefined

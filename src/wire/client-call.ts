@@ -114,7 +114,7 @@ export class ClientCall {
   }
 
   /** The messages that come back; ends with the call, and throws unless its status is OK. */
-  async *responses(): AsyncGenerator<unknown> {
+  async *responses(): AsyncGenerator {
     const reader = new FrameReader(this.#maxBytes)
     try {
       for await (const chunk of this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {

@@ -38,7 +38,7 @@ export type Client<S> = S extends Service<infer M> ? { readonly [K in keyof M]: 
 
 /** A service with its handlers, types erased, as `serve` takes them. Made by `implement`. */
 export interface Implementation {
-  readonly service: Service<Methods>
+  readonly service: Service
   readonly handlers: Readonly<Record<string, unknown>>
 }
 

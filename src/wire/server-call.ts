@@ -139,7 +139,7 @@ export class ServerCall implements Call {
   }
 
   /** The requests of a call that has many, read no faster than the handler takes them. */
-  async *#readAll(codec: MethodCodec): AsyncGenerator<unknown> {
+  async *#readAll(codec: MethodCodec): AsyncGenerator {
     const { messageBytes } = this.#context.limits
     const reader = new FrameReader(messageBytes)
     try {

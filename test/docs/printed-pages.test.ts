@@ -8,5 +8,11 @@ test.for([...printedPages()])('docs/%s is what the code prints (npm run docs)', 
 })
 
 test('describes every field of every configuration', () => {
-  expect([...printedPages().get('config.md')!.matchAll(/^\| `([^`]+)` \|  \|/gm)].map(([, field]) => field)).toEqual([])
+  expect(
+    [
+      ...printedPages()
+        .get('config.md')!
+        .matchAll(/^\| `([^`]+)` \|  \|/gm),
+    ].map(([, field]) => field),
+  ).toEqual([])
 })

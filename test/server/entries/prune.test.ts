@@ -74,7 +74,7 @@ describe('prune()', () => {
     )
     await server.clock.advance(10 * DAY_MS + 2 * HOUR_MS)
     const left = [...server.directory.agents()].map(({ spiffeId }) => spiffeId.path.split('/').at(-1))
-    expect(left.toSorted()).toEqual(['alive', 'banned'])
+    expect(new Set(left)).toEqual(new Set(['alive', 'banned']))
     expect(server.directory.entry('alias')).toBeUndefined()
     expect(await types(server.store)).toContain('agent.purged')
   })

@@ -35,7 +35,10 @@ test('ids are printed as text, in a child too', () => {
   const { lines, log } = captured('json')
   const id = SpiffeId.parse('spiffe://example.org/a')
   log.child({ callerId: id }).info({ agentId: id }, 'Attested agent')
-  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ agentId: 'spiffe://example.org/a', callerId: 'spiffe://example.org/a' })
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    agentId: 'spiffe://example.org/a',
+    callerId: 'spiffe://example.org/a',
+  })
 })
 
 test('the level can change while the process runs', () => {

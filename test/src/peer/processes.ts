@@ -65,8 +65,9 @@ export const connecting = (path: string, then = ''): string =>
 
 /** Starts a process that runs JavaScript; it ends with the test. */
 export function run(source: string, before: readonly string[] = []): ChildProcess {
-  const [program = process.execPath, ...args] = [...before, process.execPath, '-e', source]
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const command = [...before, process.execPath, '-e', source]
+  const program = command.shift() ?? process.execPath
+  const child = spawn(program, command, { stdio: ['ignore', 'ignore', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }
