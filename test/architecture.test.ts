@@ -21,6 +21,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   server: [
     ['server.ts'],
+    ['data-folder.ts', 'loops.ts', 'metrics.ts'],
     ['rpc', 'http'],
     ['sync', 'federation'],
     ['access'],
@@ -31,7 +32,15 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['store', 'keys', 'pki'],
     ['config.ts'],
   ],
-  agent: [['agent.ts'], ['rpc'], ['svids', 'policy'], ['node', 'entries'], ['attest', 'upstream'], ['config.ts']],
+  agent: [
+    ['agent.ts'],
+    ['loops.ts', 'metrics.ts'],
+    ['rpc'],
+    ['svids', 'policy'],
+    ['node', 'entries'],
+    ['attest', 'upstream'],
+    ['config.ts'],
+  ],
 }
 
 /** Which wings a wing may import. */
