@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2'
 import { constants } from 'node:http2'
 import type { Clock } from '../clock.ts'
@@ -86,13 +87,11 @@ export class ClientCall {
     const iterator = messages[Symbol.asyncIterator]()
     try {
       for (;;) {
-        const next = await this.#unlessClosed<IteratorResult<unknown>>(
-          (done, fail) => void iterator.next().then(done, fail),
-        )
+        const next = await this.#unlessClosed(() => iterator.next())
         if (next === undefined || !this.#stream.writable) return
         if (next.done === true) return void this.#stream.end()
         const frame = encodeFrame(this.#codec.encodeRequest(next.value), this.#maxBytes)
-        if (!this.#stream.write(frame)) await this.#unlessClosed((done) => void this.#stream.once('drain', done))
+        if (!this.#stream.write(frame)) await this.#unlessClosed(() => once(this.#stream, 'drain'))
       }
     } catch (error) {
       this.cancel(error as Error)
@@ -103,14 +102,12 @@ export class ClientCall {
   }
 
   /** Waits for something, or (undefined) until the stream is closed. One waiter at a time. */
-  async #unlessClosed<T>(
-    start: (done: (value: T) => void, fail: (error: Error) => void) => void,
-  ): Promise<T | undefined> {
+  async #unlessClosed<T>(start: () => Promise<T>): Promise<T | undefined> {
     if (this.#stream.closed || this.#stream.destroyed) return undefined
-    const { promise, resolve, reject } = Promise.withResolvers<T | undefined>()
+    // A promise of its own for each wait: one for the whole stream would remember every wait of a long life.
+    const { promise, resolve } = Promise.withResolvers<undefined>()
     this.#onClosed = () => resolve(undefined)
-    start(resolve, reject)
-    return promise
+    return Promise.race([start(), promise])
   }
 
   /** The messages that come back; ends with the call, and throws unless its status is OK. */

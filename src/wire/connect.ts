@@ -23,7 +23,7 @@ export async function openSession(options: ChannelOptions, signal: AbortSignal):
     socket.destroy()
     throw signal.reason
   }
-  const session = connectHttp2('http' + '://localhost', {
+  const session = connectHttp2('http://localhost', {
     createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: WINDOW_BYTES, maxHeaderListSize: 16 * 1024 },
     maxSessionMemory: 64,

@@ -80,7 +80,7 @@ describe('client-quirk 1: a unix socket takes every :authority', () => {
 
   test('streams and large messages pass the filter, both ways', async () => {
     const { path } = await served()
-    const session = connectHttp2('http' + '://localhost', { createConnection: () => connect(path) })
+    const session = connectHttp2('http://localhost', { createConnection: () => connect(path) })
     onTestFinished(() => session.destroy())
     const stream = session.request({
       ':method': 'POST',

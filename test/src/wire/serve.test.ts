@@ -37,7 +37,7 @@ const check = (client: StockHealth, request: object, options: object = {}): Prom
   promisify(client.check.bind(client))(request, new grpc.Metadata(), options)
 
 function rawClient(path: string): ClientHttp2Session {
-  const session = connectHttp2('http' + '://localhost', { createConnection: () => connect(path) })
+  const session = connectHttp2('http://localhost', { createConnection: () => connect(path) })
   session.on('error', () => undefined)
   onTestFinished(() => session.destroy())
   return session
