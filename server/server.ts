@@ -8,6 +8,7 @@ import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import { openLog, type Log } from '../src/log/log.ts'
 import { MetricRegistry } from '../src/metrics/registry.ts'
 import { VERSION } from '../src/process/version.ts'
+import type { Connection } from '../src/wire/call.ts'
 import { serve, type WireServer } from '../src/wire/serve.ts'
 import { readPemCertificates } from '../src/x509/pem.ts'
 import { Access } from './access/access.ts'
@@ -107,6 +108,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     checkpointSigner: await checkpointSigner(keys),
     refusalOf: (call: Parameters<typeof callerOf>[0]) => access.refusalOf(call),
     duplicateStreams: counts.duplicateStreams,
+    disconnect: (connection: Connection) => wire.disconnect(connection),
   }
   const followers = new Followers(sync)
   const authorities = await openAuthorities({
@@ -138,7 +140,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     { name: 'store', check: async () => void (await store.commit({ mutations: [], audit: [] })) },
   ]
   const isReady = (): boolean => readyChecks.slice(0, -1).every(({ check }) => passes(check))
-  const wire = parts.use(
+  const wire: WireServer = parts.use(
     deps.serve({
       implementations: [
         ...serverImplementations({

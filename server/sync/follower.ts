@@ -153,7 +153,7 @@ export class Follower {
   }
 
   #nextDelta(): Sent<ServerMessage> | undefined {
-    if (this.#pending === undefined || this.#view === undefined || this.#outstanding.isFull) return undefined
+    if (this.#pending === undefined || this.#view === undefined) return undefined
     const concern = this.#pending
     this.#pending = undefined
     const from = this.#told

@@ -11,6 +11,9 @@ import type { SyncDeps } from './sync-deps.ts'
 /** How long a stream whose SVID was replaced may wait for the agent's next stream, which ends it without a complaint. */
 const RENEWAL_GRACE_MS = 500
 
+/** How long a refused agent has to take in why. */
+const LAST_WORDS_MS = 500
+
 /** What is known of an agent's connection. */
 export interface AgentConnection {
   readonly spiffeId: SpiffeId
@@ -204,8 +207,16 @@ export class Followers {
     const agent = this.#deps.directory.agent(follower.agentId)
     const wasRenewed = agent !== undefined && !agent.banned && agent.serialNumber !== follower.caller.serialNumber
     // The first call with a renewed SVID replaces the serial; the stream that follows it ends this one.
-    if (wasRenewed) this.#deps.clock.timer(RENEWAL_GRACE_MS, () => follower.end(refusal))
-    else follower.end(refusal)
+    if (wasRenewed) this.#deps.clock.timer(RENEWAL_GRACE_MS, () => this.#end(follower, refusal))
+    else this.#end(follower, refusal)
+  }
+
+  /** An agent that does not read cannot be told that its stream has ended: its connection is closed instead. */
+  #end(follower: Follower, refusal: SallyportError): void {
+    follower.end(refusal)
+    this.#deps.clock.timer(LAST_WORDS_MS, () => {
+      if (this.#all.has(follower)) this.#deps.disconnect(follower.call.connection)
+    })
   }
 
   #replace(older: Follower, newer: Follower): void {

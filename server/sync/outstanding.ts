@@ -1,22 +1,23 @@
-/** How many messages may be under way to an agent that has not acknowledged them; further changes are merged until it does. */
-export const OUTSTANDING_MAX = 16
+/** How many digests of messages under way are kept for comparison; acknowledgements of older ones count without. */
+export const OUTSTANDING_MAX = 64
 
-/** What was sent to an agent and is not yet acknowledged. */
+/**
+ * What was sent to an agent and is not yet acknowledged. It holds nothing back: how much an agent can take is the transport's matter, and
+ * an acknowledgement may have to wait for a workload that does not read.
+ */
 export class Outstanding {
   #sent: { readonly to: number; readonly digest: Buffer }[] = []
+  #lastTo: number
   #acknowledged: number
 
   /** @param acknowledged the revision that the agent has proven to hold */
   constructor(acknowledged: number) {
     this.#acknowledged = acknowledged
+    this.#lastTo = acknowledged
   }
 
   get isEmpty(): boolean {
     return this.#sent.length === 0
-  }
-
-  get isFull(): boolean {
-    return this.#sent.length >= OUTSTANDING_MAX
   }
 
   /** Highest revision that was acknowledged in words. */
@@ -26,6 +27,8 @@ export class Outstanding {
 
   sent(to: number, digest: Buffer): void {
     this.#sent.push({ to, digest })
+    this.#lastTo = to
+    if (this.#sent.length > OUTSTANDING_MAX) this.#sent.shift()
   }
 
   /** After a snapshot nothing that was sent before matters. */
@@ -42,7 +45,8 @@ export class Outstanding {
     const same = this.#sent.filter(({ to }) => to === revision)
     const agrees = same.length === 0 || digest.length === 0 || same.some((one) => one.digest.equals(digest))
     this.#sent = this.#sent.filter(({ to }) => to > revision)
-    if (agrees && same.length > 0) this.#acknowledged = Math.max(this.#acknowledged, revision)
+    // Nobody can have applied what was never sent.
+    if (agrees) this.#acknowledged = Math.max(this.#acknowledged, Math.min(revision, this.#lastTo))
     return agrees
   }
 }

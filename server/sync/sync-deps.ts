@@ -2,7 +2,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { SallyportError } from '../../src/errors.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Log } from '../../src/log/log.ts'
-import type { Call } from '../../src/wire/call.ts'
+import type { Call, Connection } from '../../src/wire/call.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Directory } from '../entries/directory.ts'
 import type { Store } from '../store/store.ts'
@@ -22,6 +22,8 @@ export interface SyncDeps {
   readonly callerOf: (call: Call) => Caller
   /** Why the caller of a stream may not go on, or undefined when it may. */
   readonly refusalOf: (call: Call) => Promise<SallyportError | undefined>
+  /** Closes a connection at once, with everything on it. */
+  readonly disconnect: (connection: Connection) => void
   readonly clock: Clock
   readonly log: Log
   /** Something was seen that an administrator should know of. */

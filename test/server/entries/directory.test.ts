@@ -235,7 +235,7 @@ describe('under any changes', () => {
 })
 
 describe('following the store', () => {
-  test('reached() resolves when what was committed can be read', async () => {
+  test('rank 2: reached() resolves when what was committed can be read', async () => {
     const { directory, store } = await directoryOf()
     const outcome = await store.commit(doing(creating(anEntry('e'))))
     if (!outcome.ok) throw new Error('conflict')

@@ -178,20 +178,35 @@ describe('a slow agent', () => {
     expect(agent.messages.length - before).toBeLessThanOrEqual(2)
   })
 
-  test('that acknowledges nothing is sent so much and no more, until it does', async () => {
+  test('that acknowledges late is told everything all the same, and counts as applied when it says so', async () => {
     await using server = await SyncServer.open(own(1), joining('a'))
     const agent = await server.follow('a')
     agent.acknowledges = false
-    for (let index = 0; index < 50; index++) await server.change(creating(`${index}`, 'a'))
-    expect(agent.kinds.filter((kind) => kind === 'delta').length).toBeLessThanOrEqual(16)
-    // A heartbeat would say that it has been told everything.
-    const beats = agent.kinds.filter((kind) => kind === 'heartbeat').length
-    await server.clock.advance(15_000)
-    expect(agent.kinds.filter((kind) => kind === 'heartbeat').length).toBe(beats)
-    agent.acknowledges = true
+    for (let index = 0; index < 200; index++) await server.change(creating(`${index}`, 'a'))
+    expect(agent.entries.size).toBe(200)
+    const { revision } = server.directory
+    expect(server.followers.missing(revision)).toHaveLength(1)
+    agent.acknowledge(revision - 150)
+    await settled()
+    expect(server.followers.missing(revision - 150)).toHaveLength(0)
+    expect(server.followers.missing(revision - 149)).toHaveLength(1)
     agent.acknowledge()
     await settled()
-    expect(agent.entries.size).toBe(50)
+    expect(server.followers.missing(revision)).toHaveLength(0)
+  })
+
+  test('cannot acknowledge what it was never sent', async () => {
+    await using server = await SyncServer.open(own(1), joining('a'))
+    const agent = await server.follow('a')
+    agent.acknowledges = false
+    await server.change(creating('1', 'a'))
+    agent.acknowledge(999_999)
+    await settled()
+    const { revision } = server.directory
+    expect(server.followers.acknowledgedRevision(anId('/spire/agent/a').toString())).toBeLessThanOrEqual(revision)
+    agent.stop.abort()
+    await settled()
+    expect(server.followers.missing(revision + 1)).toHaveLength(1)
   })
 })
 
@@ -345,6 +360,17 @@ describe('who may go on', () => {
     await server.change({ kind: 'agent.delete', spiffeId: anId('/spire/agent/b') }, creating('late', 'b'))
     expect([codeOf(b), reasonOf(b)]).toEqual(['AGENT_REFUSED', 2])
     expect(b.ids).toEqual([])
+  })
+
+  test('SE-10 an agent that does not read loses its connection within 1 s', async () => {
+    await using server = await SyncServer.open(own(1), joining('a'))
+    const connection = tlsConnection(undefined)
+    const agent = await server.follow('a', { connection })
+    agent.reads = false
+    await server.change(creating('1', 'a'))
+    await server.change({ kind: 'agent.delete', spiffeId: anId('/spire/agent/a') })
+    await server.clock.advance(1000)
+    expect(server.disconnected).toEqual([connection.id])
   })
 
   test('SE-10 a superseded serial ends the stream within 1 s', async () => {

@@ -35,6 +35,7 @@ export class SyncServer implements AsyncDisposable {
   store: MemoryStore
   readonly stop = new AbortController()
   alarms = 0
+  readonly disconnected: string[] = []
   directory!: Directory
   followers!: Followers
   #deps!: SyncDeps
@@ -60,6 +61,7 @@ export class SyncServer implements AsyncDisposable {
     server.#deps = {
       ...{ trustDomain, store, clock, checkpointSigner, callerOf, directory: server.directory, log: silentLog },
       refusalOf: (call) => server.#refusalOf(call),
+      disconnect: ({ id }) => void server.disconnected.push(id),
       duplicateStreams: { add: () => server.alarms++ },
     }
     server.followers = new Followers(server.#deps)
