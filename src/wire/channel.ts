@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { systemClock, type Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
-import { ClientCall } from './client-call.ts'
+import { ClientCall, type ClientCallGiven } from './client-call.ts'
 import { openSession } from './connect.ts'
 import { MESSAGE_MAX_BYTES } from './frames.ts'
 import type { Client, ClientOptions, Transport } from './handlers.ts'
@@ -85,7 +85,7 @@ class Channel implements Transport, AsyncDisposable {
           : Math.max(options.timeoutMs - (this.#clock.monotonicMs() - startMs), 1)
       const maxMessageBytes = this.#options.maxMessageBytes ?? MESSAGE_MAX_BYTES
       const given = { ...options, timeoutMs }
-      return new ClientCall({
+      return this.#start({
         session,
         codec: codecOf(service, name),
         options: given,
@@ -104,6 +104,16 @@ class Channel implements Transport, AsyncDisposable {
       const call = await open(options)
       send(call, kind, request)
       yield* call.responses()
+    }
+  }
+
+  /** A connection may be lost between the moment that it was looked at and the call. */
+  #start(given: ClientCallGiven): ClientCall {
+    try {
+      return new ClientCall(given)
+    } catch (error) {
+      const isLost = ((error as NodeJS.ErrnoException).code ?? '').startsWith('ERR_HTTP2_')
+      throw isLost ? new SallyportError('UNREACHABLE', 'The connection was lost', { cause: error }) : error
     }
   }
 

@@ -45,8 +45,13 @@ export async function listenTls(
   tls.on('secureConnection', (socket) => {
     socket.on('error', (error) => context.log.debug({ err: error }, 'Socket failed'))
     gate.done(socket)
-    if (socket.alpnProtocol === 'h2') context.accept(socket, presentedChain(socket))
-    else socket.destroy()
+    try {
+      if (socket.alpnProtocol === 'h2') context.accept(socket, presentedChain(socket))
+      else socket.destroy()
+    } catch (error) {
+      context.log.debug({ err: error }, 'Refused connection: its certificate cannot be read')
+      socket.destroy()
+    }
   })
   let shown: TlsIdentity | undefined
   const server = createTcpServer({ noDelay: true, keepAlive: true }, (socket) => {
@@ -65,6 +70,8 @@ export async function listenTls(
     }
   })
   await bind(server, address)
+  // Such as no descriptors left: that connection is lost, the listener is not.
+  server.on('error', (error) => context.log.warn({ err: error }, 'Could not accept a connection'))
   return { server, port: (server.address() as AddressInfo).port }
 }
 

@@ -30,6 +30,8 @@ export async function listenUnix(
   await prepareSocketPath(path)
   const server = createServer({ allowHalfOpen: false }, (socket) => onConnection(socket, options, context))
   await bind(server, path, options.mode)
+  // Such as no descriptors left: that connection is lost, the listener is not.
+  server.on('error', (error) => context.log.warn({ err: error }, 'Could not accept a connection'))
   return server
 }
 

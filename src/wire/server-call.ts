@@ -155,9 +155,14 @@ export class ServerCall implements Call {
     if (!reader.isEmpty) throw invalid('its last message is cut off')
   }
 
+  /** Reset by the client, so that Node would throw at the next thing we say. */
+  get #isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed
+  }
+
   /** False when the client reads more slowly than we write. */
   #write(message: Buffer): boolean {
-    if (this.#status !== undefined || this.#stream.destroyed) return true
+    if (this.#status !== undefined || this.#isGone) return true
     const frame = encodeFrame(message, this.#context.limits.messageBytes)
     if (!this.#stream.headersSent) {
       this.#stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
@@ -194,10 +199,12 @@ export class ServerCall implements Call {
     if (this.#status !== undefined) return
     this.#record(status)
     const stream = this.#stream
-    if (stream.destroyed || stream.closed) return
+    if (this.#isGone) return
     const trailers = { 'grpc-status': String(status.number), ...messageOf(status), ...status.trailers }
     if (stream.headersSent) {
-      stream.once('wantTrailers', () => stream.sendTrailers(trailers))
+      stream.once('wantTrailers', () => {
+        if (!this.#isGone) stream.sendTrailers(trailers)
+      })
       stream.end()
     } else {
       stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...trailers }, { endStream: true })

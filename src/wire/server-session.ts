@@ -38,6 +38,8 @@ export class ServerSession {
     this.#session.on('frameError', () => this.#session.destroy())
     this.#session.on('stream', (stream, headers, _flags, rawHeaders) => {
       stream.on('error', (error) => this.#report(error))
+      // Opened and reset in one breath: there is nobody to answer.
+      if (stream.destroyed || stream.closed) return
       const answer = httpProblemOf(headers)
       if (answer === undefined) this.#serve(new ServerCall(stream, headers, rawHeaders, this.#given()), stream)
       else stream.respond({ ':status': answer }, { endStream: true })

@@ -9,6 +9,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import { implement } from '../../../src/wire/handlers.ts'
+import { encodeFields } from '../../../src/wire/hpack.ts'
+import { encodeHttp2Frame, frameFlag, frameType, PREFACE } from '../../../src/wire/http2-frames.ts'
 import { protoFolder } from '../../../src/wire/load.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
@@ -393,6 +395,30 @@ describe('limits', () => {
       if (count % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     await closed
+    expect(await channel.client(healthService).check({})).toEqual({ status: 'SERVING' })
+  })
+
+  test('client-quirk 2: requests that are reset in the same breath, gRPC or not, harm nobody', async () => {
+    const { path, channel } = await served()
+    const socket = connect(path)
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => undefined).resume()
+    const settings = encodeHttp2Frame(frameType.settings, 0, 0, Buffer.alloc(0))
+    const pieces = [PREFACE, settings]
+    for (const [at, method] of ['GET', 'POST', 'GET', 'POST'].entries()) {
+      const fields = [
+        [':method', method],
+        [':scheme', 'http'],
+        [':path', '/grpc.health.v1.Health/Check'],
+        [':authority', 'localhost'],
+        ['content-type', 'application/grpc'],
+      ].map(([name = '', value = '']) => ({ name: Buffer.from(name), value: Buffer.from(value), sensitive: false }))
+      const stream = 2 * at + 1
+      pieces.push(encodeHttp2Frame(frameType.headers, frameFlag.endHeaders, stream, encodeFields(fields)))
+      pieces.push(encodeHttp2Frame(3, 0, stream, Buffer.from([0, 0, 0, 8])))
+    }
+    socket.write(Buffer.concat(pieces))
+    await new Promise((resolve) => setTimeout(resolve, 100))
     expect(await channel.client(healthService).check({})).toEqual({ status: 'SERVING' })
   })
 
