@@ -19,7 +19,7 @@ interface FilterOptions extends GlobalOptions {
 }
 
 export function agentCommand(): Command {
-  const agent = new Command('agent').description('run an agent; list, ban and evict agents')
+  const agent = new Command('agent')
   agent
     .command('run')
     .description('run the agent of this node until SIGTERM')

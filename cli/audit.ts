@@ -18,7 +18,7 @@ interface ListOptions extends GlobalOptions {
 }
 
 export function auditCommand(): Command {
-  const audit = new Command('audit').description('the hash-chained journal of what was signed, changed and refused')
+  const audit = new Command('audit')
   audit
     .command('list')
     .description('show records, newest last')

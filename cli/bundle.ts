@@ -21,9 +21,7 @@ const formatOption = () =>
     .default('pem')
 
 export function bundleCommand(): Command {
-  const bundle = new Command('bundle').description(
-    "show and exchange bundles: the keys that verify a trust domain's SVIDs",
-  )
+  const bundle = new Command('bundle')
   bundle
     .command('show')
     .description("print this trust domain's bundle, or a foreign one")

@@ -12,7 +12,6 @@ interface DevOptions extends GlobalOptions {
 
 export function devCommand(): Command {
   return new Command('dev')
-    .description('run the whole system in a temporary folder: a server, an agent, two services and a call between them')
     .option('--once', 'end with exit code 0 after the call succeeded, for scripts', false)
     .option('--keep', 'leave the temporary folder behind', false)
     .addHelpText('after', '\nExamples:\n  sallyport dev\n  sallyport dev --once')

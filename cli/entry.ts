@@ -43,9 +43,7 @@ interface FilterOptions {
 const PAGE_SIZE = 500
 
 export function entryCommand(): Command {
-  const entry = new Command('entry').description(
-    'register workloads: which processes on which nodes are which identity',
-  )
+  const entry = new Command('entry')
 
   withFields(entry.command('create'))
     .description('register a workload')

@@ -9,9 +9,6 @@ import type { Result } from './print.ts'
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description(
-      'say what a process of this node is given, and why: selectors, matching entries, the nearest that do not match',
-    )
     .requiredOption('--pid <pid>', 'the process')
     .addHelpText(
       'after',

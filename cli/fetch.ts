@@ -11,7 +11,7 @@ import { printInstant, type Result } from './print.ts'
 import { writeSvidFiles } from './svid-files.ts'
 
 export function fetchCommand(): Command {
-  const fetch = new Command('fetch').description('fetch what this process is entitled to, as any workload would')
+  const fetch = new Command('fetch')
   fetch
     .command('x509')
     .description('fetch X509-SVIDs')
@@ -31,7 +31,7 @@ export function fetchCommand(): Command {
 }
 
 export function validateCommand(): Command {
-  const validate = new Command('validate').description('validate tokens')
+  const validate = new Command('validate')
   validate
     .command('jwt')
     .description('validate a JWT-SVID from standard input')

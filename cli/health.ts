@@ -8,7 +8,6 @@ import type { Result } from './print.ts'
 
 export function healthCommand(): Command {
   return new Command('health')
-    .description('ask whether a server or agent is serving; exit code 0 when it is')
     .addOption(new Option('--of <process>', 'which process').choices(['server', 'agent']).default('server'))
     .action(action(checkHealth))
 }

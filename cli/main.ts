@@ -1,23 +1,74 @@
 import { Command, Option } from 'commander'
 import { VERSION } from '../src/process/version.ts'
-import { agentCommand } from './agent.ts'
-import { auditCommand } from './audit.ts'
-import { bundleCommand } from './bundle.ts'
-import { completionCommand } from './completion.ts'
 import { EXIT, outputFormats } from './context.ts'
-import { devCommand } from './dev.ts'
-import { devServiceCommand } from './dev-service.ts'
-import { entryCommand } from './entry.ts'
-import { explainCommand } from './explain.ts'
-import { fetchCommand, validateCommand } from './fetch.ts'
-import { healthCommand } from './health.ts'
-import { mintCommand } from './mint.ts'
-import { serverCommand } from './server.ts'
-import { statusCommand } from './status.ts'
-import { tokenCommand } from './token.ts'
 
-/** The whole command line: the table of commands. */
-export function program(): Command {
+interface Noun {
+  readonly description: string
+  readonly load: () => Promise<Command>
+  readonly hidden?: boolean
+}
+
+/** The table of commands. Each is loaded when its word is on the command line, so that none pays for the others. */
+const nouns: Readonly<Record<string, Noun>> = {
+  dev: {
+    description: 'run the whole system in a temporary folder: a server, an agent, two services and a call between them',
+    load: async () => (await import('./dev.ts')).devCommand(),
+  },
+  server: { description: 'set up and run a server', load: async () => (await import('./server.ts')).serverCommand() },
+  agent: {
+    description: 'run an agent; list, ban and evict agents',
+    load: async () => (await import('./agent.ts')).agentCommand(),
+  },
+  token: {
+    description: 'let a node join with a token that works once',
+    load: async () => (await import('./token.ts')).tokenCommand(),
+  },
+  entry: {
+    description: 'register workloads: which processes on which nodes are which identity',
+    load: async () => (await import('./entry.ts')).entryCommand(),
+  },
+  bundle: {
+    description: "show and exchange bundles: the keys that verify a trust domain's SVIDs",
+    load: async () => (await import('./bundle.ts')).bundleCommand(),
+  },
+  fetch: {
+    description: 'fetch what this process is entitled to, as any workload would',
+    load: async () => (await import('./fetch.ts')).fetchCommand(),
+  },
+  validate: { description: 'validate tokens', load: async () => (await import('./fetch.ts')).validateCommand() },
+  mint: {
+    description: 'issue an SVID by hand, without a registration',
+    load: async () => (await import('./mint.ts')).mintCommand(),
+  },
+  explain: {
+    description: 'say what a process of this node is given, and why',
+    load: async () => (await import('./explain.ts')).explainCommand(),
+  },
+  status: {
+    description: 'how the server does (authorities, agents, warnings), or on a node the agent',
+    load: async () => (await import('./status.ts')).statusCommand(),
+  },
+  audit: {
+    description: 'the hash-chained journal of what was signed, changed and refused',
+    load: async () => (await import('./audit.ts')).auditCommand(),
+  },
+  health: {
+    description: 'ask whether a server or agent is serving; exit code 0 when it is',
+    load: async () => (await import('./health.ts')).healthCommand(),
+  },
+  completion: {
+    description: 'print a completion script for bash, zsh or fish',
+    load: async () => (await import('./completion.ts')).completionCommand(),
+  },
+  'dev-service': {
+    description: 'a service of the demo',
+    load: async () => (await import('./dev-service.ts')).devServiceCommand(),
+    hidden: true,
+  },
+}
+
+/** The command line as far as these words need it: the commands they name whole, the others by name. */
+export async function program(words: readonly string[]): Promise<Command> {
   const root = new Command('sallyport')
     .description('Short-lived identities for every workload, and zones that they cannot leave')
     .version(VERSION)
@@ -27,29 +78,16 @@ export function program(): Command {
     .option('--agent-admin-socket <path>', "the agent's admin socket (SALLYPORT_AGENT_ADMIN_SOCKET)")
     .showHelpAfterError('(add --help for the options of this command)')
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: false })
     .addHelpText(
       'after',
-      '\nStart here:\n  sallyport dev                      the whole system in a temporary folder\n  sallyport server init --help       a server of your own',
+      '\nStart here:\n  sallyport dev                      the whole system in a temporary folder\n  sallyport server init --help       a server of your own\n\n`--output json|yaml` works with every command; exit codes are listed in docs/cli.md.',
     )
-  const commands = [
-    devCommand(),
-    serverCommand(),
-    agentCommand(),
-    tokenCommand(),
-    entryCommand(),
-    bundleCommand(),
-    fetchCommand(),
-    validateCommand(),
-    mintCommand(),
-    explainCommand(),
-    statusCommand(),
-    auditCommand(),
-    healthCommand(),
-    completionCommand(),
-  ]
-  for (const command of commands) root.addCommand(command)
-  root.addCommand(devServiceCommand(), { hidden: true })
+  // A completion script needs the words of all commands.
+  const all = words.includes('completion')
+  for (const [name, { description, load, hidden = false }] of Object.entries(nouns)) {
+    const command = all || words.includes(name) ? await load() : new Command(name)
+    root.addCommand(command.description(description), { hidden })
+  }
   exitWithUsage(root)
   return root
 }
@@ -62,4 +100,5 @@ function exitWithUsage(command: Command): void {
   for (const child of command.commands) exitWithUsage(child)
 }
 
-await program().parseAsync()
+const words = process.argv.slice(2)
+await (await program(words)).parseAsync()

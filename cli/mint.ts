@@ -16,7 +16,7 @@ import type { Result } from './print.ts'
 import { writeSvidFiles } from './svid-files.ts'
 
 export function mintCommand(): Command {
-  const mint = new Command('mint').description('issue an SVID by hand, without a registration')
+  const mint = new Command('mint')
   mint
     .command('x509')
     .requiredOption('--spiffe-id <id>', 'the identity')

@@ -4,7 +4,7 @@ import { initServer } from './init-server.ts'
 import { runServer } from './run-server.ts'
 
 export function serverCommand(): Command {
-  const server = new Command('server').description('set up and run a server')
+  const server = new Command('server')
   server
     .command('init')
     .description('write a commented server.yaml; nothing else needs to be made by hand')

@@ -13,7 +13,6 @@ interface StatusOptions extends GlobalOptions {
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description('how the server does (authorities and what they wait for, agents, warnings), or on a node the agent')
     .addOption(
       new Option('--of <process>', 'which one (default: the one that runs here, the server first)').choices([
         'server',

@@ -9,7 +9,7 @@ import type { GlobalOptions } from './context.ts'
 import type { Result } from './print.ts'
 
 export function tokenCommand(): Command {
-  const token = new Command('token').description('let a node join with a token that works once')
+  const token = new Command('token')
   token
     .command('create')
     .description('make a join token; prints one string that holds the address, the hash of the CA and the token')
