@@ -1,5 +1,4 @@
 import { hash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { systemClock, type Clock } from '../src/clock.ts'
 import { SallyportError } from '../src/errors.ts'
@@ -10,19 +9,16 @@ import { MetricRegistry } from '../src/metrics/registry.ts'
 import { VERSION } from '../src/process/version.ts'
 import type { Connection } from '../src/wire/call.ts'
 import { serve, type WireServer } from '../src/wire/serve.ts'
-import { readPemCertificates } from '../src/x509/pem.ts'
 import { Access } from './access/access.ts'
 import { ADMIN_SOCKET_MODE, prepareSocketFolder } from './access/admin-socket.ts'
 import { RateLimits } from './access/rate-limits.ts'
 import { ServerSvid } from './access/server-svid.ts'
-import { nodeAttestors, type NodeAttestorDeps } from './attest/catalog.ts'
-import { X509POP_DEFAULTS } from './attest/x509pop.ts'
+import { nodeAttestors } from './attest/catalog.ts'
 import { RefusalCounter } from './audit/refusal-counter.ts'
 import { serverStarted, serverStopped } from './audit/server-events.ts'
 import { openAuthorities } from './authority/authorities.ts'
-import type { AuthorityConfig } from './authority/authority-config.ts'
 import { ClockSteadiness } from './authority/clock-steadiness.ts'
-import { createIssuer, type IssuerConfig } from './authority/issuer.ts'
+import { createIssuer } from './authority/issuer.ts'
 import { parseAddress, type ServerConfig } from './config.ts'
 import { openDataFolder, type DataFolder } from './data-folder.ts'
 import { Directory } from './entries/directory.ts'
@@ -34,6 +30,14 @@ import type { KeyStore } from './keys/key-store.ts'
 import { Loops } from './loops.ts'
 import { serverGauges, serverMetrics } from './metrics.ts'
 import { serverImplementations } from './rpc/server-implementations.ts'
+import {
+  authoritySettings,
+  CLOCK_SETTLE_SECONDS,
+  issuerSettings,
+  rateLimitSettings,
+  wireLimitSettings,
+  x509popSettings,
+} from './settings.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { syncImplementation } from './sync/follow.ts'
@@ -67,10 +71,6 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const DRAIN_MS = 10_000
-/** After a jump the wall clock must run evenly for so long before anything is destroyed. */
-const CLOCK_SETTLE_SECONDS = 600
-/** Others look at our bundle at least this often. */
-const REFRESH_HINT_SECONDS = 300
 
 /**
  * Opens the whole server: store → directory → access → push streams → authorities → issuer → services → sockets.
@@ -97,7 +97,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     ...{ directory, store, trustDomain, clock, cryptography, log, refusals },
     adminIds: config.adminIds,
     adminUids: new Set([0, process.geteuid?.() ?? 0, ...config.adminUids]),
-    limits: new RateLimits(rateLimits(config), clock),
+    limits: new RateLimits(rateLimitSettings(config), clock),
     refusedCalls: counts.refusedCalls,
   })
   const { callerOf, spendSignatures } = access
@@ -115,10 +115,10 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     ...{ trustDomain, store, keys, clock, random, log },
     serverId: data.serverId,
     acknowledgements: followers,
-    config: authorityConfig(config),
+    config: authoritySettings(config),
   })
   await caughtUp(directory, store)
-  const issuer = createIssuer({ authorities, store, clock, cryptography, random, config: issuerConfig(config) })
+  const issuer = createIssuer({ authorities, store, clock, cryptography, random, config: issuerSettings(config) })
   const ownSvid = new ServerSvid({
     ...{ issuer, clock, cryptography, log, keyType: config.ca.keyType },
     isPublished: (authorityId) => authorities.isPublished('x509', authorityId),
@@ -126,7 +126,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   const attestors = nodeAttestors({
     ...{ trustDomain, store, directory, clock, cryptography, random, log },
     rejoinWindowMs: config.attestors.joinToken.rejoinWindow * 1000,
-    x509pop: x509pop(config),
+    x509pop: x509popSettings(config),
   })
 
   // What is served, and where
@@ -153,7 +153,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
       ],
       before: access.authorize,
       recordCall: (method, status, durationMs) => counts.callSeconds.observe(durationMs / 1000, { method, status }),
-      ...{ log, clock, limits: wireLimits(config) },
+      ...{ log, clock, limits: wireLimitSettings(config) },
     }),
   )
   serverGauges(metrics, { directory, followers, authorities, store, connections: () => wire.connections.size })
@@ -289,63 +289,4 @@ function passes(check: () => unknown): boolean {
     if (error instanceof SallyportError) return false
     throw error
   }
-}
-
-function x509pop({ attestors }: ServerConfig): NodeAttestorDeps['x509pop'] {
-  if (attestors.x509pop === undefined) return undefined
-  const { caBundle, agentPathTemplate, maxIntermediates, maxRsaKeySize } = attestors.x509pop
-  const authorities = readPemCertificates(readPem(caBundle))
-  return {
-    authorities: () => authorities,
-    agentPathTemplate: agentPathTemplate ?? X509POP_DEFAULTS.agentPathTemplate,
-    maxIntermediates,
-    maxRsaBits: maxRsaKeySize,
-  }
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? 'failed'
-    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${path} (attestors.x509pop.caBundle): ${why}`, {
-      cause: error,
-    })
-  }
-}
-
-const authorityConfig = ({ ca, svid }: ServerConfig): AuthorityConfig => ({
-  x509: { keyType: ca.keyType, ttlSeconds: ca.ttl, subject: withoutUndefined(ca.subject) },
-  jwt: { keyType: svid.jwtKeyType, ttlSeconds: ca.ttl },
-  longestX509SvidSeconds: Math.max(svid.x509Ttl, svid.agentTtl),
-  longestJwtSvidSeconds: svid.jwtTtl,
-  refreshHintSeconds: REFRESH_HINT_SECONDS,
-  clockSettleSeconds: CLOCK_SETTLE_SECONDS,
-})
-
-const issuerConfig = ({ trustDomain, ca, svid }: ServerConfig): IssuerConfig => ({
-  trustDomain,
-  x509TtlSeconds: svid.x509Ttl,
-  agentTtlSeconds: svid.agentTtl,
-  jwtTtlSeconds: svid.jwtTtl,
-  caTtlSeconds: ca.ttl,
-  jwtIssuer: svid.jwtIssuer,
-})
-
-const rateLimits = ({
-  limits: { signing, attestation },
-}: ServerConfig): ConstructorParameters<typeof RateLimits>[0] => ({
-  signing: { ...signing, maxWaitSeconds: signing.maxWait },
-  attestation: { ...attestation, maxWaitSeconds: attestation.maxWait },
-})
-
-const wireLimits = ({ limits }: ServerConfig): NonNullable<Parameters<typeof serve>[0]['limits']> => ({
-  connections: limits.connections,
-  streamsPerConnection: limits.streamsPerConnection,
-  handshakesPerSecond: limits.handshakesPerSecond,
-  handshakeBurst: limits.handshakeBurst,
-})
-
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as never
 }

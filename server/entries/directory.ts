@@ -6,12 +6,12 @@ import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { AttestedAgent, Change, Revision, Store, StoreSnapshot } from '../store/store.ts'
-import { AgentIndex, placeOfAgent } from './agent-index.ts'
-import { concernOf, type Concerned } from './concern.ts'
-import { Entitlement, isOver, isPrivileged } from './entitlement.ts'
-import { EntryIndex, placeOfEntry } from './entry-index.ts'
-import { agentTest, entryTest, type AgentFilter, type EntryFilter } from './filter.ts'
-import { compare, type Place } from './ordered-list.ts'
+import { placeOfAgent } from './agent-index.ts'
+import type { Concerned } from './concern.ts'
+import { DirectoryState } from './directory-state.ts'
+import { isOver, isPrivileged } from './entitlement.ts'
+import { placeOfEntry } from './entry-index.ts'
+import { agentTest, type AgentFilter, type EntryFilter } from './filter.ts'
 import { cutPage, parsePageToken, type Page, type PageRequest } from './page.ts'
 import { RecentRevisions } from './recent-revisions.ts'
 import { Wake } from './wake.ts'
@@ -47,18 +47,14 @@ export class Directory implements AsyncDisposable {
   readonly #followers = new Set<{ readonly wake: Wake; updates: DirectoryUpdate[] }>()
   #waiting: { readonly revision: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
   #revision = 0
-  #entries: EntryIndex
-  #agents = new AgentIndex([])
-  #bundles = new Map<string, Bundle>()
-  #entitlement: Entitlement
+  #state: DirectoryState
   #recent = new RecentRevisions(0)
   #following: Promise<void> | undefined
 
   private constructor(deps: DirectoryDeps) {
     this.#deps = deps
     this.serverId = SpiffeId.of(deps.trustDomain, '/spire/server')
-    this.#entries = new EntryIndex([], this.serverId.toString())
-    this.#entitlement = new Entitlement(this.#entries, this.#agents, this.serverId.toString())
+    this.#state = this.#stateOf({ entries: [], agents: [], bundles: [] })
   }
 
   /** Reads the store once and follows its log until disposed. */
@@ -105,50 +101,50 @@ export class Directory implements AsyncDisposable {
   // Entries
 
   entry(id: string): RegistrationEntry | undefined {
-    return this.#entries.get(id)
+    return this.#state.entries.get(id)
   }
 
   entries(): Iterable<RegistrationEntry> {
-    return this.#entries.values()
+    return this.#state.entries.values()
   }
 
   get entryCount(): number {
-    return this.#entries.size
+    return this.#state.entries.size
   }
 
   /** Entries that give an id to workloads or name an alias. */
   entriesWithSpiffeId(spiffeId: SpiffeId): readonly RegistrationEntry[] {
-    return [...this.#entries.withSpiffeId(spiffeId.toString()).values()]
+    return [...this.#state.entries.withSpiffeId(spiffeId.toString()).values()]
   }
 
   entriesUnder(parentId: SpiffeId): readonly RegistrationEntry[] {
-    return [...this.#entries.childrenOf(parentId.toString()).values()]
+    return [...this.#state.entries.childrenOf(parentId.toString()).values()]
   }
 
   entriesFederatingWith(trustDomain: string): readonly RegistrationEntry[] {
-    return [...this.#entries.federatingWith(trustDomain).values()]
+    return [...this.#state.entries.federatingWith(trustDomain).values()]
   }
 
   listEntries(filter: EntryFilter = {}, page: PageRequest = EVERYTHING): Page<RegistrationEntry> {
     const after = parsePageToken(page.token)
-    return cutPage(this.#entriesAfter(filter, after), page.size, placeOfEntry)
+    return cutPage(this.#state.entriesAfter(filter, after), page.size, placeOfEntry)
   }
 
   countEntries(filter: EntryFilter = {}): number {
     return Object.values(filter).every((value) => value === undefined)
-      ? this.#entries.size
+      ? this.#state.entries.size
       : this.listEntries(filter).items.length
   }
 
   /** Entries whose end date has passed and that nobody is entitled to any more. */
   expiredEntries(now: Date): readonly RegistrationEntry[] {
-    return [...this.#entries.expiring()].filter((entry) => isOver(entry, now))
+    return [...this.#state.entries.expiring()].filter((entry) => isOver(entry, now))
   }
 
   /** When the next entry ends. */
   nextEntryExpiry(): Date | undefined {
     let next: Date | undefined
-    for (const { expiresAt } of this.#entries.expiring()) {
+    for (const { expiresAt } of this.#state.entries.expiring()) {
       if (expiresAt !== undefined && (next === undefined || expiresAt < next)) next = expiresAt
     }
     return next
@@ -156,26 +152,26 @@ export class Directory implements AsyncDisposable {
 
   /** Entries marked admin or downstream: who holds rights beyond its own identity (SE-12). */
   privilegedEntries(): readonly RegistrationEntry[] {
-    return [...this.#entries.values()].filter(isPrivileged)
+    return [...this.#state.entries.values()].filter(isPrivileged)
   }
 
   // Agents
 
   agent(id: SpiffeId | string): AttestedAgent | undefined {
-    return this.#agents.get(id.toString())
+    return this.#state.agents.get(id.toString())
   }
 
   agents(): Iterable<AttestedAgent> {
-    return this.#agents.values()
+    return this.#state.agents.values()
   }
 
   get agentCount(): number {
-    return this.#agents.size
+    return this.#state.agents.size
   }
 
   listAgents(filter: AgentFilter = {}, page: PageRequest = EVERYTHING): Page<AttestedAgent> {
     const passes = agentTest(filter)
-    const after = this.#agents.inOrder(parsePageToken(page.token))
+    const after = this.#state.agents.inOrder(parsePageToken(page.token))
     return cutPage(Iterator.from(after).filter(passes), page.size, placeOfAgent)
   }
 
@@ -196,39 +192,36 @@ export class Directory implements AsyncDisposable {
 
   /** Every entry that an agent may hold now. Empty for agents that are not known. */
   entitled(agentId: SpiffeId | string): readonly RegistrationEntry[] {
-    return this.#entitlement.entriesOf(agentId.toString(), this.#deps.clock.now())
+    return this.#state.entitlement.entriesOf(agentId.toString(), this.#deps.clock.now())
   }
 
   isEntitled(agentId: SpiffeId | string, entryId: string): boolean {
-    const entry = this.#entries.get(entryId)
+    const entry = this.#state.entries.get(entryId)
     return entry !== undefined && this.covers(agentId, entry)
   }
 
   /** Would the agent be entitled to this version of an entry, as aliases and parents are now? */
   covers(agentId: SpiffeId | string, entry: RegistrationEntry): boolean {
-    return this.#entitlement.covers(agentId.toString(), entry, this.#deps.clock.now())
+    return this.#state.entitlement.covers(agentId.toString(), entry, this.#deps.clock.now())
   }
 
   /** Ids of the agents that a change may concern, as things stand now: cost follows them, not all agents. */
   agentsConcerned(change: Change): ReadonlySet<string> {
-    const concerned: Concerned = new Map()
-    this.#concern(concerned, change, 'before')
-    this.#concern(concerned, change, 'after')
-    return new Set(concerned.keys())
+    return new Set(this.#state.concernedBy(change).keys())
   }
 
   // Bundles
 
   bundle(trustDomain: TrustDomain | string): Bundle | undefined {
-    return this.#bundles.get(trustDomain.toString())
+    return this.#state.bundles.get(trustDomain.toString())
   }
 
   bundles(): Iterable<Bundle> {
-    return this.#bundles.values()
+    return this.#state.bundles.values()
   }
 
   get bundleCount(): number {
-    return this.#bundles.size
+    return this.#state.bundles.size
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -240,13 +233,16 @@ export class Directory implements AsyncDisposable {
   // Following the log
 
   #load(snapshot: StoreSnapshot): void {
-    const serverId = this.serverId.toString()
-    this.#entries = new EntryIndex(snapshot.entries, serverId)
-    this.#agents = new AgentIndex(snapshot.agents)
-    this.#bundles = new Map(snapshot.bundles.map((bundle) => [bundle.trustDomain.name, bundle]))
-    this.#entitlement = new Entitlement(this.#entries, this.#agents, serverId)
+    this.#state = this.#stateOf(snapshot)
     this.#recent = new RecentRevisions(snapshot.revision)
     this.#advance(snapshot.revision)
+  }
+
+  #stateOf(snapshot: Pick<StoreSnapshot, 'entries' | 'agents' | 'bundles'>): DirectoryState {
+    return new DirectoryState(snapshot, {
+      serverId: this.serverId.toString(),
+      ownTrustDomain: this.#deps.trustDomain.name,
+    })
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -279,59 +275,10 @@ export class Directory implements AsyncDisposable {
 
   #apply(revision: Revision): void {
     if (revision.revision <= this.#revision) return
-    const concerned: Concerned = new Map()
-    for (const change of revision.changes) {
-      // Whom the old state concerned is asked before it goes, whom the new one concerns after it came.
-      this.#concern(concerned, change, 'before')
-      this.#change(change)
-      this.#concern(concerned, change, 'after')
-    }
+    const concerned = this.#state.apply(revision.changes)
     this.#recent.add(revision)
     this.#advance(revision.revision)
     this.#publish({ revision: revision.revision, concerned, changes: revision.changes })
-  }
-
-  #change(change: Change): void {
-    if (change.kind === 'entry') {
-      if (change.after === undefined) this.#entries.remove(change.id)
-      else this.#entries.put(change.after)
-    } else if (change.kind === 'agent') {
-      if (change.after === undefined) this.#agents.remove(change.spiffeId.toString())
-      else this.#agents.put(change.after)
-    } else if (change.kind === 'bundle') {
-      if (change.after === undefined) this.#bundles.delete(change.trustDomain)
-      else this.#bundles.set(change.trustDomain, change.after)
-    }
-  }
-
-  #concern(concerned: Concerned, change: Change, side: 'before' | 'after'): void {
-    if (change.kind === 'entry') {
-      const entry = change[side]
-      if (entry === undefined) return
-      const { agents, withMore } = this.#entitlement.concernedBy(entry)
-      for (const agentId of agents) {
-        const concern = concernOf(concerned, agentId)
-        if (withMore) concern.view = true
-        else concern.entryIds.add(entry.id)
-      }
-    } else if (change.kind === 'agent') {
-      concernOf(concerned, change.spiffeId.toString()).view = true
-    } else if (change.kind === 'bundle') {
-      for (const agentId of this.#agentsVerifying(change.trustDomain)) {
-        concernOf(concerned, agentId).bundles = true
-      }
-    }
-  }
-
-  /** Agents whose workloads verify peers with a bundle: all of them with their own, some with a foreign one. */
-  #agentsVerifying(trustDomain: string): Iterable<string> {
-    if (trustDomain === this.#deps.trustDomain.name) return this.#agents.ids()
-    const found = new Set<string>()
-    const walked = new Set<string>()
-    for (const entry of this.#entries.federatingWith(trustDomain).values()) {
-      this.#entitlement.agentsUnder(entry.parentId.toString(), found, walked)
-    }
-    return found
   }
 
   #advance(revision: number): void {
@@ -347,21 +294,6 @@ export class Directory implements AsyncDisposable {
       follower.updates.push(update)
       follower.wake.wake()
     }
-  }
-
-  /** What a list may hold, in order; an id or a parent narrows it to a group before anything is compared. */
-  #entriesAfter(filter: EntryFilter, after: Place | undefined): Iterable<RegistrationEntry> {
-    const passes = entryTest(filter)
-    const narrow =
-      filter.spiffeId !== undefined
-        ? this.#entries.withSpiffeId(filter.spiffeId.toString())
-        : filter.parentId !== undefined
-          ? this.#entries.childrenOf(filter.parentId.toString())
-          : undefined
-    if (narrow === undefined) return Iterator.from(this.#entries.inOrder(after)).filter(passes)
-    return [...narrow.values()]
-      .filter((entry) => passes(entry) && (after === undefined || compare(placeOfEntry(entry), after) > 0))
-      .sort((a, b) => compare(placeOfEntry(a), placeOfEntry(b)))
   }
 }
 
