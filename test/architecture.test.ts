@@ -21,7 +21,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   server: [
     ['server.ts'],
-    ['data-folder.ts', 'loops.ts', 'metrics.ts'],
+    ['data-folder.ts', 'loops.ts', 'metrics.ts', 'settings.ts'],
     ['rpc', 'http'],
     ['sync', 'federation'],
     ['access'],
