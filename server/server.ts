@@ -121,7 +121,8 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   const issuer = createIssuer({ authorities, store, clock, cryptography, random, config: issuerSettings(config) })
   const ownSvid = new ServerSvid({
     ...{ issuer, clock, cryptography, log, keyType: config.ca.keyType },
-    isPublished: (authorityId) => authorities.isPublished('x509', authorityId),
+    isTrusted: (authorityId) =>
+      authorities.isPublished('x509', authorityId) && !authorities.isDistrusted('x509', authorityId),
   })
   const attestors = nodeAttestors({
     ...{ trustDomain, store, directory, clock, cryptography, random, log },

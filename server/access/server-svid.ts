@@ -10,7 +10,7 @@ import type { Issuer, X509Issued } from '../authority/issuer.ts'
 export interface ServerSvidDeps {
   readonly issuer: Pick<Issuer, 'issueServerSvid'>
   /** Is the authority of that id still one whose SVIDs others accept? */
-  readonly isPublished: (authorityId: string) => boolean
+  readonly isTrusted: (authorityId: string) => boolean
   readonly keyType: KeyType
   readonly clock: Clock
   readonly cryptography: Cryptography
@@ -70,6 +70,6 @@ export class ServerSvid {
     if (this.#current === undefined) return true
     const { notBefore, expiresAt, authorityId } = this.#current.issued
     const half = (notBefore.getTime() + expiresAt.getTime()) / 2
-    return this.#deps.clock.now().getTime() >= half || !this.#deps.isPublished(authorityId)
+    return this.#deps.clock.now().getTime() >= half || !this.#deps.isTrusted(authorityId)
   }
 }

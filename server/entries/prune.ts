@@ -27,6 +27,7 @@ const LOOK_MIN_MS = 100
 const LOOK_MAX_MS = 60_000
 /** How long the change log is kept for agents that come back. */
 const LOG_RETENTION_MS = 24 * 3_600_000
+const TOKEN_RETENTION_MS = 30 * 24 * 3_600_000
 const JOURNALS_EVERY_MS = 3_600_000
 /** The most that one look removes: the rest has time until the next. */
 const BATCH_MAX = 500
@@ -104,6 +105,9 @@ function isStale(agent: AttestedAgent, now: Date, afterMs: number): boolean {
 
 async function pruneJournals({ store, clock, auditRetentionMs }: PruneDeps): Promise<void> {
   const now = clock.now().getTime()
+  // A token that was used stays that long after its end, so that a second use is told from a wrong token.
+  const expiredBefore = new Date(now - TOKEN_RETENTION_MS)
+  await store.commit({ mutations: [{ kind: 'token.prune', expiredBefore }], audit: [] })
   await store.prune({ logBefore: new Date(now - LOG_RETENTION_MS), auditBefore: new Date(now - auditRetentionMs) })
 }
 
