@@ -96,6 +96,13 @@ export class House implements AsyncDisposable {
     await this.agent.printed(/"msg":"Agent ready"/)
   }
 
+  /** The certificates that verify SVIDs of this trust domain, now. */
+  async bundlePem(): Promise<string> {
+    const { stdout, stderr } = await this.cli('bundle', 'show', '--format', 'pem')
+    if (stdout === '') throw new Error(stderr)
+    return stdout
+  }
+
   /** Runs a command of the product against this house. */
   cli(...args: readonly string[]): Promise<Finished> {
     return runSallyport([

@@ -54,7 +54,7 @@ async function answerOn(socket: Socket, wanted: number): Promise<string[]> {
   return types
 }
 
-describe('client-quirk 1: a unix socket takes every :authority', () => {
+describe('quirk 1: a unix socket takes every :authority', () => {
   test.for(['localhost', 'tmp%2Fx.sock', '/run/x/agent.sock', 'tmp/x.sock', '/tmp/a b', 'xds_cluster', 'ünicode'])(
     '%s',
     async (authority) => {

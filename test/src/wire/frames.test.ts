@@ -31,7 +31,7 @@ describe('message frames', () => {
     )
   })
 
-  test('client-quirk 5: a message over the limit is refused by its length, before it arrives', () => {
+  test('quirk 5: a message over the limit is refused by its length, before it arrives', () => {
     expect(() => new FrameReader(100).push(Buffer.from([0, 0, 0, 0, 101]))).toThrowCode(
       'MESSAGE_TOO_LARGE',
       '101 bytes',

@@ -130,7 +130,7 @@ describe('a call', () => {
     expect(counted).toEqual(['/grpc.health.v1.Health/Check OK', 'unknown UNIMPLEMENTED'])
   })
 
-  test('client-quirk 6: deadlines come in every unit, and end the call on both sides', async () => {
+  test('quirk 6: deadlines come in every unit, and end the call on both sides', async () => {
     const { path, channel } = await served()
     expect(await thrownBy(channel.client(healthService).check({ service: 'slow' }, { timeoutMs: 50 }))).toThrowCode(
       'DEADLINE_EXCEEDED',
@@ -153,7 +153,7 @@ describe('a call', () => {
     expect((await post(session, '/grpc.health.v1.Health/Check', { 'grpc-timeout': 'soon' }))['grpc-status']).toBe('13')
   })
 
-  test('client-quirk 6: compressed requests are read, bombs are refused, answers are never compressed', async () => {
+  test('quirk 6: compressed requests are read, bombs are refused, answers are never compressed', async () => {
     const { path } = await served()
     const session = rawClient(path)
     const headers = { 'grpc-encoding': 'gzip', 'grpc-accept-encoding': 'gzip' }
@@ -203,7 +203,7 @@ describe('a stream', () => {
     expect(received).toEqual(Array.from({ length: 20 }, (_unused, at) => at))
   })
 
-  test('client-quirk 3: a large message is split by flow control', async () => {
+  test('quirk 3: a large message is split by flow control', async () => {
     const content = Buffer.alloc(3 * 1024 * 1024, 7)
     const { channel } = await served({
       implementations: [
@@ -280,7 +280,7 @@ describe('a stream', () => {
     for (const reason of reasons) expect(reason).toThrowCode('CALL_CANCELLED')
   })
 
-  test('client-quirk 9: draining ends streams with UNAVAILABLE and lets single calls finish', async () => {
+  test('quirk 9: draining ends streams with UNAVAILABLE and lets single calls finish', async () => {
     let finish: () => void = () => undefined
     const finished = new Promise<void>((resolve) => (finish = resolve))
     const { server, path, channel } = await served({
@@ -381,7 +381,7 @@ describe('limits', () => {
     expect((await post(rawClient(path), '/grpc.health.v1.Health/Check'))['grpc-status']).toBe('0')
   })
 
-  test('SE-16 client-quirk 2: rapid resets end that connection only, and others are served', async () => {
+  test('SE-16 quirk 2: rapid resets end that connection only, and others are served', async () => {
     const { path, channel } = await served()
     const session = rawClient(path)
     const closed = new Promise((resolve) => session.once('close', resolve))
@@ -398,7 +398,7 @@ describe('limits', () => {
     expect(await channel.client(healthService).check({})).toEqual({ status: 'SERVING' })
   })
 
-  test('client-quirk 2: requests that are reset in the same breath, gRPC or not, harm nobody', async () => {
+  test('quirk 2: requests that are reset in the same breath, gRPC or not, harm nobody', async () => {
     const { path, channel } = await served()
     const socket = connect(path)
     onTestFinished(() => void socket.destroy())

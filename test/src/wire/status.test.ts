@@ -70,7 +70,7 @@ describe('statuses', () => {
     })
   })
 
-  test('client-quirk 4: message and trailers stay under 8 KiB, whatever they say', () => {
+  test('quirk 4: message and trailers stay under 8 KiB, whatever they say', () => {
     const anything = fc.string({ unit: 'binary', maxLength: 20_000, size: 'max' })
     fc.assert(
       fc.property(anything, anything, fc.uint8Array({ maxLength: 8000, size: 'max' }), (message, hint, value) => {

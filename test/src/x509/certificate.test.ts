@@ -141,7 +141,7 @@ describe('encodeCertificate()', () => {
     expect((await encode(caTemplate(caKey, { keyUsage: ['keyCertSign'] }))).keyUsage).toEqual(new Set(['keyCertSign']))
   })
 
-  test('client-quirks 21 leaf and intermediate have every extension that clients require', async () => {
+  test('quirk 21: leaf and intermediate have every extension that clients require', async () => {
     const leaf = await encode(leafTemplate())
     for (const dotted of ['2.5.29.14', '2.5.29.15', '2.5.29.17', '2.5.29.19', '2.5.29.35', '2.5.29.37']) {
       expect(leaf.der.includes(oid(dotted))).toBe(true)
@@ -151,7 +151,7 @@ describe('encodeCertificate()', () => {
       expect(ca.der.includes(oid(dotted))).toBe(true)
   })
 
-  test('client-quirks 22 decoded and encoded again by others the bytes are the same', async () => {
+  test('quirk 22: decoded and encoded again by others the bytes are the same', async () => {
     for (const { der, tbs } of [await encode(leafTemplate()), await encode(caTemplate(caKey))]) {
       const decoded = AsnConvert.parse(der, AsnCertificate)
       expect(Buffer.from(AsnConvert.serialize(decoded.tbsCertificate)).equals(tbs)).toBe(true)
@@ -431,7 +431,7 @@ describe('decodeCertificate()', () => {
 })
 
 describe('decodeCertificates()', () => {
-  test('client-quirks 23 reads a chain without padding, and no bytes as no certificates', async () => {
+  test('quirk 23: reads a chain without padding, and no bytes as no certificates', async () => {
     const { chain } = await (await (await TestAuthority.create()).intermediate()).issue()
     const all = Buffer.concat(chain.map(({ der }) => der))
     expect(decodeCertificates(all).map(({ der }) => der)).toEqual(chain.map(({ der }) => der))
