@@ -135,7 +135,7 @@ export class Node {
 
   async #join(signal: AbortSignal): Promise<void> {
     const { status, link, view, holdings, log } = this.#deps
-    status.set('attesting')
+    status.set('attesting', status.reason)
     // An SVID that is expired or refused would end the connection before anything can be proved.
     link.use(undefined)
     const { identity, bundle, spentToken } = await join(

@@ -22,6 +22,7 @@ import type {
 import { TestAuthority } from './test-authority.ts'
 
 export interface FakeStream {
+  readonly isOpen: boolean
   readonly hello: FollowOptions
   readonly acks: { readonly revision: number; readonly digest: Buffer }[]
   push(state: PushedState): void
@@ -202,6 +203,9 @@ export class FakeUpstream implements Upstream {
     const acks: { revision: number; digest: Buffer }[] = []
     let failure = this.failure ?? this.followFailure
     const stream: FakeStream = {
+      get isOpen() {
+        return failure === undefined
+      },
       hello,
       acks,
       push: (state) => states.push(state),
