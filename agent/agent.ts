@@ -95,6 +95,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const loops = new Loops({ clock, log })
 
   // Where it belongs, and the way there
+  deps.prepareFolders(config)
   const saved = new SavedState(disk, config.dataDir)
   const { trustDomain, serverAddress } = await homeOf(config, saved, disk)
   const status = new NodeStatus()
@@ -192,7 +193,6 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   loops.start('node', (signal) => node.run(signal))
 
   // From here on others can see it
-  deps.prepareFolders(config)
   const { allowStartTimeFallback } = config
   await workloadWire.listenUnix(config.socket, { mode: WORKLOAD_SOCKET_MODE, allowStartTimeFallback })
   await adminWire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE, allowStartTimeFallback })

@@ -32,10 +32,10 @@ export function agentSocket(options: GlobalOptions, environment: NodeJS.ProcessE
   return `unix:${join(runtimeFolder(environment), 'sallyport/agent/api.sock')}`
 }
 
-/** Where the agent's admin socket is: flag, environment, beside the workload socket. */
+/** Where the agent's admin socket is: flag, environment, below the folder of the workload socket. */
 export function agentAdminSocket(options: GlobalOptions, environment: NodeJS.ProcessEnv = process.env): string {
   const named = options.agentAdminSocket ?? environment['SALLYPORT_AGENT_ADMIN_SOCKET']
-  return named === undefined ? join(runtimeFolder(environment), 'sallyport/agent/admin.sock') : resolve(named)
+  return named === undefined ? join(runtimeFolder(environment), 'sallyport/agent/private/admin.sock') : resolve(named)
 }
 
 /** Opens a socket, works with it, closes it; says which command starts what is missing. */

@@ -55,7 +55,7 @@ function usualPlaces(): Values {
   return {
     runtimeDir: join(folder, 'state'),
     socket: join(folder, 'api.sock'),
-    adminSocket: join(folder, 'admin.sock'),
+    adminSocket: join(folder, 'private/admin.sock'),
   }
 }
 

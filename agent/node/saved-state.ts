@@ -110,7 +110,14 @@ export class SavedState {
     const bytes = await this.#disk.read(this.nodePath)
     if (bytes === undefined) return emptyNode
     try {
-      const { version: _version, home, identity, attempt, serverTimeMs, ...rest } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
+      const {
+        version: _version,
+        home,
+        identity,
+        attempt,
+        serverTimeMs,
+        ...rest
+      } = savedNode.parse(JSON.parse(bytes.toString('utf8')))
       return {
         ...rest,
         home: home ?? undefined,

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -9,9 +9,16 @@ import { peerOf } from './callers.ts'
 export const WORKLOAD_SOCKET_MODE = 0o666
 export const ADMIN_SOCKET_MODE = 0o600
 
-/** Makes the folder of the workload socket, which everybody may enter and only we may write. */
+/** Makes the folder of the workload socket, which everybody may enter and only we may write, whatever the mask of the process. */
 export function prepareWorkloadFolder(socketPath: string): void {
-  mkdirSync(dirname(socketPath), { recursive: true, mode: 0o755 })
+  makeOpenFolder(dirname(socketPath))
+}
+
+/** Those that are there stay as they are. */
+function makeOpenFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o755 })
+  if (first === undefined) return
+  for (let made = folder; made.startsWith(first); made = dirname(made)) chmodSync(made, 0o755)
 }
 
 /**
@@ -21,7 +28,7 @@ export function prepareWorkloadFolder(socketPath: string): void {
  */
 export function prepareAdminFolder(socketPath: string): void {
   const folder = dirname(socketPath)
-  mkdirSync(dirname(folder), { recursive: true, mode: 0o755 })
+  makeOpenFolder(dirname(folder))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { uid, mode } = lstatSync(realpathSync(folder))
   if (uid !== process.geteuid?.()) throw refused(socketPath, `${folder} belongs to user ${uid}`)

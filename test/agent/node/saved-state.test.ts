@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { realDisk } from '../../../agent/node/real-disk.ts'
 import { emptyNode, SavedState } from '../../../agent/node/saved-state.ts'
@@ -77,7 +78,7 @@ describe('SavedState', () => {
     disk.files.set(saved.nodePath, Buffer.from(text.replace('"chain"', '"chian"')))
     const error = await saved.readNode().catch((thrown: unknown) => thrown as Error)
     expect(error).toThrowCode('AGENT_STATE_INVALID')
-    expect(String((error as Error).cause ?? '')).not.toContain(secret)
+    expect(inspect(error)).not.toContain(secret)
   })
 })
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, chmodSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { adminAccess, prepareAdminFolder } from '../../../agent/rpc/admin-access.ts'
+import { adminAccess, prepareAdminFolder, prepareWorkloadFolder } from '../../../agent/rpc/admin-access.ts'
 import { ownProcessesApi } from '../../../agent/rpc/admin.ts'
 import { explain, nearestEntries } from '../../../agent/rpc/explain.ts'
 import { healthApi } from '../../../agent/rpc/health.ts'
@@ -124,6 +124,8 @@ describe('the admin socket', () => {
     try {
       prepareAdminFolder(join(folder, 'private', 'admin.sock'))
       expect(statSync(join(folder, 'private')).mode & 0o777).toBe(0o700)
+      prepareWorkloadFolder(join(folder, 'run', 'agent', 'api.sock'))
+      for (const made of ['run', 'run/agent']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o755)
       mkdirSync(join(folder, 'open'))
       chmodSync(join(folder, 'open'), 0o755)
       expect(() => prepareAdminFolder(join(folder, 'open', 'admin.sock'))).toThrowCode(

@@ -67,7 +67,7 @@ describe('follow()', () => {
     await stream.states.next()
     const next = stream.states.next().catch((error: unknown) => error)
     await clock.advance(14_900)
-    expect(await Promise.race([next, 'open'])).toBe('open')
+    expect(await Promise.race([next, Promise.resolve('open')])).toBe('open')
     await clock.advance(200)
     expect(await next).toThrowCode('SERVER_UNREACHABLE', 'Nothing was heard from the server for 15 s')
   })
