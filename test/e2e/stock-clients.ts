@@ -153,6 +153,15 @@ export interface ForeignIdentity {
   readonly spiffeId: string
 }
 
+const bundlePems = new WeakMap<House, Promise<string>>()
+
+/** Asked once: a house keeps its authority for as long as most tests last. */
+function bundlePemOf(house: House): Promise<string> {
+  const known = bundlePems.get(house) ?? house.bundlePem()
+  bundlePems.set(house, known)
+  return known
+}
+
 /** A client over TLS, which presents an SVID or nothing. The channel is its own: nothing is shared with another identity. */
 export async function tlsClient(
   house: House,
@@ -160,13 +169,17 @@ export async function tlsClient(
   identity?: Pick<ForeignIdentity, 'chainPem' | 'keyPem'>,
 ): Promise<StockClient> {
   const credentials = grpc.credentials.createSsl(
-    Buffer.from(await house.bundlePem()),
+    Buffer.from(await bundlePemOf(house)),
     identity === undefined ? null : Buffer.from(identity.keyPem),
     identity === undefined ? null : Buffer.from(identity.chainPem),
     // The identity is in the URI; who signed it is what a stock client checks.
     { checkServerIdentity: () => undefined },
   )
-  const own = { 'grpc.use_local_subchannel_pool': 1, 'grpc.primary_user_agent': randomUUID() }
+  const own = {
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.primary_user_agent': randomUUID(),
+    'grpc.ssl_target_name_override': house.trustDomain,
+  }
   return new StockClient(service, `127.0.0.1:${house.port}`, credentials, {}, own)
 }
 
