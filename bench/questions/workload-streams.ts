@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { spiffeWorkloadApiService } from '../../src/wire/messages/spiffe-workload.ts'
+import { ask } from '../ask.ts'
+import { rssBytesOf } from '../cost.ts'
+import { entryMessage, ownSelector } from '../entries.ts'
+import { LightClient, prepare } from '../light-client.ts'
+import { inParallel, percentiles } from '../load.ts'
+import { WORKLOAD_HEADERS } from '../propagation.ts'
+import { NODE_ID, System } from '../system.ts'
+
+const STREAMS = 500
+
+await ask('500 open workload streams, each on its own connection', async ({ isQuick, add }) => {
+  await using system = await System.open({ agent: true })
+  const order = { spiffeId: 'spiffe://example.org/a', parentId: NODE_ID, selectors: [ownSelector] }
+  const [id = ''] = await system.register([order])
+  const fetch = prepare(spiffeWorkloadApiService, 'fetchX509Svid', {})
+  const arrivals: number[] = []
+  const open = async (count: number): Promise<LightClient[]> =>
+    inParallel(Array.from({ length: count }), 8, async () => {
+      const client = LightClient.overUnix(system.agentSocket, WORKLOAD_HEADERS)
+      await client.first(fetch, () => arrivals.push(performance.now()))
+      return client
+    })
+  // What grows only once, such as compiled code and the heap for it, is no memory of a stream.
+  for (const client of await open(STREAMS)) client[Symbol.dispose]()
+  await pause(isQuick ? 2000 : 5000)
+  const before = rssBytesOf(system.agentPid)
+  const clients = await open(STREAMS)
+  await pause(1000)
+  const each = (rssBytesOf(system.agentPid) - before) / STREAMS / 1024
+
+  const spans: number[] = []
+  const ends: number[] = []
+  for (let round = 0; round < (isQuick ? 5 : 15); round++) {
+    arrivals.length = 0
+    const startMs = performance.now()
+    await system.entries.batchUpdateEntry({
+      entries: [{ id, ...entryMessage({ ...order, dnsNames: [`round-${round}.internal`] }) }],
+      inputMask: { dnsNames: true },
+    })
+    while (arrivals.length < STREAMS) await pause(5)
+    await pause(50)
+    const sorted = arrivals.toSorted((a, b) => a - b)
+    spans.push((sorted[STREAMS - 1] ?? NaN) - (sorted[0] ?? NaN))
+    ends.push((sorted[STREAMS - 1] ?? NaN) - startMs)
+  }
+  for (const client of clients) client[Symbol.dispose]()
+  add(
+    { name: 'memory of a stream with its connection', value: each, unit: 'KiB', atMost: 40, spire: '52 KiB' },
+    {
+      name: 'a change: first to last',
+      value: percentiles(spans).p50Ms,
+      unit: 'ms',
+      atMost: 30,
+      scales: true,
+      spire: '26 ms (14–88)',
+    },
+    { name: 'a change: from the call to the last', value: percentiles(ends).p50Ms, unit: 'ms' },
+  )
+})
