@@ -171,11 +171,10 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
       ...{ recordCall, log, clock, limits },
     }),
   )
-  const openStreams = (): number => workloadWire.connections.size
   const adminWire = parts.use(
     deps.serve({
       implementations: [
-        adminApi({ ...explaining, node, jwtSvids, serverAddress, startedAt, openStreams, log }),
+        adminApi({ ...explaining, node, jwtSvids, serverAddress, startedAt, log }),
         debugApi({ node, status, x509Svids, jwtSvids, clock, startedAtMs }),
         loggerApi(log),
         healthApi(isServing, clock),
@@ -184,7 +183,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
       ...{ recordCall, log, clock },
     }),
   )
-  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, status, node, callers, clock, openStreams })
+  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, status, node, callers, clock })
 
   // What runs by itself
   parts.use(loops)

@@ -37,7 +37,6 @@ export function agentGauges(
     readonly node: Node
     readonly callers: Callers
     readonly clock: TrustedClock
-    readonly openStreams: () => number
   },
 ): void {
   const { entitlements, x509Svids, jwtSvids, status, node, callers, clock } = parts
@@ -46,7 +45,7 @@ export function agentGauges(
   gauge('entries', 'Registration entries of this node', () => entitlements.entries.size)
   gauge('x509_svids', 'X509-SVIDs held for workloads', () => x509Svids.size)
   gauge('jwt_svids', 'JWT-SVIDs held for workloads', () => jwtSvids.size)
-  gauge('open_streams', 'Workload streams that are open', parts.openStreams)
+  gauge('open_streams', 'Workload streams that are open', () => entitlements.openStreams)
   gauge('held_callers', 'Workloads that wait for an entry', () => callers.held)
   gauge('undelivered_streams', 'Workload streams that a change is still on its way to', () => entitlements.undelivered)
   gauge('in_sync', '1 while the agent holds what its server says', () => (status.isInSync ? 1 : 0))

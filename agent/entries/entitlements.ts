@@ -153,6 +153,11 @@ export class Entitlements {
     })
   }
 
+  /** Streams that wait for changes. */
+  get openStreams(): number {
+    return this.#interests.subscriptions
+  }
+
   /** Streams that changes are still on their way to. */
   get undelivered(): number {
     return this.#unsettled.size

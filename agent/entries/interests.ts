@@ -55,6 +55,11 @@ export class Interests {
     return [...(smallest ?? [])].filter((interest) => selectorsMatch(entry.selectors, interest.selectors))
   }
 
+  /** How many streams wait in all. */
+  get subscriptions(): number {
+    return this.#byKey.values().reduce((sum, { subscriptions }) => sum + subscriptions.size, 0)
+  }
+
   all(): Iterable<Interest> {
     return this.#byKey.values()
   }

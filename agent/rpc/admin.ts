@@ -15,7 +15,6 @@ export interface AdminDeps extends ExplainDeps {
   readonly jwtSvids: JwtSvidCache
   readonly serverAddress: string
   readonly startedAt: Date
-  readonly openStreams: () => number
   readonly log: Log
 }
 
@@ -60,7 +59,7 @@ function statusOf({ node, status, entitlements, x509Svids, jwtSvids, ...deps }: 
     entries: entitlements.entries.size,
     x509Svids: x509Svids.size,
     jwtSvids: jwtSvids.size,
-    openStreams: deps.openStreams(),
+    openStreams: entitlements.openStreams,
     startedAt: secondsOf(deps.startedAt),
     transport: status.transport,
     checkpoints: node.checkpoints.map(({ sequence, hash }) => ({ sequence, hash })),

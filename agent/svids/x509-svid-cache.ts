@@ -75,6 +75,8 @@ export class X509SvidCache {
   readonly #wake = new Wake()
   readonly #changed = new Set<() => void>()
   #batches = 0
+  /** Halved when a call fails, doubled when one succeeds: a server that is slow or limits us gets less at once. */
+  #batchSize = SIGN_BATCH_MAX
 
   constructor(deps: X509SvidCacheDeps) {
     this.#deps = deps
@@ -245,7 +247,7 @@ export class X509SvidCache {
       const due = [...this.#orders.values()].filter((order) => !order.inFlight && order.retryAtMs <= nowMs)
       if (due.length === 0) return
       if (!this.#deps.isConnected()) return this.#failAll(due)
-      const batch = due.toSorted((a, b) => this.#urgency(a) - this.#urgency(b)).slice(0, SIGN_BATCH_MAX)
+      const batch = due.toSorted((a, b) => this.#urgency(a) - this.#urgency(b)).slice(0, this.#batchSize)
       for (const order of batch) order.inFlight = true
       this.#batches++
       void this.#sign(batch, signal)
@@ -271,9 +273,11 @@ export class X509SvidCache {
     try {
       const entries = batch.map(({ entry }) => this.#deps.entitlements.entry(entry.id) ?? entry)
       const results = await signX509Svids(entries, { ...this.#deps, keys: this.#keys }, signal)
+      this.#batchSize = Math.min(SIGN_BATCH_MAX, this.#batchSize * 2)
       signing?.observe((clock.monotonicMs() - started) / 1000)
       for (const [index, order] of batch.entries()) this.#settle(order, entries[index], results[index])
     } catch (error) {
+      this.#batchSize = Math.max(1, Math.ceil(batch.length / 2))
       if (!signal.aborted) log.warn({ err: error }, 'X509-SVIDs could not be signed')
       for (const order of batch) this.#settle(order, order.entry, error)
     } finally {

@@ -6,8 +6,16 @@ import { SIGN_BATCH_MAX, type X509SvidOrder, type X509SvidResult } from './upstr
 
 type SendBatch = (batch: readonly X509SvidOrder[]) => Promise<readonly BatchNewX509SvidResponseResult[]>
 
-/** Failures that a smaller batch would meet as well: the server is away, or does not want this agent. */
-const NOT_FOR_SIZE = new Set(['UNAVAILABLE', 'PERMISSION_DENIED', 'UNAUTHENTICATED', 'UNIMPLEMENTED', 'CANCELLED'])
+/** Failures of the call, not of an order in it: halves of it would fail as well, and be a flood. */
+const NOT_OF_AN_ORDER = new Set([
+  'UNAVAILABLE',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'UNIMPLEMENTED',
+  'CANCELLED',
+  'RESOURCE_EXHAUSTED',
+  'DEADLINE_EXCEEDED',
+])
 
 /**
  * Has orders signed in calls of at most {@link SIGN_BATCH_MAX}. A call that fails is made again in halves, so that one order that
@@ -30,7 +38,7 @@ async function signHalving(orders: readonly X509SvidOrder[], send: SendBatch): P
       `The server answered ${orders.length} CSRs with ${results.length}`,
     )
   } catch (error) {
-    if (NOT_FOR_SIZE.has(grpcStatusOf(error) ?? '') && !isInvalidAnswer(error)) throw error
+    if (NOT_OF_AN_ORDER.has(grpcStatusOf(error) ?? '') && !isInvalidAnswer(error)) throw error
     if (orders.length === 1) return [{ refused: error instanceof Error ? error : new Error(String(error)) }]
     const middle = Math.ceil(orders.length / 2)
     return [...(await signHalving(orders.slice(0, middle), send)), ...(await signHalving(orders.slice(middle), send))]

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { SallyportError } from '../../../src/errors.ts'
 import { Wake } from '../../../agent/entries/wake.ts'
 import { decodeCertificates } from '../../../src/x509/decode-certificate.ts'
 import { anEntry, anId } from '../../fakes/store-objects.ts'
@@ -156,6 +157,24 @@ describe('X509SvidCache', () => {
     expect(world.x509Svids.now([anEntry('c')]).pending).toBe(1)
     await until(() => world.x509Svids.get('c') !== undefined)
     expect(world.x509Svids.size).toBe(2)
+  })
+
+  test('asks for less at once while calls fail, and for all again once they succeed', async () => {
+    await using world = await AgentWorld.create()
+    const entries = Array.from({ length: 40 }, (_, index) => anEntry(`e${index}`))
+    const sizes: number[] = []
+    const { signX509Svids } = world.upstream
+    world.upstream.signX509Svids = async (orders) => {
+      sizes.push(orders.length)
+      if (orders.length > 10) throw new SallyportError('LIMIT_REACHED', 'slower')
+      return signX509Svids.call(world.upstream, orders)
+    }
+    world.hold(entries)
+    for (let turn = 0; world.x509Svids.size < 40; turn++) {
+      expect(turn).toBeLessThan(500)
+      await world.clock.advance(1000)
+    }
+    expect(sizes.slice(0, 3)).toEqual([40, 20, 20])
   })
 
   test('what a stream waits for is signed before what is only made ahead', async () => {

@@ -34,7 +34,11 @@ describe('signInBatches()', () => {
   })
 
   test('does not try smaller batches with a server that is away or refuses this agent', async () => {
-    for (const error of [new SallyportError('UNREACHABLE', 'x'), new RpcError('PERMISSION_DENIED', 'no')]) {
+    for (const error of [
+      new SallyportError('UNREACHABLE', 'x'),
+      new RpcError('PERMISSION_DENIED', 'no'),
+      new RpcError('RESOURCE_EXHAUSTED', 'slower'),
+    ]) {
       let calls = 0
       const signing = signInBatches(orders(8), async () => {
         calls++
