@@ -107,8 +107,10 @@ export const agentConfig = z
       .describe(
         'folder in memory (tmpfs) where workload keys survive a restart of the agent; not used on other file systems',
       ),
-    socket: fieldTypes.path.default('/run/sallyport/agent/api.sock').describe('unix socket of the Workload API (0666)'),
-    adminSocket: fieldTypes.path
+    socket: fieldTypes.socketPath
+      .default('/run/sallyport/agent/api.sock')
+      .describe('unix socket of the Workload API (0666)'),
+    adminSocket: fieldTypes.socketPath
       .default('/run/sallyport/agent/private/admin.sock')
       .describe('unix socket for administration (0600), in a folder of mode 0700'),
     adminUids: z

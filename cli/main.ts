@@ -76,7 +76,6 @@ export async function program(words: readonly string[]): Promise<Command> {
     .option('--server-socket <path>', "the server's admin socket (SALLYPORT_SERVER_SOCKET)")
     .option('--agent-socket <address>', "the agent's workload socket (SPIFFE_ENDPOINT_SOCKET)")
     .option('--agent-admin-socket <path>', "the agent's admin socket (SALLYPORT_AGENT_ADMIN_SOCKET)")
-    .showHelpAfterError('(add --help for the options of this command)')
     .showSuggestionAfterError()
     .addHelpText(
       'after',
@@ -92,8 +91,9 @@ export async function program(words: readonly string[]): Promise<Command> {
   return root
 }
 
-/** Wrong words on the command line end with the code for that, everywhere. */
+/** Wrong words on the command line say where help is and end with the code for that, everywhere. */
 function exitWithUsage(command: Command): void {
+  command.showHelpAfterError('(add --help for the options of this command)')
   command.exitOverride((error) => {
     process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
   })

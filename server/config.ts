@@ -119,7 +119,7 @@ export const serverConfig = z
     advertisedAddress: fieldTypes.address
       .optional()
       .describe('host:port that agents are told to connect to; the name of this machine and the port when not set'),
-    adminSocket: fieldTypes.path
+    adminSocket: fieldTypes.socketPath
       .default('admin.sock')
       .describe('unix socket for administration, in a folder of mode 0700'),
     adminUids: z

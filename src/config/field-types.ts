@@ -67,6 +67,12 @@ export const fieldTypes = {
   duration: parsedBy(parseDuration),
   /** A path; relative ones count from the folder of the configuration file. */
   path: z.string().min(1).max(4096),
+  /** The path of a unix socket: sockets of other kinds are not served, since nobody can tell who is behind them. */
+  socketPath: z
+    .string()
+    .min(1)
+    .max(4096)
+    .regex(/^(?![a-z][a-z0-9+.-]*:)/i, 'must be the path of a unix socket, without unix: before it'),
   /** `host:port`. */
   address: z.string().regex(/^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9.-]+):\d{1,5}$/, 'must be host:port'),
 } as const

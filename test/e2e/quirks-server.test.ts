@@ -288,7 +288,7 @@ describe('agents that are not welcome any more', () => {
     const foreign = await (await TestAuthority.create()).issue('/spire/agent/join_token/me')
     using stranger = await tlsClient(house, ENTRY, {
       chainPem: printPem(foreign.chain),
-      keyPem: foreign.keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      keyPem: foreign.keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }),
     })
     expect((await refusal(stranger.call('GetAuthorizedEntries'))).code).not.toBe(grpc.status.OK)
   })

@@ -198,7 +198,7 @@ export async function agentCsr(): Promise<{ readonly csr: Buffer; readonly priva
 export function identityOf(svid: WireSvid, privateKey: KeyObject): ForeignIdentity {
   return {
     chainPem: printPem(svid.certChain.map((der) => decodeCertificate(Buffer.from(der)))),
-    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }),
     privateKey,
     spiffeId: `spiffe://${svid.id?.trustDomain}${svid.id?.path}`,
   }
