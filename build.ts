@@ -9,6 +9,8 @@ await build({
   bundle: true,
   splitting: true,
   platform: 'node',
+  // The ES module of a dependency where it has one: a CommonJS one that is imported later loses its names.
+  mainFields: ['module', 'main'],
   target: 'node26',
   format: 'esm',
   minify: true,

@@ -1,5 +1,6 @@
 import { printFigures, type Figure } from './figure.ts'
 import { calibrate, printMachine, type Machine } from './machine.ts'
+import { makePackage } from './package.ts'
 
 export interface Run {
   /** Shorter, for a look while working; the figures are less steady. */
@@ -16,10 +17,12 @@ export async function ask(question: string, measure: (run: Run) => Promise<void>
   const isQuick = process.argv.includes('--quick')
   const figures: Figure[] = []
   const machine = calibrate()
+  using made = makePackage()
   await measure({ isQuick, machine, seconds: isQuick ? 2 : 6, add: (...more) => figures.push(...more) })
   if (process.send === undefined) console.log(printMachine(machine))
   console.log(`${printFigures(question, figures, machine)}\n`)
   // Whatever a library keeps open must not hold the runner.
+  made[Symbol.dispose]()
   if (process.send === undefined) process.exit(0)
   process.send({ question, figures, machine }, () => process.exit(0))
 }

@@ -49,7 +49,9 @@ export class LightClient implements Disposable {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
     })
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES))
+    this.#session.on('connect', () => {
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(WINDOW_BYTES)
+    })
     this.#session.on('error', () => undefined)
   }
 

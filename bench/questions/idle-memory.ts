@@ -5,11 +5,9 @@ import { rssBytesOf } from '../cost.ts'
 import { ownSelector } from '../entries.ts'
 import { LightClient, prepare } from '../light-client.ts'
 import { WORKLOAD_HEADERS } from '../propagation.ts'
-import { makePackage } from '../package.ts'
 import { NODE_ID, System } from '../system.ts'
 
 await ask('Memory of a server and an agent that serve one workload', async ({ isQuick, add }) => {
-  using _package = makePackage()
   await using system = await System.open({ agent: true })
   await system.register([{ spiffeId: 'spiffe://example.org/a', parentId: NODE_ID, selectors: [ownSelector] }])
   using client = LightClient.overUnix(system.agentSocket, WORKLOAD_HEADERS)

@@ -1,10 +1,8 @@
 import { ask } from '../ask.ts'
 import { percentiles } from '../load.ts'
-import { makePackage } from '../package.ts'
 import { startSallyport, System } from '../system.ts'
 
 await ask('Starts, bundled', async ({ isQuick, add }) => {
-  using _package = makePackage()
   const versions: number[] = []
   const rounds = isQuick ? 5 : 15
   for (let round = 0; round < rounds; round++) {
