@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { copyFile, link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -38,6 +39,8 @@ export class DevSystem implements AsyncDisposable {
     this.address = `127.0.0.1:${port}`
     this.#keep = keep
     this.#failure.promise.catch(() => undefined)
+    // Ended at once by a second Ctrl-C: still nothing may stay behind.
+    process.once('exit', () => this.#abandon())
   }
 
   static async create(keep: boolean): Promise<DevSystem> {
@@ -96,6 +99,8 @@ export class DevSystem implements AsyncDisposable {
       join(folder, 'private/data'),
       '--socket',
       this.agentSocket,
+      '--runtime-dir',
+      join(folder, 'private/state'),
       '--admin-socket',
       this.agentAdminSocket,
     ]
@@ -201,6 +206,11 @@ export class DevSystem implements AsyncDisposable {
         })
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
+  }
+
+  #abandon(): void {
+    for (const child of this.#children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    if (!this.#keep) rmSync(this.folder, { recursive: true, force: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -38,7 +38,7 @@ async function runDev(options: DevOptions): Promise<undefined> {
     if (options.once) return
     say(
       'next renewal',
-      services.map(({ name, renewsAt }) => `${name} at ${renewsAt().toISOString().slice(11, 19)}Z`).join(', '),
+      services.map((service) => `${service.name} at ${service.renewsAt().toISOString().slice(11, 19)}Z`).join(', '),
     )
     printEnvironment(system)
     await Promise.race([aborted(signal), followRenewals(services, say, signal), system.failed])
