@@ -1,0 +1,149 @@
+import { identitiesOf, Invariants, printIdentities } from './invariants.ts'
+import { Random } from './random.ts'
+import { Scenario } from './scenario.ts'
+import { SimulatedSystem, type SystemSize } from './system.ts'
+import type { AgentMachine } from './agent-machine.ts'
+import type { Workload } from './workload.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  /** How many lines of the trace are kept for people. */
+  readonly keep?: number
+}
+
+export interface SimulationResult {
+  readonly seed: number
+  /** What went wrong, or undefined. */
+  readonly failure: string | undefined
+  /** Of everything that happened. */
+  readonly digest: string
+  readonly lines: readonly string[]
+  readonly events: number
+  readonly virtualMs: number
+  readonly faults: readonly string[]
+}
+
+const TICK_MS = 5_000
+/** The longest pauses of product code are refused agents that ask again after five minutes. */
+const SETTLES_WITHIN_MS = 15 * 60_000
+const MINUTE_MS = 60_000
+
+let isLoaded: Promise<unknown> | undefined
+
+/** One run, decided by its seed. */
+export async function simulate({ seed, keep = 400 }: SimulationOptions): Promise<SimulationResult> {
+  // Loaded beforehand, so that no run is the first one that waits for it.
+  isLoaded ??= import('reflect-metadata').then(() => import('@peculiar/x509'))
+  await isLoaded
+  const random = new Random(seed ^ 0x5a11)
+  const size: SystemSize = {
+    agents: 1 + random.below(3),
+    workloadsPerAgent: 1 + random.below(3),
+    heartbeat: '5s',
+    times: random.pick([
+      { caTtl: '12m', x509Ttl: '2m', jwtTtl: '1m', agentTtl: '2m' },
+      { caTtl: '12m', x509Ttl: '4m', jwtTtl: '1m', agentTtl: '4m' },
+      { caTtl: '1h', x509Ttl: '10m', jwtTtl: '5m', agentTtl: '5m' },
+    ]),
+  }
+  const system = new SimulatedSystem({ seed, keep, realCryptography: random.chance(0.05) }, size)
+  const invariants = new Invariants(system)
+  const scenario = new Scenario(system, invariants)
+  const { world } = system
+  system.start()
+  scenario.start()
+  const lastsMs = random.pick([5, 10, 20, 40]) * MINUTE_MS
+  await advance(system, invariants, lastsMs)
+  if (world.failure === undefined) {
+    scenario.end()
+    await settle(system, invariants)
+  }
+  if (world.failure === undefined) await checkStored(system, scenario)
+  return {
+    seed,
+    failure: world.failure,
+    digest: world.trace.digest,
+    lines: world.trace.lines,
+    events: world.time.count,
+    virtualMs: world.time.nowMs,
+    faults: scenario.faults,
+  }
+}
+
+/** Lets time pass, and looks at the invariants. */
+export async function advance(
+  system: SimulatedSystem,
+  invariants: Invariants,
+  ms: number,
+  tickMs = TICK_MS,
+): Promise<void> {
+  const { world } = system
+  const endMs = world.time.nowMs + ms
+  while (world.failure === undefined && world.time.nowMs < endMs) {
+    const untilMs = Math.min(endMs, world.time.nowMs + tickMs)
+    await world.time.runUntil(untilMs, () => {
+      invariants.afterEvent()
+      return world.failure !== undefined
+    })
+    if (world.failure === undefined) invariants.tick()
+  }
+}
+
+/** Once nothing goes wrong any more, everybody finds back to where they should be, and stays there. */
+async function settle(system: SimulatedSystem, invariants: Invariants): Promise<void> {
+  const { world } = system
+  const startMs = world.time.nowMs
+  for (;;) {
+    await advance(system, invariants, TICK_MS)
+    if (world.failure !== undefined) return
+    const stuck = stuckParts(system)
+    if (stuck.length === 0) break
+    if (world.time.nowMs - startMs > SETTLES_WITHIN_MS) return world.violation(`stuck: ${stuck.join('; ')}`)
+  }
+  world.trace.add('all is well')
+  await advance(system, invariants, 2 * MINUTE_MS)
+}
+
+function stuckParts(system: SimulatedSystem): string[] {
+  const { server, agents, workloads } = system
+  if (server.running?.isReady() !== true) return ['the server is not ready']
+  return [
+    ...agents.flatMap((agent) => problemOf(system, agent) ?? []),
+    ...workloads.flatMap((workload) => workloadProblem(system, workload) ?? []),
+  ]
+}
+
+function problemOf({ world: { oracle } }: SimulatedSystem, agent: AgentMachine): string | undefined {
+  const record = oracle.agents.get(agent.identity)
+  if (record?.banned === true) return undefined
+  if (agent.running === undefined) return `${agent.name} does not run`
+  const { status } = agent.running
+  if (!status.isInSync) return `${agent.name} is ${status.state}: ${status.reason}`
+  const { key } = oracle.viewAt(agent.identity, oracle.revision) ?? {}
+  return agent.heldKey === key ? undefined : `${agent.name} does not hold what it should`
+}
+
+function workloadProblem({ world: { oracle } }: SimulatedSystem, workload: Workload): string | undefined {
+  const { agent } = workload
+  const view = oracle.viewAt(agent.identity, oracle.revision)
+  if (view === undefined || !view.mayBeServed) return undefined
+  const wanted = identitiesOf(view, workload)
+  const has = workload.streamSinceMs === undefined ? '' : printIdentities(workload.current)
+  return wanted === has ? undefined : `${workload.name} has "${has}", not "${wanted}" (${workload.lastRefusal})`
+}
+
+/** Everything that was acknowledged is there, as the server itself tells. */
+async function checkStored(system: SimulatedSystem, scenario: Scenario): Promise<void> {
+  const { world, admin } = system
+  let ids: ReadonlySet<string> | undefined
+  admin.listEntries().then(
+    (entries) => (ids = new Set(entries.map(({ id }) => id))),
+    (error: unknown) => world.violation(`entries cannot be listed: ${String(error)}`),
+  )
+  await world.time.runUntil(world.time.nowMs + 20_000, () => ids !== undefined)
+  for (const { order, isThere } of scenario.known) {
+    if (isThere === true && ids?.has(order.id) !== true)
+      world.violation(`entry ${order.id} was acknowledged and is lost`)
+    if (isThere === false && ids?.has(order.id) === true) world.violation(`entry ${order.id} was deleted and is back`)
+  }
+}

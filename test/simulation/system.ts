@@ -1,0 +1,66 @@
+import { Admin } from './admin.ts'
+import { AgentMachine } from './agent-machine.ts'
+import { ServerMachine, type ServerTimes } from './server-machine.ts'
+import { Workload } from './workload.ts'
+import { World, type WorldOptions } from './world.ts'
+
+export interface SystemSize {
+  readonly agents: number
+  readonly workloadsPerAgent: number
+  readonly times: ServerTimes
+  readonly heartbeat: string
+}
+
+const INVITE_RETRY_MS = 1000
+
+/** A server, its agents, their workloads and an administrator. */
+export class SimulatedSystem {
+  readonly world: World
+  readonly server: ServerMachine
+  readonly agents: readonly AgentMachine[]
+  readonly workloads: readonly Workload[]
+  readonly admin: Admin
+
+  constructor(options: WorldOptions, { agents, workloadsPerAgent, times, heartbeat }: SystemSize) {
+    this.world = new World(options)
+    const { world } = this
+    this.server = new ServerMachine(world, times)
+    this.admin = new Admin(world)
+    this.agents = Array.from(
+      { length: agents },
+      (_, index) => new AgentMachine(world, `agent-${index + 1}`, { heartbeat }),
+    )
+    this.workloads = this.agents.flatMap((agent) =>
+      Array.from({ length: workloadsPerAgent }, (_, index) => new Workload(world, agent, 101 + index)),
+    )
+  }
+
+  start(): void {
+    this.server.start()
+    for (const agent of this.agents) void this.admit(agent)
+    for (const workload of this.workloads) workload.start()
+  }
+
+  /** Gives an agent a new invitation, and starts it when it does not run. */
+  async admit(agent: AgentMachine): Promise<void> {
+    for (;;) {
+      try {
+        agent.disk.put('/join', await this.admin.invite(agent.alias))
+        this.world.trace.add(`${agent.name} is invited`)
+        break
+      } catch (error) {
+        this.world.trace.remark(`no invitation: ${String(error)}`)
+        await this.admin.process.wait(INVITE_RETRY_MS)
+      }
+    }
+    if (!agent.isRunning && agent.restarts) agent.start()
+  }
+
+  /** How long nothing has disturbed an agent or the server it talks to. */
+  calmMs(agent: AgentMachine): number {
+    const { server, world } = this
+    if (server.running === undefined || server.process.isFrozen || !server.process.isAlive) return 0
+    const areClocksEqual = Math.abs(agent.wall.offsetMs - server.wall.offsetMs) < 1000
+    return areClocksEqual ? Math.min(agent.calmMs, world.time.nowMs - server.disturbedMs) : 0
+  }
+}
