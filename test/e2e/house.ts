@@ -7,6 +7,8 @@ export interface HouseOptions {
   /** Lines added to server.yaml. */
   readonly serverYaml?: string
   readonly agentYaml?: string
+  /** Where the agent keeps workload keys over a restart. Default: a folder on disk, in which it keeps none. */
+  readonly runtimeDir?: string
 }
 
 /** A server and an agent of the product in a folder of their own, started by their documented commands. */
@@ -16,18 +18,20 @@ export class House implements AsyncDisposable {
   readonly trustDomain = 'example.org'
   readonly nodeId = 'spiffe://example.org/node/web-1'
   readonly #agentYaml: string
+  readonly #runtimeDir: string
   server: RunningProcess | undefined
   agent: RunningProcess | undefined
 
-  private constructor(folder: string, port: number, agentYaml: string) {
+  private constructor(folder: string, port: number, { agentYaml = '', runtimeDir = 'private/runtime' }: HouseOptions) {
     this.folder = folder
     this.port = port
     this.#agentYaml = agentYaml
+    this.#runtimeDir = runtimeDir
   }
 
   /** A server that runs, without an agent. */
   static async withServer(options: HouseOptions = {}): Promise<House> {
-    const house = new House(mkdtempSync(join(tmpdir(), 'sallyport-e2e-')), await freePort(), options.agentYaml ?? '')
+    const house = new House(mkdtempSync(join(tmpdir(), 'sallyport-e2e-')), await freePort(), options)
     const address = `127.0.0.1:${house.port}`
     const init = await runSallyport([
       'server',
@@ -72,6 +76,10 @@ export class House implements AsyncDisposable {
     return this.path('agent/private/admin.sock')
   }
 
+  get serverData(): string {
+    return this.path('server/data')
+  }
+
   /** The address that SPIFFE libraries take. */
   get endpoint(): string {
     return `unix:${this.agentSocket}`
@@ -87,7 +95,7 @@ export class House implements AsyncDisposable {
     if (token.code !== 0) throw new Error(token.stderr)
     mkdirSync(this.path('agent/private'), { recursive: true, mode: 0o700 })
     writeFileSync(this.path('agent/private/join.txt'), token.stdout, { mode: 0o600 })
-    const yaml = `dataDir: private/data\nruntimeDir: private/runtime\nsocket: api.sock\nadminSocket: private/admin.sock\nattestor: {joinFile: private/join.txt}\n${this.#agentYaml}\n`
+    const yaml = `dataDir: private/data\nruntimeDir: ${this.#runtimeDir}\nsocket: api.sock\nadminSocket: private/admin.sock\nattestor: {joinFile: private/join.txt}\n${this.#agentYaml}\n`
     writeFileSync(this.path('agent/agent.yaml'), yaml)
   }
 
