@@ -9,12 +9,16 @@ export interface ServerMetrics {
   readonly callSeconds: Histogram
   readonly refusedCalls: Counter
   readonly duplicateStreams: Counter
+  readonly issued: Counter
+  readonly notIssued: Counter
 }
 
 export function serverMetrics(metrics: MetricRegistry): ServerMetrics {
   return {
     callSeconds: metrics.histogram('sallyport_server_call_seconds', 'Calls by method and status.', LATENCY_BUCKETS),
     refusedCalls: metrics.counter('sallyport_server_refused_calls_total', 'Calls refused, by code.'),
+    issued: metrics.counter('sallyport_server_issued_total', 'SVIDs released, by kind.'),
+    notIssued: metrics.counter('sallyport_server_not_issued_total', 'Orders for SVIDs that were refused, by kind.'),
     duplicateStreams: metrics.counter(
       'sallyport_server_duplicate_streams_total',
       'Times that one agent identity was on two streams.',

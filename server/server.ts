@@ -18,6 +18,7 @@ import { RefusalCounter } from './audit/refusal-counter.ts'
 import { serverStarted, serverStopped } from './audit/server-events.ts'
 import { openAuthorities } from './authority/authorities.ts'
 import { ClockSteadiness } from './authority/clock-steadiness.ts'
+import { countedIssuer } from './authority/counted-issuer.ts'
 import { createIssuer } from './authority/issuer.ts'
 import { parseAddress, type ServerConfig } from './config.ts'
 import { openDataFolder, type DataFolder } from './data-folder.ts'
@@ -118,7 +119,10 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     config: authoritySettings(config),
   })
   await caughtUp(directory, store)
-  const issuer = createIssuer({ authorities, store, clock, cryptography, random, config: issuerSettings(config) })
+  const issuer = countedIssuer(
+    createIssuer({ authorities, store, clock, cryptography, random, config: issuerSettings(config) }),
+    { issued: counts.issued, refused: counts.notIssued },
+  )
   const ownSvid = new ServerSvid({
     ...{ issuer, clock, cryptography, log, keyType: config.ca.keyType },
     isTrusted: (authorityId) =>
