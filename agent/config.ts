@@ -1,16 +1,11 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { fieldTypes, seconds } from '../src/config/field-types.ts'
+import { operationsFields } from '../src/config/operations-fields.ts'
 import { keyTypes } from '../src/key/key-type.ts'
-import { logLevels } from '../src/log/log.ts'
 import { defaultLimits } from '../src/wire/limits.ts'
 
 const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
-const listenAddress = z.union([
-  fieldTypes.address,
-  z.string().regex(/^unix:.{1,200}$/, 'must be host:port or unix:/path'),
-])
-
 const attestor = z
   .strictObject({
     joinFile: fieldTypes.path
@@ -145,22 +140,7 @@ export const agentConfig = z
       .describe('how often the server is expected to be heard; three missed ones and the agent connects anew'),
     pollInterval: fieldTypes.duration.prefault(seconds(5)).describe('how often a server that does not push is asked'),
     limits,
-    log: z
-      .strictObject({
-        level: z.enum(logLevels).default('info').describe('least level that is printed'),
-        format: z.enum(['json', 'text']).default('json').describe('json for machines, text for a person'),
-      })
-      .prefault({}),
-    metrics: z
-      .strictObject({
-        listen: listenAddress.optional().describe('host:port or unix:/path of /metrics; off when not set'),
-      })
-      .prefault({}),
-    health: z
-      .strictObject({
-        listen: listenAddress.optional().describe('host:port or unix:/path of /live and /ready; off when not set'),
-      })
-      .prefault({}),
+    ...operationsFields,
   })
   .superRefine((config, context) => {
     for (const problem of problemsOf(config)) context.addIssue({ code: 'custom', ...problem })
@@ -228,10 +208,4 @@ export function withAbsolutePaths(config: AgentConfig, folder: string): AgentCon
             },
     },
   }
-}
-
-/** `host:port` → its parts; an IPv6 address loses its brackets. */
-export function parseAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':')
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
 }

@@ -1,19 +1,14 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { days, fieldTypes, hours, minutes, printDuration, seconds } from '../src/config/field-types.ts'
+import { operationsFields } from '../src/config/operations-fields.ts'
 import { keyTypes } from '../src/key/key-type.ts'
-import { logLevels } from '../src/log/log.ts'
 import { defaultLimits } from '../src/wire/limits.ts'
 
 /** An authority must outlive what it signs by so much that it can be replaced in time, with agents that are slow to hear of it. */
 export const AUTHORITY_LIVES_MIN = 3
 
 const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
-const listenAddress = z.union([
-  fieldTypes.address,
-  z.string().regex(/^unix:.{1,200}$/, 'must be host:port or unix:/path'),
-])
-
 const ca = z
   .strictObject({
     keyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys that sign X509-SVIDs'),
@@ -146,22 +141,7 @@ export const serverConfig = z
           .describe('agents whose SVID ended longer ago are removed, with the aliases that only they had'),
       })
       .prefault({}),
-    log: z
-      .strictObject({
-        level: z.enum(logLevels).default('info').describe('least level that is printed'),
-        format: z.enum(['json', 'text']).default('json').describe('json for machines, text for a person'),
-      })
-      .prefault({}),
-    metrics: z
-      .strictObject({
-        listen: listenAddress.optional().describe('host:port or unix:/path of /metrics; off when not set'),
-      })
-      .prefault({}),
-    health: z
-      .strictObject({
-        listen: listenAddress.optional().describe('host:port or unix:/path of /live and /ready; off when not set'),
-      })
-      .prefault({}),
+    ...operationsFields,
   })
   .superRefine((config, context) => {
     for (const problem of problemsOf(config)) context.addIssue({ code: 'custom', ...problem })
@@ -212,10 +192,4 @@ export function withAbsolutePaths(config: ServerConfig, folder: string): ServerC
       x509pop: x509pop === undefined ? undefined : { ...x509pop, caBundle: absolute(x509pop.caBundle) },
     },
   }
-}
-
-/** `host:port` → its parts; an IPv6 address loses its brackets. */
-export function parseAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':')
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
 }

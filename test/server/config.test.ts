@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseAddress, serverConfig, withAbsolutePaths } from '../../server/config.ts'
+import { parseAddress } from '../../src/config/operations-fields.ts'
+import { serverConfig, withAbsolutePaths } from '../../server/config.ts'
 import { describeConfig } from '../../src/config/describe.ts'
 import { parseConfig } from '../../src/config/read-config.ts'
 
