@@ -13,7 +13,7 @@ export interface Issuance {
   readonly expiresAt: Date
 }
 
-/** An X509-SVID was signed. The serial number in lower-case hex is what a certificate seen on the wire is looked up by. */
+/** An X509-SVID was signed. The serial number, in decimal, is what a certificate seen on the wire is looked up by. */
 export function x509SvidIssued(
   issued: Issuance & { readonly serialNumber: string; readonly use: 'workload' | 'agent' | 'server' | 'minted' | 'ca' },
 ): AuditEvent {

@@ -9,6 +9,8 @@ export interface HouseOptions {
   readonly agentYaml?: string
   /** Where the agent keeps workload keys over a restart. Default: a folder on disk, in which it keeps none. */
   readonly runtimeDir?: string
+  /** Makes what the server needs before it starts. */
+  readonly before?: (folder: string) => Promise<void>
 }
 
 /** A server and an agent of the product in a folder of their own, started by their documented commands. */
@@ -48,6 +50,7 @@ export class House implements AsyncDisposable {
     if (init.code !== 0) throw new Error(init.stderr)
     const file = house.path('server/server.yaml')
     writeFileSync(file, `${readFileSync(file, 'utf8')}\n${options.serverYaml ?? ''}\n`)
+    await options.before?.(house.folder)
     await house.startServer()
     return house
   }
