@@ -88,6 +88,7 @@ export class AgentMachine {
     this.process = process
     this.disturbed()
     this.seenSequence = -1
+    this.floor = undefined
     this.reached = Math.min(this.reached, this.acknowledged)
     world.trace.add(`${this.name} starts`)
     const log = world.logOf(process, (sentence, err) => {

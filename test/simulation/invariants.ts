@@ -139,7 +139,7 @@ export class Invariants {
     const { running } = agent
     if (running === undefined) return
     const record = oracle.agents.get(agent.identity)
-    if (record === undefined || record.banned) return
+    if (record === undefined || record.banned || this.#system.isLost(agent)) return
     if (!running.status.isInSync)
       return this.#broken(`${agent.name} is ${running.status.state} though nothing is wrong`)
     const due = oracle.viewAt(agent.identity, oracle.revisionAt(time.nowMs - SHOWS_WITHIN_MS))
@@ -181,8 +181,8 @@ export class Invariants {
     if (this.#now - agent.lastChangeMs > DELIVERY_LIMIT_MS) return
     const views = this.#viewsFrom(agent, revision)
     for (const workload of this.#system.workloads) {
-      const { lastSent } = workload
-      if (workload.agent !== agent || lastSent === undefined || views.length === 0) continue
+      if (workload.agent !== agent || workload.lastSent?.by !== agent.process || views.length === 0) continue
+      const lastSent = workload.lastSent.given
       for (const { spiffeId } of lastSent.svids) {
         if (views.some((view) => this.#isMatched(view, spiffeId, workload))) continue
         this.#broken(`${agent.name} acknowledges ${revision} while ${workload.name} still has ${spiffeId}`)
@@ -238,7 +238,7 @@ export class Invariants {
   #checkGiven(workload: Workload, message: X509SvidResponse): void {
     const { agent } = workload
     const given = readIdentities(message, this.#now)
-    workload.lastSent = given
+    workload.lastSent = { by: agent.process, given }
     const held = agent.running?.entitlements.entries
     for (const svid of given.svids) {
       if (svid.notAfterMs <= agent.process.wallMs || svid.notAfterMs <= this.#floorOf(agent)) {
@@ -365,7 +365,7 @@ export class Invariants {
     const { oracle, time } = this.#system.world
     const { agent, current } = workload
     const record = oracle.agents.get(agent.identity)
-    if (record === undefined || record.banned) return
+    if (record === undefined || record.banned || this.#system.isLost(agent)) return
     const views = oracle.viewsSince(agent.identity, time.nowMs - SHOWS_WITHIN_MS)
     const wanted = views.map((view) => identitiesOf(view, workload))
     const has = workload.streamSinceMs === undefined ? '' : printIdentities(current)

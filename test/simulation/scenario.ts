@@ -43,6 +43,10 @@ const faults = [
   'ban',
 ] as const
 
+/** For each agent. */
+const ENTRIES_MAX = 8
+const TENDED_AGAIN_MS = 10 * 60_000
+
 type Fault = (typeof faults)[number]
 type Deed = (typeof deeds)[number]
 
@@ -62,19 +66,21 @@ export class Scenario {
   readonly #faults: readonly Fault[]
   readonly #meanDeedMs: number
   readonly #meanFaultMs: number
+  /** Ids that were deleted and must never be seen again. */
+  readonly #forgotten = new Set<string>()
   #count = 0
   #isOver = false
   #banned = 0
 
-  constructor(system: SimulatedSystem, invariants: Invariants) {
+  constructor(system: SimulatedSystem, invariants: Invariants, lastsMs: number) {
     this.#system = system
     this.#invariants = invariants
     this.#random = system.world.random.fork()
     // Few kinds of faults at a time go deeper than all of them at once.
     const share = this.#random.pick([0, 0.15, 0.3, 0.6])
     this.#faults = faults.filter(() => this.#random.chance(share))
-    this.#meanDeedMs = this.#random.pick([1_000, 5_000, 20_000])
-    this.#meanFaultMs = this.#random.pick([10_000, 40_000, 90_000])
+    this.#meanDeedMs = lastsMs / this.#random.pick([10, 40, 80])
+    this.#meanFaultMs = lastsMs / this.#random.pick([3, 8, 20])
   }
 
   get faults(): readonly string[] {
@@ -103,6 +109,27 @@ export class Scenario {
     }
   }
 
+  /** Ids whose end was acknowledged. */
+  get gone(): ReadonlySet<string> {
+    return this.#forgotten
+  }
+
+  /** An administrator looks after agents that cannot find back by themselves. */
+  tend(): void {
+    const { agents, world } = this.#system
+    for (const agent of agents) {
+      if (this.#tended.has(agent) || !this.#system.isLost(agent)) continue
+      world.trace.add(`${agent.name} is lost`)
+      this.#tended.add(agent)
+      agent.disturbed()
+      void this.#system.admit(agent).then(() => {
+        agent.disturbed()
+        world.time.after(TENDED_AGAIN_MS, () => this.#tended.delete(agent))
+      })
+    }
+  }
+  readonly #tended = new Set<AgentMachine>()
+
   /** What the administrator knows to be there. */
   get known(): readonly KnownEntry[] {
     return [...this.#entries.values()]
@@ -127,13 +154,16 @@ export class Scenario {
   // Deeds
 
   #do(deed: Deed): void {
+    // A system that only grew would spend its time on entries that say the same.
+    const isFull = this.#entries.size >= ENTRIES_MAX * this.#system.agents.length
     const free = [...this.#entries.values()].filter(({ isBusy }) => !isBusy)
     const there = free.filter(({ isThere }) => isThere === true)
     switch (deed) {
       case 'create':
+        if (isFull) return
         return this.#create(this.#newOrder(this.#random.pick(this.#system.agents).alias))
       case 'nest':
-        if (there.length > 0) this.#create(this.#newOrder(this.#random.pick(there).order.spiffeId))
+        if (there.length > 0 && !isFull) this.#create(this.#newOrder(this.#random.pick(there).order.spiffeId))
         return
       case 'update':
         if (there.length > 0) this.#update(this.#random.pick(there))
@@ -189,6 +219,8 @@ export class Scenario {
       await this.#system.admin.deleteEntry(known.order.id)
       known.isThere = false
       this.#mustBeGone(known.order.id)
+      this.#forgotten.add(known.order.id)
+      this.#entries.delete(known.order.id)
     })
   }
 
@@ -398,7 +430,7 @@ export class Scenario {
   /** All clocks with it, as if they had one source: forward by any amount, backward by little, since agents never believe less. */
   #setServerClock(): void {
     const { world, server, agents } = this.#system
-    const jumpMs = this.#random.pick([-5_000, 5_000, 60_000, 1_800_000])
+    const jumpMs = this.#random.pick([-5_000, 5_000, 30_000, 60_000])
     server.wall.offsetMs += jumpMs
     server.disturbedMs = world.time.nowMs
     for (const agent of agents) agent.wall.offsetMs += jumpMs

@@ -48,15 +48,15 @@ export async function simulate({ seed, keep = 400 }: SimulationOptions): Promise
   }
   const system = new SimulatedSystem({ seed, keep, realCryptography: random.chance(0.05) }, size)
   const invariants = new Invariants(system)
-  const scenario = new Scenario(system, invariants)
+  const lastsMs = random.pick([3, 6, 12, 30]) * MINUTE_MS
+  const scenario = new Scenario(system, invariants, lastsMs)
   const { world } = system
   system.start()
   scenario.start()
-  const lastsMs = random.pick([5, 10, 20, 40]) * MINUTE_MS
-  await advance(system, invariants, lastsMs)
+  await advance(system, invariants, lastsMs, () => scenario.tend())
   if (world.failure === undefined) {
     scenario.end()
-    await settle(system, invariants)
+    await settle(system, invariants, () => scenario.tend())
   }
   if (world.failure === undefined) await checkStored(system, scenario)
   return {
@@ -75,6 +75,7 @@ export async function advance(
   system: SimulatedSystem,
   invariants: Invariants,
   ms: number,
+  onTick: () => void = () => undefined,
   tickMs = TICK_MS,
 ): Promise<void> {
   const { world } = system
@@ -85,16 +86,18 @@ export async function advance(
       invariants.afterEvent()
       return world.failure !== undefined
     })
-    if (world.failure === undefined) invariants.tick()
+    if (world.failure !== undefined) return
+    invariants.tick()
+    onTick()
   }
 }
 
 /** Once nothing goes wrong any more, everybody finds back to where they should be, and stays there. */
-async function settle(system: SimulatedSystem, invariants: Invariants): Promise<void> {
+async function settle(system: SimulatedSystem, invariants: Invariants, onTick: () => void): Promise<void> {
   const { world } = system
   const startMs = world.time.nowMs
   for (;;) {
-    await advance(system, invariants, TICK_MS)
+    await advance(system, invariants, TICK_MS, onTick)
     if (world.failure !== undefined) return
     const stuck = stuckParts(system)
     if (stuck.length === 0) break
@@ -144,6 +147,6 @@ async function checkStored(system: SimulatedSystem, scenario: Scenario): Promise
   for (const { order, isThere } of scenario.known) {
     if (isThere === true && ids?.has(order.id) !== true)
       world.violation(`entry ${order.id} was acknowledged and is lost`)
-    if (isThere === false && ids?.has(order.id) === true) world.violation(`entry ${order.id} was deleted and is back`)
   }
+  for (const id of scenario.gone) if (ids?.has(id) === true) world.violation(`entry ${id} was deleted and is back`)
 }

@@ -56,6 +56,22 @@ export class SimulatedSystem {
     if (!agent.isRunning && agent.restarts) agent.start()
   }
 
+  /**
+   * Has the server replaced every authority that the agent knows? It was away for too long: only a new invitation brings it back,
+   * since nothing that it holds can vouch for the server any more.
+   */
+  isLost({ running }: AgentMachine): boolean {
+    const known = running?.entitlements.ownBundle
+    const now = this.world.oracle.ownBundle
+    if (known === undefined || now === undefined) return false
+    const wallMs = this.server.process.wallMs
+    return !now.x509Authorities.some(
+      ({ certificate }) =>
+        certificate.notAfter.getTime() > wallMs &&
+        known.x509Authorities.some((one) => one.certificate.der.equals(certificate.der)),
+    )
+  }
+
   /** How long nothing has disturbed an agent or the server it talks to. */
   calmMs(agent: AgentMachine): number {
     const { server, world } = this

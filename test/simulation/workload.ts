@@ -47,7 +47,7 @@ export class Workload {
   /** Since when its stream is open, or undefined. */
   streamSinceMs: number | undefined
   /** What was last handed to its stream by the agent, and when. */
-  lastSent: GivenIdentities | undefined
+  lastSent: { readonly by: SimulatedProcess; readonly given: GivenIdentities } | undefined
   lastRefusal = ''
 
   constructor(world: World, agent: AgentMachine, uid: number) {
