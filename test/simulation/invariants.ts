@@ -60,6 +60,10 @@ export class Invariants {
     observer.requestSent = (from, method, bytes) => method === FOLLOW && this.#agentSays(from, bytes)
     observer.responseArrived = (to, method, bytes) => method === FOLLOW && this.#serverSays(to, bytes)
     observer.responseSent = (to, call, message) => this.#sent(to, call, message)
+    observer.callEnded = (to, call) => {
+      const workload = call.method === FETCH_X509 ? this.#workloads.get(to) : undefined
+      if (workload !== undefined) workload.lastSent = undefined
+    }
     system.server.hooks = {
       beforeCommit: (transactions) => this.#beforeCommit(transactions),
       afterCommit: () => undefined,

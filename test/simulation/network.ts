@@ -17,6 +17,8 @@ export interface NetworkObserver {
   requestArrived?(from: SimulatedProcess, call: Call, bytes: Buffer): void
   /** A message has been handed to the network by a handler. */
   responseSent?(to: SimulatedProcess, call: Call, message: object): void
+  /** A handler is done with a call, or the call was given up. */
+  callEnded?(to: SimulatedProcess, call: Call): void
   responseArrived?(to: SimulatedProcess, method: string, bytes: Buffer): void
   requestSent?(from: SimulatedProcess, method: string, bytes: Buffer): void
 }
@@ -88,6 +90,12 @@ export class SimulatedNetwork {
   listenerAt(address: string): Listener | undefined {
     const listener = this.#listeners.get(address)
     return listener?.process.isAlive === true ? listener : undefined
+  }
+
+  /** The chain that whoever connects to an address is shown now. */
+  shownAt(address: string): readonly Buffer[] | undefined {
+    const listener = this.listenerAt(address)
+    return listener === undefined ? undefined : shownBy(listener)
   }
 
   open(pipe: Pipe): void {
@@ -338,6 +346,7 @@ class ServerEnd {
       },
       finish: (status) => {
         this.#calls.delete(id)
+        observer.callEnded?.(pipe.client, call)
         pipe.toClient.send(() => {
           trace.add(`${label} ${status.name} ${status.trailers['sallyport-code'] ?? ''}`)
           if (status.number !== 0) trace.remark(status.message)

@@ -1,6 +1,7 @@
+import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import { Admin } from './admin.ts'
 import { AgentMachine } from './agent-machine.ts'
-import { ServerMachine, type ServerTimes } from './server-machine.ts'
+import { SERVER_ADDRESS, ServerMachine, type ServerTimes } from './server-machine.ts'
 import { Workload } from './workload.ts'
 import { World, type WorldOptions } from './world.ts'
 
@@ -57,18 +58,16 @@ export class SimulatedSystem {
   }
 
   /**
-   * Has the server replaced every authority that the agent knows? It was away for too long: only a new invitation brings it back,
-   * since nothing that it holds can vouch for the server any more.
+   * Does the server show itself with an authority that the agent has never heard of? It was away for too long: only a new invitation
+   * brings it back, since nothing that it holds can vouch for the server any more.
    */
   isLost({ running }: AgentMachine): boolean {
     const known = running?.entitlements.ownBundle
-    const now = this.world.oracle.ownBundle
-    if (known === undefined || now === undefined) return false
-    const wallMs = this.server.process.wallMs
-    return !now.x509Authorities.some(
-      ({ certificate }) =>
-        certificate.notAfter.getTime() > wallMs &&
-        known.x509Authorities.some((one) => one.certificate.der.equals(certificate.der)),
+    const [shown] = this.world.network.shownAt(SERVER_ADDRESS) ?? []
+    if (known === undefined || shown === undefined) return false
+    const { authorityKeyId } = decodeCertificate(shown)
+    return !known.x509Authorities.some(
+      ({ certificate }) => authorityKeyId !== undefined && certificate.subjectKeyId?.equals(authorityKeyId) === true,
     )
   }
 
