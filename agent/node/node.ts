@@ -43,7 +43,7 @@ const RETRY_MOST_MS = 30_000
 const REFUSED_RETRY_FIRST_MS = 15_000
 const REFUSED_RETRY_MOST_MS = 300_000
 /** An agent SVID that expires this soon would be refused on arrival. */
-const EXPIRY_MARGIN_MS = 5_000
+const EXPIRY_MARGIN_MS = 2_000
 /** Checkpoints and the server's time are saved this often; they change with every heartbeat. */
 const SAVE_EVERY_MS = 60_000
 /** A step of the wall clock that is no drift. */

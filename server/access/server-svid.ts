@@ -18,11 +18,13 @@ export interface ServerSvidDeps {
 }
 
 const LOOK_MS = 5000
+/** After a failure. */
+const LOOK_MIN_MS = 1000
 
 /** The X509-SVID that agents meet at the door: `/spire/server`, replaced at half of its life with a new key each time. */
 export class ServerSvid {
   readonly #deps: ServerSvidDeps
-  #current: { readonly issued: X509Issued; readonly privateKey: KeyObject } | undefined
+  #current: { readonly issued: X509Issued; readonly privateKey: KeyObject; readonly renewAt: Date } | undefined
 
   constructor(deps: ServerSvidDeps) {
     this.#deps = deps
@@ -43,10 +45,12 @@ export class ServerSvid {
 
   /** Gets a new one. */
   async renew(): Promise<void> {
-    const { cryptography, issuer, keyType, log } = this.#deps
+    const { clock, cryptography, issuer, keyType, log } = this.#deps
     const { publicKey, privateKey } = await cryptography.generateKeyPair(keyType)
     const issued = await issuer.issueServerSvid(spkiOf(publicKey))
-    this.#current = { issued, privateKey }
+    // Half of what is left, not of the whole life: its start is set back for clocks that are behind.
+    const renewAt = new Date((clock.now().getTime() + issued.expiresAt.getTime()) / 2)
+    this.#current = { issued, privateKey, renewAt }
     const { spiffeId, expiresAt, serialNumber, authorityId } = issued
     log.info(
       { spiffeId: String(spiffeId), expiresAt, authorityId, serialNumber: serialNumber.toString() },
@@ -62,14 +66,19 @@ export class ServerSvid {
       } catch (error) {
         log.error({ err: error }, 'Cannot renew own X509-SVID')
       }
-      await clock.sleep(LOOK_MS, signal).catch(() => undefined)
+      await clock.sleep(this.#waitMs(), signal).catch(() => undefined)
     }
   }
 
   #isDue(): boolean {
     if (this.#current === undefined) return true
-    const { notBefore, expiresAt, authorityId } = this.#current.issued
-    const half = (notBefore.getTime() + expiresAt.getTime()) / 2
-    return this.#deps.clock.now().getTime() >= half || !this.#deps.isTrusted(authorityId)
+    const { renewAt, issued } = this.#current
+    return this.#deps.clock.now() >= renewAt || !this.#deps.isTrusted(issued.authorityId)
+  }
+
+  /** Until it is due, if that is sooner than the next look. */
+  #waitMs(): number {
+    const leftMs = (this.#current?.renewAt.getTime() ?? 0) - this.#deps.clock.now().getTime()
+    return Math.min(LOOK_MS, Math.max(LOOK_MIN_MS, leftMs))
   }
 }
