@@ -122,7 +122,11 @@ export class ServerCall implements Call {
       try {
         for (const frame of reader.push(chunk)) {
           if (found !== undefined) throw invalid('it has more than one message')
-          found = frame.compressed ? contentOf(frame, this.#encoding, limits.messageBytes) : frame.bytes
+          if (frame.compressed) {
+            found = contentOf(frame, this.#encoding, limits.messageBytes)
+            // Heard at once: nobody else looks at it before the client has finished.
+            found.catch(reject)
+          } else found = frame.bytes
         }
       } catch (error) {
         this.#stream.removeAllListeners('data')
@@ -228,11 +232,18 @@ export class ServerCall implements Call {
 
   #onClose(): void {
     for (const timer of this.#timers) timer[Symbol.dispose]()
-    const cancelled = new SallyportError('CALL_CANCELLED', 'The caller cancelled the call or went away')
-    if (this.#status === undefined) this.#record(toStatus(cancelled, this.requestId))
-    if (!this.#abort.signal.aborted) this.#abort.abort(cancelled)
+    if (this.#status === undefined) {
+      const cancelled = new SallyportError('CALL_CANCELLED', 'The caller cancelled the call or went away')
+      this.#record(toStatus(cancelled, this.requestId))
+      if (!this.#abort.signal.aborted) this.#abort.abort(cancelled)
+    } else if (!this.#abort.signal.aborted) {
+      this.#abort.abort(callOver)
+    }
   }
 }
+
+/** Whatever was left running for a call that was answered stops; nobody sees why, so that one stack trace is enough for all. */
+const callOver = new SallyportError('CALL_CANCELLED', 'The call has ended')
 
 const messageOf = ({ message }: Status): Record<string, string> =>
   message === '' ? {} : { 'grpc-message': percentEncode(message) }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:net'
 import { stat } from 'node:fs/promises'
@@ -173,6 +174,25 @@ describe('a call', () => {
     expect(good['grpc-encoding']).toBeUndefined()
     const bomb = await post(session, '/grpc.health.v1.Health/Check', headers, packed(Buffer.alloc(8 * 1024 * 1024)))
     expect(bomb['grpc-status']).toBe('8')
+  })
+
+  test('SE-16 a message that cannot be decompressed is refused before the client has finished, and ends nothing else', async () => {
+    const { path } = await served()
+    const session = rawClient(path)
+    for (const encoding of ['snappy', 'gzip']) {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/grpc.health.v1.Health/Check',
+        'content-type': 'application/grpc',
+        'grpc-encoding': encoding,
+      })
+      stream.on('error', () => undefined)
+      stream.write(Buffer.from([1, 0, 0, 0, 3, 1, 2, 3]))
+      const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
+      expect(headers['grpc-status']).toBe(encoding === 'gzip' ? '13' : '12')
+      stream.close()
+    }
+    expect((await post(session, '/grpc.health.v1.Health/Check', {}, frame({})))['grpc-status']).toBe('0')
   })
 
   test('malformed messages and calls are refused, and the connection goes on', async () => {
