@@ -119,7 +119,7 @@ async function fetchJwtSvid(deps: WorkloadDeps, request: JwtSvidRequest, call: C
   checkAudience(request.audience)
   const wanted = request.spiffeId === '' ? undefined : SpiffeId.parse(request.spiffeId)
   const caller = await callers.identify(call)
-  const { entries } = await matchedFor(deps, caller, wanted, call.signal)
+  const entries = await entriesFor(deps, caller, wanted, call.signal)
   const hints = uniqueHints(entries)
   const chosen = entries.filter(({ spiffeId }) => wanted === undefined || spiffeId.equals(wanted))
   const svids = await callers.signingFor(caller, () =>
@@ -150,18 +150,22 @@ async function tokenFor(
   }
 }
 
-/** The entries of this caller once there is one, or one of the id that is wanted. */
-async function matchedFor(
+/** The entries of this caller once there is one; the id that is wanted must be among them. */
+async function entriesFor(
   { entitlements, callers }: WorkloadDeps,
   caller: Caller,
   wanted: SpiffeId | undefined,
   signal: AbortSignal,
-): Promise<Matched> {
+): Promise<readonly RegistrationEntry[]> {
+  const isEnough = (entries: readonly RegistrationEntry[]): boolean =>
+    wanted === undefined ? entries.length > 0 : entries.some(({ spiffeId }) => spiffeId.equals(wanted))
+  const known = entitlements.matching(caller.selectors)
+  if (isEnough(known)) return known
   using hold = callers.hold(caller)
   for await (const matched of entitlements.watchMatching(caller.selectors, AbortSignal.any([signal, hold.signal]))) {
-    const { entries } = matched
-    if (wanted === undefined ? entries.length > 0 : entries.some(({ spiffeId }) => spiffeId.equals(wanted)))
-      return matched
+    if (isEnough(matched.entries)) return matched.entries
+    // Who is somebody asks for somebody else: there is nothing on its way to wait for.
+    if (entries.length > 0) throw callers.noIdentity(caller)
     hold.wait(() => callers.noIdentity(caller))
   }
   throw callers.noIdentity(caller)
