@@ -134,8 +134,16 @@ export class Followers {
   // Changes
 
   async #runUpdates(signal: AbortSignal): Promise<void> {
+    const { directory } = this.#deps
     try {
-      for await (const updates of this.#deps.directory.watch(signal)) for (const update of updates) this.#hear(update)
+      const updates = directory.watch(signal)
+      let next = updates.next()
+      // What was committed before this began to listen (authorities are published while the server opens) is news as well.
+      this.#hear({ revision: directory.revision, concerned: 'all', changes: [] })
+      for (let { done, value } = await next; done !== true; { done, value } = await next) {
+        for (const update of value) this.#hear(update)
+        next = updates.next()
+      }
     } catch (error) {
       if (!signal.aborted) throw error
     }

@@ -77,7 +77,10 @@ export class Invariants {
 
   /** Now and then. */
   tick(): void {
-    const calm = this.#system.agents.filter((agent) => this.#system.calmMs(agent) > CALM_MS)
+    const { oracle } = this.#system.world
+    const calm = this.#system.agents.filter(
+      (agent) => this.#system.calmMs(agent) > CALM_MS && oracle.agents.get(agent.identity)?.banned === false,
+    )
     for (const agent of calm) this.#checkCalmAgent(agent)
     const calmWorkloads = this.#system.workloads.filter(({ agent }) => calm.includes(agent))
     for (const workload of calmWorkloads) this.#checkCalmWorkload(workload)
