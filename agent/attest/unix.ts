@@ -94,7 +94,16 @@ function isForeign({ pid }: Peer, { foreignNamespaces = 'refuse', hostNamespaces
 function compare(pid: number, kind: 'user' | 'mnt', host: string | undefined): 'host' | 'foreign' | 'hidden' {
   const own = namespaceOf(pid, kind)
   if (own === undefined) return 'hidden'
-  return own === (host ?? namespaceOf('self', kind)) ? 'host' : 'foreign'
+  return own === (host ?? ownNamespace(kind)) ? 'host' : 'foreign'
+}
+
+const ownNamespaces = new Map<'user' | 'mnt', string>()
+
+/** Of this process, which does not change: a process with several threads cannot move. */
+function ownNamespace(kind: 'user' | 'mnt'): string | undefined {
+  const known = ownNamespaces.get(kind) ?? namespaceOf('self', kind)
+  if (known !== undefined) ownNamespaces.set(kind, known)
+  return known
 }
 
 function pathOf({ pid }: Peer): string {

@@ -165,7 +165,7 @@ async function entriesFor(
   for await (const matched of entitlements.watchMatching(caller.selectors, AbortSignal.any([signal, hold.signal]))) {
     if (isEnough(matched.entries)) return matched.entries
     // Who is somebody asks for somebody else: there is nothing on its way to wait for.
-    if (entries.length > 0) throw callers.noIdentity(caller)
+    if (matched.entries.length > 0) throw callers.noIdentity(caller)
     hold.wait(() => callers.noIdentity(caller))
   }
   throw callers.noIdentity(caller)

@@ -19,6 +19,7 @@ export class SystemCallError extends Error {
 }
 
 export const ENOPROTOOPT = koffi.os.errno['ENOPROTOOPT'] ?? 92
+const EINTR = koffi.os.errno['EINTR'] ?? 4
 export const ERANGE = koffi.os.errno['ERANGE'] ?? 34
 
 /** The value of a socket option, at most `maxBytes`. */
@@ -40,7 +41,10 @@ export function readableNow(fds: readonly number[]): readonly number[] {
     records.writeInt32LE(fd, index * POLLFD_BYTES)
     records.writeInt16LE(POLLIN, index * POLLFD_BYTES + 4)
   }
-  if (pollCall(records, fds.length, 0) < 0) throw new SystemCallError('poll', koffi.errno())
+  // A signal, such as a profiler's, may come even though nothing waits.
+  while (pollCall(records, fds.length, 0) < 0) {
+    if (koffi.errno() !== EINTR) throw new SystemCallError('poll', koffi.errno())
+  }
   return fds.filter((_fd, index) => records.readInt16LE(index * POLLFD_BYTES + 6) !== 0)
 }
 
