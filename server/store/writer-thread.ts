@@ -25,7 +25,12 @@ export type WriterAnswer =
 /** Runs `writer.ts` from source, or `writer.js` beside a bundle. */
 export const startWriterWorker: StartWorker = (start) => {
   const file = import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js'
-  return new Worker(new URL(file, import.meta.url), { workerData: start, name: 'store writer' })
+  return new Worker(new URL(file, import.meta.url), {
+    workerData: start,
+    name: 'store writer',
+    // What it works on is gone after each group: room for many groups would only be memory that is never given back.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
 }
 
 /**

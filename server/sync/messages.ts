@@ -18,27 +18,23 @@ interface Part<T> {
   readonly sizeBytes: number
 }
 
-// Entries and bundles never change once made, and many agents are sent the same ones.
-const entryParts = new WeakMap<RegistrationEntry, Part<EntryMessage>>()
+// A bundle never changes once made, and all agents are sent the same one. Entries are many and each is for few agents: keeping
+// their messages would cost more memory than making them costs time.
 const bundleParts = new WeakMap<Bundle, Part<BundleMessage>>()
 
 function entryPart(entry: RegistrationEntry): Part<EntryMessage> {
-  let part = entryParts.get(entry)
-  if (part === undefined) {
-    const texts = [
-      entry.id,
-      entry.spiffeId.toString(),
-      entry.parentId.toString(),
-      entry.hint,
-      ...entry.dnsNames,
-      ...entry.federatesWith.map(({ name }) => name),
-      ...entry.selectors.flatMap(({ type, value }) => [type, value]),
-    ]
-    // Eight bytes cover the tag and length of each text, ninety-six the numbers.
-    const sizeBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 8, 96)
-    entryParts.set(entry, (part = { message: entryToMessage(entry) as EntryMessage, sizeBytes }))
-  }
-  return part
+  const texts = [
+    entry.id,
+    entry.spiffeId.toString(),
+    entry.parentId.toString(),
+    entry.hint,
+    ...entry.dnsNames,
+    ...entry.federatesWith.map(({ name }) => name),
+    ...entry.selectors.flatMap(({ type, value }) => [type, value]),
+  ]
+  // Eight bytes cover the tag and length of each text, ninety-six the numbers.
+  const sizeBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 8, 96)
+  return { message: entryToMessage(entry) as EntryMessage, sizeBytes }
 }
 
 function bundlePart(bundle: Bundle): Part<BundleMessage> {
