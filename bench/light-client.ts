@@ -148,6 +148,11 @@ export class LightClient implements Disposable {
     )
   }
 
+  /** Closes when the calls that are open have ended. */
+  finish(): void {
+    this.#session.close()
+  }
+
   [Symbol.dispose](): void {
     this.#session.destroy()
   }

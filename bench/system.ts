@@ -67,6 +67,12 @@ export class System implements AsyncDisposable {
     }
   }
 
+  /** What the processes said at level error, of which there should be nothing. */
+  get complaints(): readonly string[] {
+    const lines = [this.#server, this.#agent].flatMap((one) => (one === undefined ? [] : one.stderr.split('\n')))
+    return lines.filter((line) => line.includes('"level":"error"'))
+  }
+
   get serverPid(): number {
     return pidOf(this.#server)
   }
@@ -172,6 +178,7 @@ export class System implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transport?.[Symbol.asyncDispose]()
+    for (const complaint of this.complaints.slice(0, 3)) console.error(complaint)
     // A profile is written when a process ends by itself.
     const signal = process.env['BENCH_PROFILE'] === undefined ? 'SIGKILL' : 'SIGTERM'
     await this.#agent?.stop(signal)

@@ -29,7 +29,7 @@ await ask('Workload API: the first X509-SVID, 8 clients', async ({ seconds, add 
       const slot = index % CLIENTS
       // A connection that cancels calls by the thousand is ended by HTTP/2 as an attack.
       if (index % (CALLS_PER_CONNECTION * CLIENTS) < CLIENTS) {
-        clients[slot]?.[Symbol.dispose]()
+        clients[slot]?.finish()
         clients[slot] = connect()
       }
       await clients[slot]?.firstOnly(fetch)
