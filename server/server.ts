@@ -150,7 +150,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     deps.serve({
       implementations: [
         ...serverImplementations({
-          ...{ trustDomain, store, directory, authorities, issuer, attestors, callerOf, spendSignatures },
+          ...{ trustDomain, store, directory, authorities, issuer, attestors, callerOf, spendSignatures, refusals },
           ...{ clock, cryptography, random, log, isReady, startedAt, version: VERSION },
           fleet: followers,
           address: () => config.advertisedAddress ?? `${hostname()}:${state.port}`,

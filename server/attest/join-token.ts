@@ -88,8 +88,19 @@ export interface JoinTokenDeps {
   readonly log: Log
 }
 
+/** Of one token from one address so often, so that whoever holds a useless token cannot fill the journal with it. */
+const ALARM_EVERY_MS = 60_000
+/** Tokens and addresses that are told apart; then all start anew. */
+const ALARMS_MAX = 1_000
+
+/** The same, and when an alarm about which use of a token was last recorded. */
+interface Deps extends JoinTokenDeps {
+  readonly alarms: Map<string, number>
+}
+
 /** Nodes that join with a token that works once. */
-export function joinTokenAttestor(deps: JoinTokenDeps): NodeAttestor {
+export function joinTokenAttestor(given: JoinTokenDeps): NodeAttestor {
+  const deps: Deps = { ...given, alarms: new Map() }
   return {
     type: JOIN_TOKEN,
     payloadMaxBytes: TOKEN_MAX_CHARACTERS,
@@ -108,16 +119,16 @@ async function checkToken(
   token: JoinToken | undefined,
   { address = UNIX }: JoiningNode,
   agentId: SpiffeId,
-  deps: JoinTokenDeps,
+  deps: Deps,
 ): Promise<JoinToken> {
   if (token === undefined) throw spent(agentId)
   if (token.spent !== undefined) throw await reused(token, address, agentId, deps)
   if (token.expiresAt <= deps.clock.now()) {
-    await record(tokenRefused(deps.clock.now(), token.hash, address, 'expired'), deps)
+    await record(tokenRefused(deps.clock.now(), token.hash, address, 'expired'), token, address, deps)
     throw expired(agentId, token.expiresAt)
   }
   if (token.addressRange !== undefined && !parseAddressRange(token.addressRange)(address)) {
-    await record(tokenRefused(deps.clock.now(), token.hash, address, 'address'), deps)
+    await record(tokenRefused(deps.clock.now(), token.hash, address, 'address'), token, address, deps)
     throw new SallyportError(
       'JOIN_TOKEN_ADDRESS',
       `Cannot attest ${agentId.toString()}: its join token may only be used from ${token.addressRange}, not from ${address}`,
@@ -130,7 +141,7 @@ function attestationOf(
   token: JoinToken,
   agentId: SpiffeId,
   { address = UNIX }: JoiningNode,
-  deps: JoinTokenDeps,
+  deps: Deps,
 ): NodeAttestation {
   const { hash } = token
   const at = deps.clock.now()
@@ -156,20 +167,28 @@ function attestationOf(
 }
 
 /** One of the two who hold the token is a thief, and it may be the one who came first. */
-async function reused(
-  token: JoinToken,
-  address: string,
-  agentId: SpiffeId,
-  deps: JoinTokenDeps,
-): Promise<SallyportError> {
-  const facts = { agentId, firstAddress: token.spent?.address, usedAt: token.spent?.at, address }
-  deps.log.error(facts, 'Join token used twice')
-  await record(tokenReused(deps.clock.now(), token, address), deps)
+async function reused(token: JoinToken, address: string, agentId: SpiffeId, deps: Deps): Promise<SallyportError> {
+  if (await record(tokenReused(deps.clock.now(), token, address), token, address, deps)) {
+    const facts = { agentId, firstAddress: token.spent?.address, usedAt: token.spent?.at, address }
+    deps.log.error(facts, 'Join token used twice')
+  }
   return spent(agentId)
 }
 
-async function record(event: AuditEvent, { store }: JoinTokenDeps): Promise<void> {
+/** @returns false when the same was recorded a moment ago; every refusal is counted besides */
+async function record(
+  event: AuditEvent,
+  { hash }: JoinToken,
+  address: string,
+  { store, clock, alarms }: Deps,
+): Promise<boolean> {
+  const key = `${hash} ${address}`
+  const now = clock.monotonicMs()
+  if (now - (alarms.get(key) ?? Number.NEGATIVE_INFINITY) < ALARM_EVERY_MS) return false
+  if (alarms.size >= ALARMS_MAX) alarms.clear()
+  alarms.set(key, now)
   await store.commit({ mutations: [], audit: [event] })
+  return true
 }
 
 // SPIRE's words: its clients look for them.

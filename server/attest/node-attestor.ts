@@ -45,6 +45,8 @@ export interface NodeAttestation {
   readonly attestationType?: string
   /** The record that was proven to be the node's own, and that must not have changed since. */
   readonly returning?: AttestedAgent
+  /** Which of that record's keys proved it. */
+  readonly provenKeyHash?: string
   /** Such as spending the join token; they come before the agent's record in one transaction. */
   readonly mutations: readonly Mutation[]
   /** What the journal says of them. */

@@ -39,7 +39,8 @@ export function rejoinAttestor(deps: RejoinDeps): NodeAttestor {
     payloadMaxBytes: REJOIN_PAYLOAD_MAX_BYTES,
     async *attest(payload, node) {
       const { agentId, lastSpki } = decodeRejoinPayload(payload)
-      const agent = checkMayReturn(agentId, keyHashOf(lastSpki), deps)
+      const provenKeyHash = keyHashOf(lastSpki)
+      const agent = checkMayReturn(agentId, provenKeyHash, deps)
       const lastKey = decodeLastKey(lastSpki)
       checkPublicKey(lastKey)
       const challengeNonce = deps.random(NONCE_BYTES)
@@ -54,6 +55,7 @@ export function rejoinAttestor(deps: RejoinDeps): NodeAttestor {
         canReattest: agent.canReattest,
         attestationType: agent.attestationType,
         returning: agent,
+        provenKeyHash,
         mutations: [],
         audit: [],
         refusalOf: async () => refused(agentId, 'its record changed at the same moment'),

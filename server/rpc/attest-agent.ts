@@ -9,6 +9,7 @@ import type {
 import type { Sent } from '../../src/wire/service.ts'
 import { decodeCsr, verifyCsr, type Csr } from '../../src/x509/csr.ts'
 import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
+import { callerName } from '../access/caller.ts'
 import { agentRefused } from '../access/permission-denied.ts'
 import { ATTESTATION_TIMEOUT_MS, type NodeAttestation, type NodeAttestor } from '../attest/node-attestor.ts'
 import { agentAttested, agentRejoined } from '../audit/agent-events.ts'
@@ -20,8 +21,23 @@ import { svidToMessage } from './svid-message.ts'
 const TRIES = 5
 const RETRY_MS = 10
 
-/** `AttestAgent`: payload and CSR in, challenges out and answers in, at the end the agent's SVID. */
+/** `AttestAgent`: payload and CSR in, challenges out and answers in, at the end the agent's SVID. A refusal is counted (SE-22). */
 export async function* attestAgent(
+  requests: AsyncIterable<AttestAgentRequest>,
+  call: Call,
+  deps: RpcDeps,
+): AsyncGenerator<Sent<AttestAgentResponse>> {
+  try {
+    yield* steps(requests, call, deps)
+  } catch (error) {
+    if (error instanceof SallyportError) {
+      deps.refusals.refused({ callerId: callerName(deps.callerOf(call)), method: call.method, code: error.code })
+    }
+    throw error
+  }
+}
+
+async function* steps(
   requests: AsyncIterable<AttestAgentRequest>,
   call: Call,
   deps: RpcDeps,
@@ -32,16 +48,16 @@ export async function* attestAgent(
   const params = paramsOf(await inbox())
   const csr = await verifiedCsr(params, deps)
   const attestor = attestorFor(params, deps)
-  const steps = attestor.attest(payloadOf(params, attestor), { address: addressOf(call), spki: csr.spki })
+  const proof = attestor.attest(payloadOf(params, attestor), { address: addressOf(call), spki: csr.spki })
   try {
-    let step = await steps.next()
+    let step = await proof.next()
     while (step.done !== true) {
       yield { challenge: step.value, step: 'challenge' }
-      step = await steps.next(challengeResponseOf(await inbox()))
+      step = await proof.next(challengeResponseOf(await inbox()))
     }
     yield { result: await admit(step.value, attestor, csr, call, deps), step: 'result' }
   } finally {
-    await steps.return(undefined as never)
+    await proof.return(undefined as never)
   }
 }
 
@@ -53,13 +69,15 @@ async function admit(attestation: NodeAttestation, attestor: NodeAttestor, csr: 
   const issued = await deps.issuer.issueAgentSvid({ spiffeId: agentId, publicKey: csr.publicKey, spki: csr.spki })
   const record = (): AttestedAgent => {
     const before = checkMayJoin(attestation, type, deps)
+    const { provenKeyHash } = attestation
+    const fresh = { serialNumber: issued.serialNumber.toString(), expiresAt: issued.expiresAt }
+    if (before !== undefined && provenKeyHash !== undefined) return returned(before, provenKeyHash, fresh, csr)
     return {
       spiffeId: agentId,
       attestationType: type,
-      serialNumber: issued.serialNumber.toString(),
+      ...fresh,
       pendingSerialNumber: undefined,
       pendingExpiresAt: undefined,
-      expiresAt: issued.expiresAt,
       selectors: attestation.selectors,
       banned: false,
       canReattest,
@@ -75,6 +93,20 @@ async function admit(attestation: NodeAttestation, attestor: NodeAttestor, csr: 
   return { svid: svidToMessage(agentId, issued), reattestable: canReattest }
 }
 
+/** As with a renewal, the key that was proven counts until the new SVID is used: the answer may never arrive. */
+const returned = (
+  before: AttestedAgent,
+  provenKeyHash: string,
+  { serialNumber, expiresAt }: Pick<AttestedAgent, 'serialNumber' | 'expiresAt'>,
+  { spki }: Csr,
+): AttestedAgent => ({
+  ...before,
+  pendingSerialNumber: serialNumber,
+  pendingExpiresAt: expiresAt,
+  keyHashes: [provenKeyHash, keyHashOf(spki)],
+  revisionNumber: before.revisionNumber + 1,
+})
+
 /** Nothing of an attestation is kept unless all of it is: the token is spent exactly when the agent is known. */
 async function commitAgent(
   attestation: NodeAttestation,
@@ -84,9 +116,11 @@ async function commitAgent(
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const agent = record()
-    const { spiffeId, attestationType, serialNumber, expiresAt } = agent
+    const { spiffeId, attestationType } = agent
+    const serialNumber = agent.pendingSerialNumber ?? agent.serialNumber
+    const expiresAt = agent.pendingExpiresAt ?? agent.expiresAt
     const facts = {
-      at: agent.attestedAt,
+      at: deps.clock.now(),
       spiffeId,
       attestationType,
       address: addressOf(call) ?? '',

@@ -5,6 +5,7 @@ import type { Log } from '../../src/log/log.ts'
 import type { Call } from '../../src/wire/call.ts'
 import type { Caller } from '../access/caller.ts'
 import type { NodeAttestor } from '../attest/node-attestor.ts'
+import type { RefusalCounter } from '../audit/refusal-counter.ts'
 import type { Authorities } from '../authority/authorities.ts'
 import type { Issuer } from '../authority/issuer.ts'
 import type { Directory } from '../entries/directory.ts'
@@ -23,6 +24,8 @@ export interface RpcDeps {
   readonly callerOf: (call: Call) => Caller
   /** Charges the signatures of a batch beyond the first, which was charged when the call came. */
   readonly spendSignatures: (call: Call, count: number) => Promise<void>
+  /** Counts for the audit journal what a handler refuses and access could not. */
+  readonly refusals: Pick<RefusalCounter, 'refused'>
   /** What the push streams know of agents, and what agents that poll let them know. */
   readonly fleet: Pick<Followers, 'statuses' | 'polledBundle'>
   readonly clock: Clock

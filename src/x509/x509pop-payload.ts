@@ -136,10 +136,9 @@ export async function verifyX509popResponse(
   const signature = response.kind === 'rsa' ? response.signature : joinEcdsa(response.r, response.s, publicKey)
   if (signature === undefined) return false
   const data = signedBytes(challenge.nonce, response.nonce)
-  return new Promise((resolve, reject) =>
-    verify('sha256', data, keyOptions(publicKey), signature, (error, valid) =>
-      error ? reject(error) : resolve(valid),
-    ),
+  // What OpenSSL cannot make anything of is not a proof either.
+  return new Promise((resolve) =>
+    verify('sha256', data, keyOptions(publicKey), signature, (error, valid) => resolve(error === null && valid)),
   )
 }
 

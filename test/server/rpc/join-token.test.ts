@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AgentRule } from '../../../server/access/agent-rule.ts'
 import { agentIdOfToken, aliasEntryIdOfToken, tokenHashOf } from '../../../server/attest/join-token.ts'
 import { ATTESTATION_TIMEOUT_MS } from '../../../server/attest/node-attestor.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
@@ -15,7 +16,8 @@ import {
 } from '../../../src/x509/rejoin-payload.ts'
 import { spkiOf } from '../../../src/x509/spki.ts'
 import type { SpiffeId } from '../../../src/id/spiffe-id.ts'
-import { attest, csrOf, idMessage, newKey, testServer, trustDomain, type TestServer } from './test-server.ts'
+import type { AttestedAgent } from '../../../server/store/store.ts'
+import { attest, csrOf, idMessage, newKey, START, testServer, trustDomain, type TestServer } from './test-server.ts'
 
 let server: TestServer
 beforeEach(async () => {
@@ -186,6 +188,23 @@ describe('AttestAgent', () => {
     await expect(attest(server, 'join_token', token, Buffer.alloc(99_999))).rejects.toThrowCode('CSR_INVALID', 'longer')
   })
 
+  test('SE-22 refusals are counted for the journal, each with the address and the code', async () => {
+    await expect(join('unknown', await newKey(), '192.0.2.9')).rejects.toThrowCode('JOIN_TOKEN_SPENT')
+    expect(server.refused).toEqual([{ callerId: 'anyone:192.0.2.9', method: '/test/Test', code: 'JOIN_TOKEN_SPENT' }])
+  })
+
+  test('SE-22 a flood of uses of a spent token is not a flood of records', async () => {
+    const token = await makeToken()
+    await join(token)
+    const before = (await server.audit()).length
+    for (let use = 0; use < 20; use++) await expect(join(token)).rejects.toThrowCode('JOIN_TOKEN_SPENT')
+    expect((await server.audit()).length).toBe(before + 1)
+    server.advance(60_000)
+    await expect(join(token)).rejects.toThrowCode('JOIN_TOKEN_SPENT')
+    expect((await server.audit()).length).toBe(before + 2)
+    expect(server.refused).toHaveLength(21)
+  })
+
   test('SE-16 a node that says nothing loses its place after a time', async () => {
     const silent: AsyncIterable<AttestAgentRequest> = {
       [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
@@ -230,8 +249,18 @@ describe('return by proof of the last key', () => {
     return attest(server, REJOIN, payload, await csrOf(newPair), { answer })
   }
 
+  /** The first call with the SVID that the agent was given last. */
+  async function use({ publicKey }: KeyPair): Promise<void> {
+    const { pendingSerialNumber: serialNumber = '', pendingExpiresAt: expiresAt = START } = server.directory.agent(
+      agentId,
+    ) as AttestedAgent
+    const rule = new AgentRule(server.deps)
+    await rule.check({ spiffeId: agentId, serialNumber, expiresAt, spki: spkiOf(publicKey) })
+  }
+
   test('users’ rank 6: a node joined by token returns unattended, before and long after its SVID has expired', async () => {
     await rejoin({ csrKey: lastKey })
+    await use(lastKey)
     server.advance(29 * 86_400_000)
     await server.authorities.rotate()
     await server.directory.reached(server.store.revision)
@@ -239,8 +268,15 @@ describe('return by proof of the last key', () => {
     expect(result.svid?.id?.path).toBe(agentId.path)
     expect(server.directory.agent(agentId)).toMatchObject({ attestationType: 'join_token', canReattest: false })
     expect(server.directory.entitled(agentId).map(({ spiffeId }) => spiffeId.path)).toEqual(['/node/web-1'])
-    // The key before the last is of no use any more.
+  })
+
+  test('users’ rank 6: an answer that is lost costs another attempt; the key before the last goes with the first use of the new one', async () => {
+    await rejoin()
+    const newPair = await newKey()
+    await rejoin({ csrKey: newPair })
+    await use(newPair)
     await expect(rejoin()).rejects.toThrowCode('REJOIN_REFUSED', 'not its last key')
+    await rejoin({ lastKey: newPair })
   })
 
   test('is refused after the window, after eviction, and when banned', async () => {

@@ -14,6 +14,7 @@ import type { RpcDeps } from '../../../server/rpc/rpc-deps.ts'
 import { svidHandlers } from '../../../server/rpc/svid.ts'
 import { Turns } from '../../../server/rpc/turns.ts'
 import type { AttestedAgent } from '../../../server/store/store.ts'
+import type { Refusal } from '../../../server/audit/refusal-events.ts'
 import type { StoredAuditRecord } from '../../../server/audit/record.ts'
 import type { Clock } from '../../../src/clock.ts'
 import type { Selector } from '../../../src/entry/selector.ts'
@@ -103,6 +104,7 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
   })
   const callers = new WeakMap<Call, Caller>()
   const polled: string[] = []
+  const refused: Refusal[] = []
   const deps: RpcDeps = {
     trustDomain,
     store,
@@ -133,6 +135,7 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
       return caller
     },
     spendSignatures: async () => undefined,
+    refusals: { refused: (refusal) => void refused.push(refusal) },
     fleet: {
       statuses: () => [],
       polledBundle: (id, sequence) => void polled.push(`${id.toString()} ${sequence}`),
@@ -168,6 +171,7 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
     clock,
     alarms,
     polled,
+    refused,
     callBy,
     agents: agentHandlers(deps) as Required<ReturnType<typeof agentHandlers>>,
     entries: entryHandlers(deps, federation) as Required<ReturnType<typeof entryHandlers>>,
