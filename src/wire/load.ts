@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadSync, type MessageTypeDefinition, type MethodDefinition, type PackageDefinition } from '@grpc/proto-loader'
+import { checkText } from './check-text.ts'
 
 /** How the messages of one method become bytes and back. */
 export interface MethodCodec {
@@ -62,9 +63,9 @@ export function codecsOf(service: {
 const codecOf = (method: MethodDefinition<object, object>): MethodCodec => ({
   path: method.path,
   encodeRequest: method.requestSerialize as (message: unknown) => Buffer,
-  decodeRequest: method.requestDeserialize,
+  decodeRequest: (bytes) => checkText(method.requestDeserialize(bytes)),
   encodeResponse: method.responseSerialize as (message: unknown) => Buffer,
-  decodeResponse: method.responseDeserialize,
+  decodeResponse: (bytes) => checkText(method.responseDeserialize(bytes)),
 })
 
 /** A message outside of a call: its file below `proto/`, its full name, and (for the compiler) its type. */
@@ -81,7 +82,8 @@ export function encodeMessage<T>(type: MessageType<T>, message: object): Buffer 
 
 /** Reads a message; throws whatever the library throws on malformed bytes. */
 export function decodeMessage<T>(type: MessageType<T>, bytes: Uint8Array): T {
-  return messageDefinition(type).deserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as T
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return checkText(messageDefinition(type).deserialize(buffer)) as T
 }
 
 function messageDefinition(type: MessageType<unknown>): MessageTypeDefinition<object, object> {

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { bundleFromMessage } from '../../../src/wire/bundle-message.ts'
+import { codecsOf } from '../../../src/wire/load.ts'
+import { entryService } from '../../../src/wire/messages/spire-api-server-entry-v1.ts'
+import { bundleService } from '../../../src/wire/messages/spire-api-server-bundle-v1.ts'
+import { spiffeWorkloadApiService } from '../../../src/wire/messages/spiffe-workload.ts'
+
+const jwt = codecsOf(spiffeWorkloadApiService).get('FetchJWTSVID')!
+const bundles = codecsOf(spiffeWorkloadApiService).get('FetchJWTBundles')!
+const entries = codecsOf(entryService).get('BatchCreateEntry')!
+const audienceOf = (bytes: readonly number[]): Buffer => Buffer.from([0x0a, bytes.length, ...bytes])
+
+describe('messages', () => {
+  test.for([
+    { what: 'a byte that begins nothing', bytes: [0xff] },
+    { what: 'a sequence that does not go on', bytes: [0xc3, 0x28] },
+    { what: 'a surrogate', bytes: [0xed, 0xa0, 0x80] },
+    { what: 'a slash written too long', bytes: [0xc0, 0xaf] },
+    { what: 'a character cut off', bytes: [0xe2, 0x82] },
+    { what: 'a character beyond Unicode', bytes: [0xf5, 0x80, 0x80, 0x80] },
+  ])('NT-15 are refused when a string has $what', ({ bytes }) => {
+    expect(() => jwt.decodeRequest(audienceOf(bytes))).toThrow('UTF-8')
+  })
+
+  test('NT-15 are refused when the key of a map is no UTF-8', () => {
+    const entry = [0x0a, 0x01, 0xff, 0x12, 0x01, 0x41]
+    expect(() => bundles.decodeResponse(Buffer.from([0x0a, entry.length, ...entry]))).toThrow('UTF-8')
+  })
+
+  test('NT-15 hold any valid text and any bytes', () => {
+    const property = fc.property(fc.string({ unit: 'grapheme' }), fc.uint8Array(), (text, bytes) => {
+      fc.pre(!text.includes('\u{fffd}'))
+      const [audience] = (jwt.decodeRequest(jwt.encodeRequest({ audience: [text] })) as { audience: string[] }).audience
+      expect(audience).toBe(text)
+      const sent = bundles.encodeResponse({ bundles: { 'spiffe://x': Buffer.from(bytes) } })
+      const answer = bundles.decodeResponse(sent) as { bundles: Record<string, Buffer> }
+      expect([...answer.bundles['spiffe://x']!]).toEqual([...bytes])
+    })
+    fc.assert(property)
+  })
+
+  test('NT-15 fields that nobody knows change nothing', () => {
+    const known = jwt.encodeRequest({ audience: ['orders'], spiffeId: 'spiffe://example.org/a' })
+    // Field 1000 as a number, field 1001 as bytes.
+    const unknown = Buffer.from([0xc0, 0x3e, 0x2a, 0xca, 0x3e, 0x02, 0xff, 0xff])
+    expect(jwt.decodeRequest(Buffer.concat([unknown, known, unknown]))).toEqual(jwt.decodeRequest(known))
+  })
+
+  test('NT-15 a number that does not fit is refused, never rounded to another one', () => {
+    const codec = codecsOf(bundleService).get('GetBundle')!
+    const read = (sequence: readonly number[]) => {
+      const trustDomain = [0x0a, 0x01, 0x61]
+      return bundleFromMessage(codec.decodeResponse(Buffer.from([...trustDomain, 0x28, ...sequence])) as never)
+    }
+    expect(read([0x07]).sequenceNumber).toBe(7)
+    // 2^53 + 1, which a double cannot hold.
+    const tooLarge = [0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]
+    expect(() => read(tooLarge)).toThrowCode('BUNDLE_INVALID')
+  })
+
+  test('NT-15 on any bytes decoding ends with a value or an Error', () => {
+    const property = fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+      try {
+        entries.decodeRequest(Buffer.from(bytes))
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error)
+      }
+    })
+    fc.assert(property, { numRuns: 500 })
+  })
+})
