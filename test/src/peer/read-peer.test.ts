@@ -8,7 +8,7 @@ import { canRun, connecting, isRoot, listening, run } from './processes.ts'
 const canSwitchUser = isRoot && canRun('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
 
 describe.runIf(process.platform === 'linux')('readPeer()', () => {
-  test('WE-14 SE-03 tells who is at the socket from the kernel, not from what is sent', async () => {
+  test('WE-14 NT-16 SE-03 tells who is at the socket from the kernel, not from what is sent', async () => {
     const { path, next } = await listening()
     const child = run(connecting(path))
     const { peer } = await next()

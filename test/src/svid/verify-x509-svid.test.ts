@@ -48,13 +48,16 @@ describe('verifyX509Svid()', () => {
     await verify((await imported.issue()).chain, [imported.bundle()])
   })
 
-  test.for(badSvidNames.map((name) => ({ name, rule: badSvids[name].rule })))(
-    '$rule refuses $name',
-    async ({ name }) => {
-      const { chain } = await issueBad(authority, name)
-      await expect(verify(chain)).rejects.toThrowCode(codeOf(badSvids[name].chainCode))
-    },
-  )
+  // One row for each way to break X5-02 (one URI), X5-28 (a leaf, with a path), X5-29 (path validation), X5-32 (key usage), …
+  describe('X5-02 X5-28 one rule broken', () => {
+    test.for(badSvidNames.map((name) => ({ name, rule: badSvids[name].rule })))(
+      '$rule refuses $name',
+      async ({ name }) => {
+        const { chain } = await issueBad(authority, name)
+        await expect(verify(chain)).rejects.toThrowCode(codeOf(badSvids[name].chainCode))
+      },
+    )
+  })
 
   test('SV-01 X5-30 NT-10 FE-08 refuses an id of one trust domain signed by the authority of another, both known', async () => {
     const stranger = await other.issue('/x', { uriSans: ['spiffe://example.org/workload'] })

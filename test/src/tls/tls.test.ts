@@ -147,6 +147,21 @@ describe('mutual TLS', () => {
     await expect(asServer.dialled).rejects.toThrowCode('CERTIFICATE_UNTRUSTED')
   })
 
+  test('NT-08 X5-36 an anchor that is not self-signed is one, in both directions', async () => {
+    const anchor = await home.intermediate()
+    const below = async (path: string): Promise<X509Svid> => {
+      const svid = await anchor.issue(path)
+      return svidOf({ ...svid, chain: [svid.certificate] })
+    }
+    const side = async (path: string, peer: string): Promise<Side> => ({
+      source: sourceOf(await below(path), home.bundle(anchor)),
+      wants: exactly(`spiffe://example.org${peer}`),
+    })
+    const { dialled, accepted } = await meet(await side('/db', '/web'), await side('/web', '/db'))
+    expect((await accepted).peer.spiffeId.toString()).toBe('spiffe://example.org/web')
+    expect((await dialled).peer.spiffeId.toString()).toBe('spiffe://example.org/db')
+  })
+
   test('a peer of a federated trust domain is verified with the bundle of that one', async () => {
     const foreign = svidOf(await other.issue('/partner'))
     const bundles = [home.bundle(), other.bundle()]

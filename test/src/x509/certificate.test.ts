@@ -383,6 +383,22 @@ describe('decodeCertificate()', () => {
     expect(certificate).toMatchObject({ uriSans: ['spiffe://example.org'], dnsSans: ['a'] })
   })
 
+  test('NT-07 a DNS name that looks like a list of names adds no id; key usage is read from its bits', async () => {
+    const authority = await TestAuthority.create()
+    const [hidden, spelt] = ['a.test, URI:spiffe://evil.test/x', 'b.test", URI:"spiffe://evil.test/y']
+    const names = await authority.issue('/web', { dnsSans: [hidden] }).catch((error: unknown) => error)
+    const also = await authority.issue('/web', { dnsSans: [spelt] }).catch((error: unknown) => error)
+    for (const outcome of [names, also]) {
+      // Refused where DNS names are held to their form; else read whole, as the one name that it is.
+      if (outcome instanceof Error) expect(outcome).toThrowCode('CERTIFICATE_INVALID')
+      else expect((outcome as { certificate: Certificate }).certificate.uriSans).toEqual(['spiffe://example.org/web'])
+    }
+    const { certificate } = await authority.issue('/web', { keyUsage: ['digitalSignature', 'keyAgreement'] })
+    expect([...(certificate.keyUsage ?? [])].toSorted()).toEqual(['digitalSignature', 'keyAgreement'])
+    // What Node calls key usage is the extended one.
+    expect(new X509Certificate(certificate.der).keyUsage).not.toContain('digitalSignature')
+  })
+
   test('X5-25 refuses versions 1 and 2, negative and long serial numbers', async () => {
     const authority = await TestAuthority.create()
     const { certificate } = await authority.issue()
