@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../src/clock.ts'
 import { SallyportError } from '../src/errors.ts'
@@ -20,35 +20,81 @@ export function serverSocket(options: GlobalOptions, environment: NodeJS.Process
   const named = options.serverSocket ?? environment['SALLYPORT_SERVER_SOCKET']
   if (named !== undefined) return resolve(named)
   const near = resolve('server/admin.sock')
-  if (existsSync(near)) return near
+  if (isOwnSocket(near)) return near
   const own = join(runtimeFolder(environment), 'sallyport/server/admin.sock')
   return existsSync(own) ? own : SERVER_DEFAULT
 }
 
-/** Where the agent's workload socket is: flag, SPIFFE_ENDPOINT_SOCKET, the system's place. */
+/** The folder below which an agent that is told nothing else keeps its sockets: the user's own where there is none for sockets. */
+export function agentFolder(environment: NodeJS.ProcessEnv): string {
+  const isHomeless = process.getuid?.() !== 0 && environment['XDG_RUNTIME_DIR'] === undefined
+  return isHomeless ? resolve('agent') : join(runtimeFolder(environment), 'sallyport/agent')
+}
+
+/** As `agentFolder`, for commands: an agent of one's own in ./agent comes before the one of the system. */
+function agentPlace(name: string, environment: NodeJS.ProcessEnv): string {
+  const near = resolve('agent', name)
+  if (isOwnSocket(near)) return near
+  const usual = join(agentFolder(environment), name)
+  return existsSync(usual) ? usual : join('/run/sallyport/agent', name)
+}
+
+/** A socket that somebody else left in the folder where one happens to be is not talked to. */
+function isOwnSocket(path: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false })
+  return status !== undefined && status.isSocket() && (status.uid === 0 || status.uid === process.getuid?.())
+}
+
+/** Where the agent's workload socket is: flag, SPIFFE_ENDPOINT_SOCKET, ./agent/api.sock, the system's place. */
 export function agentSocket(options: GlobalOptions, environment: NodeJS.ProcessEnv = process.env): string {
   const named = options.agentSocket ?? environment['SPIFFE_ENDPOINT_SOCKET']
   if (named !== undefined) return named.includes(':') ? named : `unix:${resolve(named)}`
-  return `unix:${join(runtimeFolder(environment), 'sallyport/agent/api.sock')}`
+  return `unix:${agentPlace('api.sock', environment)}`
 }
 
 /** Where the agent's admin socket is: flag, environment, below the folder of the workload socket. */
 export function agentAdminSocket(options: GlobalOptions, environment: NodeJS.ProcessEnv = process.env): string {
   const named = options.agentAdminSocket ?? environment['SALLYPORT_AGENT_ADMIN_SOCKET']
-  return named === undefined ? join(runtimeFolder(environment), 'sallyport/agent/private/admin.sock') : resolve(named)
+  return named === undefined ? agentPlace('private/admin.sock', environment) : resolve(named)
 }
+
+/** What a command talks to, and what to say when it cannot. */
+interface Door {
+  readonly starts: string
+  readonly flag: string
+  readonly variable: string
+  readonly admits: string
+}
+
+const doors = {
+  server: {
+    starts: 'sallyport server run --config server/server.yaml',
+    flag: '--server-socket',
+    variable: 'SALLYPORT_SERVER_SOCKET',
+    admits: 'Run the command as the user of the server or as root.',
+  },
+  agentAdmin: {
+    starts: 'sallyport agent run --join-file join.txt',
+    flag: '--agent-admin-socket',
+    variable: 'SALLYPORT_AGENT_ADMIN_SOCKET',
+    admits: 'Run the command as the user of the agent or as root.',
+  },
+  agent: {
+    starts: 'sallyport agent run --join-file join.txt',
+    flag: '--agent-socket',
+    variable: 'SPIFFE_ENDPOINT_SOCKET',
+    admits: 'Put the socket where every workload may reach it: its folder needs mode 0755.',
+  },
+} as const satisfies Record<string, Door>
 
 /** Opens a socket, works with it, closes it; says which command starts what is missing. */
 export async function withSocket<T>(
   path: string,
-  starts: string,
+  door: keyof typeof doors,
   work: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  if (!existsSync(path)) {
-    throw new SallyportError('SOCKET_UNREACHABLE', `Cannot connect to ${path}: there is no socket`, {
-      hint: `Start it with \`${starts}\`, or name its socket by flag or environment (see --help).`,
-    })
-  }
+  const { starts, flag, variable, admits } = doors[door]
+  checkReachable(path, admits, `Start it with \`${starts}\`, or name its socket with ${flag} or ${variable}.`)
   const { openChannel } = await import('../src/wire/channel.ts')
   const transport = openChannel({ address: { unix: path } })
   try {
@@ -58,11 +104,29 @@ export async function withSocket<T>(
   }
 }
 
+/** That a socket is hidden from this user is another thing than that there is none. */
+function checkReachable(path: string, admits: string, starts: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new SallyportError('SOCKET_FORBIDDEN', `Cannot connect to ${path}: this user may not open it`, {
+        cause: error,
+        hint: admits,
+      })
+    throw new SallyportError('SOCKET_UNREACHABLE', `Cannot connect to ${path}: there is no socket`, {
+      cause: error,
+      hint: starts,
+    })
+  }
+}
+
 export const withServer = <T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> =>
-  withSocket(serverSocket(options), 'sallyport server run', work)
+  withSocket(serverSocket(options), 'server', work)
 
 export const withAgentAdmin = <T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> =>
-  withSocket(agentAdminSocket(options), 'sallyport agent run', work)
+  withSocket(agentAdminSocket(options), 'agentAdmin', work)
 
 /** Works with the Workload API as any workload would. */
 export async function withWorkloadApi<T>(
@@ -72,7 +136,7 @@ export async function withWorkloadApi<T>(
   const endpoint = parseEndpoint(agentSocket(options))
   const { WorkloadClient: Client } = await import('../src/workload/workload-client.ts')
   const use = (transport: Transport): Promise<T> => work(new Client({ transport, clock: systemClock }))
-  if ('unix' in endpoint) return withSocket(endpoint.unix, 'sallyport agent run', use)
+  if ('unix' in endpoint) return withSocket(endpoint.unix, 'agent', use)
   const { openChannel } = await import('../src/wire/channel.ts')
   const transport = openChannel({ address: endpoint })
   try {

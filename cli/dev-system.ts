@@ -79,7 +79,7 @@ export class DevSystem implements AsyncDisposable {
     })
     this.#start('server', ['server', 'run', '--config', join(folder, 'server.yaml'), '--log-level', 'warn'])
     await this.#until(signal, 'the server', () =>
-      withSocket(this.serverSocket, 'sallyport dev', async (transport) => {
+      withSocket(this.serverSocket, 'server', async (transport) => {
         const { authorities } = await transport.client(adminService).getStatus({})
         return authorities.some(({ state }) => state === 'active')
       }),
@@ -89,7 +89,7 @@ export class DevSystem implements AsyncDisposable {
   async startAgent(signal: AbortSignal): Promise<void> {
     const folder = join(this.folder, 'agent')
     await mkdir(join(folder, 'private'), { recursive: true, mode: 0o700 })
-    const token = await withSocket(this.serverSocket, 'sallyport dev', async (transport) =>
+    const token = await withSocket(this.serverSocket, 'server', async (transport) =>
       transport.client(adminService).createToken({ ttlSeconds: 600, spiffeId: this.nodeId }),
     )
     await writeFile(join(folder, 'private/join.txt'), printJoinString(token), { mode: 0o600 })
@@ -116,7 +116,7 @@ export class DevSystem implements AsyncDisposable {
       'warn',
     ])
     await this.#until(signal, 'the agent', () =>
-      withSocket(this.agentAdminSocket, 'sallyport dev', async (transport) => {
+      withSocket(this.agentAdminSocket, 'agentAdmin', async (transport) => {
         const { state } = await transport.client(agentAdminService).getStatus({})
         return state === 'in-sync'
       }),
@@ -146,7 +146,7 @@ export class DevSystem implements AsyncDisposable {
 
   /** Registers a service; returns the moment (ms since 1970) at which the server acknowledged it. */
   async register({ spiffeId, selectors }: DemoService): Promise<number> {
-    return withSocket(this.serverSocket, 'sallyport dev', async (transport) => {
+    return withSocket(this.serverSocket, 'server', async (transport) => {
       const entry = {
         spiffeId: idArgument(spiffeId),
         parentId: idArgument(this.nodeId),

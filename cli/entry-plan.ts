@@ -1,13 +1,14 @@
 import { z } from 'zod'
+import { SallyportError } from '../src/errors.ts'
 import { fieldTypes, parsedBy } from '../src/config/field-types.ts'
 import { parseConfig } from '../src/config/read-config.ts'
 import { parseSelector } from '../src/entry/selector.ts'
 import type { Client } from '../src/wire/handlers.ts'
 import type { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
-import type { Entry } from '../src/wire/messages/spire-api-types.ts'
+import type { Entry, Status } from '../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../src/wire/service.ts'
 import { idArgument, printId } from './ids.ts'
-import { checkStatus } from './item-status.ts'
+import { codeOfItem } from './item-status.ts'
 
 /** A declared registration: the file format of `entry apply`. */
 const declaredEntry = z.strictObject({
@@ -17,7 +18,10 @@ const declaredEntry = z.strictObject({
     .describe('id of the entry; without it the entry is recognised by identity, parent and selectors'),
   spiffeId: fieldTypes.spiffeId.describe('the identity to give'),
   parent: fieldTypes.spiffeId.describe('the node'),
-  selectors: z.array(parsedBy(parseSelector)).min(1).describe('what must be true of the process'),
+  selectors: z
+    .array(parsedBy(parseSelector))
+    .min(1, 'needs at least one, such as unix:uid:1000')
+    .describe('what must be true of the process'),
   x509Ttl: fieldTypes.duration.optional(),
   jwtTtl: fieldTypes.duration.optional(),
   dns: z.array(z.string()).default([]),
@@ -29,6 +33,9 @@ const declaredEntry = z.strictObject({
   jwtJti: z.boolean().default(false),
   prefetch: z.boolean().default(true),
 })
+
+/** Room for as many entries as a file may hold. */
+const FILE_MAX_BYTES = 64 << 20
 
 const entriesFile = z.strictObject({ entries: z.array(declaredEntry).max(100_000) })
 
@@ -43,8 +50,15 @@ export interface PlanStep {
 }
 
 export function readEntriesFile(text: string, name: string): readonly DeclaredEntry[] {
-  return parseConfig(text, name, entriesFile).entries
+  return parseConfig(text, name === '-' ? 'standard input' : name, entriesFile, {
+    hint: '`sallyport entry apply --help` shows a file.',
+    maxBytes: FILE_MAX_BYTES,
+  }).entries
 }
+
+/** The entry that gives a node the name that its token was made with: nobody declared it, and without it the node has no workloads. */
+export const isAliasOfToken = (entry: Sent<Entry>): boolean =>
+  /^alias-[0-9a-f]{32}$/.test(entry.id ?? '') && (entry.parentId?.path ?? '').startsWith('/spire/agent/join_token/')
 
 /** What must be done so that the stored entries equal the declared ones; pure. */
 export function planEntries(
@@ -67,7 +81,7 @@ export function planEntries(
     return { action, spiffeId, entryId: found.id, changedFields, entry: { ...message, id: found.id } }
   })
   if (!prune) return steps
-  const gone = stored.filter(({ id }) => !kept.has(id))
+  const gone = stored.filter((entry) => !kept.has(entry.id) && !isAliasOfToken(entry))
   return [
     ...steps,
     ...gone.map((entry): PlanStep => ({
@@ -81,24 +95,61 @@ export function planEntries(
 }
 
 const BATCH = 50
+const REFUSALS_SHOWN = 5
 
-/** Does what a plan says, deletions first, and stops at the first refusal. */
-export async function applyPlan(plan: readonly PlanStep[], client: Client<typeof entryService>): Promise<void> {
-  for (const steps of batches(plan, 'delete')) {
-    const { results } = await client.batchDeleteEntry({ ids: steps.map(({ entryId }) => entryId) })
-    for (const { status } of results) checkStatus(status)
-  }
-  for (const steps of batches(plan, 'update')) {
-    const { results } = await client.batchUpdateEntry({ entries: steps.map(({ entry }) => entry) })
-    for (const { status } of results) checkStatus(status)
-  }
-  for (const steps of batches(plan, 'create')) {
-    const { results } = await client.batchCreateEntry({ entries: steps.map(({ entry }) => entry) })
-    for (const { status } of results) checkStatus(status)
+/** Does what a plan says, deletions first; the first batch with a refusal is the last one. */
+export async function applyPlan(
+  plan: readonly PlanStep[],
+  client: Client<typeof entryService>,
+  report: (done: number, total: number) => void = () => undefined,
+): Promise<void> {
+  const total = plan.filter(({ action }) => action !== 'keep').length
+  let done = 0
+  for (const [action, send] of Object.entries(sendersOf(client))) {
+    for (const steps of batches(plan, action)) {
+      const results = await send(steps)
+      const refused = steps.flatMap((step, index) => {
+        const status = results[index]?.status
+        return status === null || status === undefined || status.code === 0 ? [] : [{ step, status }]
+      })
+      done += steps.length - refused.length
+      if (refused.length > 0) throw refusal(refused, done, total)
+      report(done, total)
+    }
   }
 }
 
-function* batches(plan: readonly PlanStep[], action: PlanStep['action']): Generator<readonly PlanStep[]> {
+interface ItemResult {
+  readonly status: Status | null
+}
+
+function sendersOf(client: Client<typeof entryService>) {
+  type Send = (steps: readonly PlanStep[]) => Promise<readonly ItemResult[]>
+  const entriesOf = (steps: readonly PlanStep[]) => steps.map(({ entry }) => entry)
+  return {
+    delete: async (steps) => (await client.batchDeleteEntry({ ids: steps.map(({ entryId }) => entryId) })).results,
+    update: async (steps) => (await client.batchUpdateEntry({ entries: entriesOf(steps) })).results,
+    create: async (steps) => (await client.batchCreateEntry({ entries: entriesOf(steps) })).results,
+  } satisfies Record<string, Send>
+}
+
+function refusal(
+  refused: readonly { readonly step: PlanStep; readonly status: Status }[],
+  done: number,
+  total: number,
+): SallyportError {
+  const lines = refused
+    .slice(0, REFUSALS_SHOWN)
+    .map(({ step, status }) => `  ${step.action} ${step.spiffeId}: ${status.message}`)
+  const more = refused.length > REFUSALS_SHOWN ? [`  and ${refused.length - REFUSALS_SHOWN} more`] : []
+  return new SallyportError(
+    codeOfItem(refused[0]?.status),
+    [`Cannot make all changes: ${done} of ${total} were made, ${refused.length} refused`, ...lines, ...more].join('\n'),
+    { hint: 'Correct the file and apply it again; what was made already is kept.' },
+  )
+}
+
+function* batches(plan: readonly PlanStep[], action: string): Generator<readonly PlanStep[]> {
   const steps = plan.filter((step) => step.action === action)
   for (let start = 0; start < steps.length; start += BATCH) yield steps.slice(start, start + BATCH)
 }

@@ -1,17 +1,22 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { parseDuration, printDuration } from '../src/config/field-types.ts'
+import { printDuration } from '../src/config/field-types.ts'
+import { entryWarnings } from '../src/entry/entry-warnings.ts'
 import { parseSelector, printSelector } from '../src/entry/selector.ts'
 import { SallyportError } from '../src/errors.ts'
 import { entryService, type BatchCreateEntryResponse } from '../src/wire/messages/spire-api-server-entry-v1.ts'
+import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import type { Entry } from '../src/wire/messages/spire-api-types.ts'
+import { entryFromMessage } from '../src/wire/entry-message.ts'
 import type { Transport } from '../src/wire/handlers.ts'
 import type { Sent } from '../src/wire/service.ts'
 import { action, collect } from './action.ts'
 import { withServer } from './connect.ts'
-import { applyPlan, planEntries, readEntriesFile } from './entry-plan.ts'
+import { parseWholeSeconds } from './durations.ts'
+import { applyPlan, isAliasOfToken, planEntries, readEntriesFile } from './entry-plan.ts'
 import { idArgument, printId } from './ids.ts'
-import { fromUnix, printInstant, type Result, type Row } from './print.ts'
+import { counted, fromUnix, printInstant, type Result, type Row } from './print.ts'
+import { showProgress } from './progress.ts'
 import { checkStatus } from './item-status.ts'
 
 /** The fields of an entry as options. */
@@ -84,7 +89,7 @@ Example:
     .command('apply')
     .description('make the registered entries equal to a file')
     .requiredOption('-f, --file <path>', 'YAML or JSON with a list `entries` (- for standard input)')
-    .option('--prune', 'also delete entries that the file does not name', false)
+    .option('--prune', 'also delete entries that the file does not name (never the names of nodes)', false)
     .option('--dry-run', 'only show what would be done', false)
     .addHelpText(
       'after',
@@ -153,7 +158,7 @@ function fieldsOf(options: EntryOptions): { -readonly [K in keyof Sent<Entry>]: 
 }
 
 function wholeSeconds(text: string): number {
-  return Math.max(1, Math.floor(parseDuration(text)))
+  return parseWholeSeconds(text)
 }
 
 function unixOf(text: string): number {
@@ -175,8 +180,42 @@ async function createEntry(options: EntryOptions & Parameters<typeof withServer>
   return withServer(options, async (transport) => {
     const sent = { ...fieldsOf(options), ...(options.id === undefined ? {} : { id: options.id }) }
     const { results } = await entries(transport).batchCreateEntry({ entries: [sent] })
-    return shown(firstEntry(results))
+    const entry = firstEntry(results)
+    return { ...shown(entry), warnings: await warningsAbout(entry, transport) }
   })
+}
+
+/** What is allowed and yet not likely to be what was meant. */
+async function warningsAbout(entry: Entry, transport: Transport): Promise<readonly string[]> {
+  const { parentId } = entry
+  const parent = printId(parentId)
+  const isKnown =
+    parentId === null ||
+    parentId.path === '/spire/server' ||
+    (await isAgent(parentId, transport)) ||
+    (await isIdentity(parentId, transport))
+  return [
+    ...entryWarnings(entryFromMessage(entry)),
+    ...(isKnown
+      ? []
+      : [`No node is ${parent} yet: let one join with \`sallyport token create --spiffe-id ${parent}\`.`]),
+    ...(entry.expiresAt !== 0 && entry.expiresAt * 1000 < Date.now() ? ['The entry has expired already.'] : []),
+  ]
+}
+
+async function isAgent(id: NonNullable<Entry['parentId']>, transport: Transport): Promise<boolean> {
+  if (!id.path.startsWith('/spire/agent/')) return false
+  try {
+    await transport.client(agentService).getAgent({ id })
+    return true
+  } catch (error) {
+    if (error instanceof SallyportError && error.row.grpc === 'NOT_FOUND') return false
+    throw error
+  }
+}
+
+async function isIdentity(bySpiffeId: NonNullable<Entry['parentId']>, transport: Transport): Promise<boolean> {
+  return (await entries(transport).countEntries({ filter: { bySpiffeId } })).count > 0
 }
 
 function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
@@ -200,7 +239,8 @@ async function updateEntry(options: EntryOptions & Parameters<typeof withServer>
   }
   return withServer(options, async (transport) => {
     const { results } = await entries(transport).batchUpdateEntry({ entries: [{ ...fields, id }], inputMask })
-    return shown(firstEntry(results))
+    const entry = firstEntry(results)
+    return { ...shown(entry), warnings: await warningsAbout(entry, transport) }
   })
 }
 
@@ -236,7 +276,7 @@ async function listEntries(options: FilterOptions & Parameters<typeof withServer
   return withServer(options, async (transport) => {
     const found = await Array.fromAsync(eachEntry(transport, filterOf(options)))
     const sentence =
-      found.length === 0 ? 'No entries. Register a workload with `sallyport entry create --help`.' : undefined
+      found.length === 0 ? 'No entries. Register a workload: `sallyport entry create --help` shows how.' : undefined
     return { value: found.map(readable), rows: found.map(rowOf), ...(sentence === undefined ? {} : { sentence }) }
   })
 }
@@ -264,35 +304,57 @@ async function applyEntries(
   options: { file: string; prune: boolean; dryRun: boolean } & Parameters<typeof withServer>[0],
 ): Promise<Result> {
   const text = await readFile(options.file === '-' ? '/dev/stdin' : options.file, 'utf8').catch((error: unknown) => {
-    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${options.file}`, {
-      cause: error,
-      hint: 'Check the path.',
-    })
+    throw new SallyportError(
+      'FILE_UNUSABLE',
+      `Cannot read ${options.file}: ${(error as NodeJS.ErrnoException).code ?? 'it failed'}`,
+      {
+        cause: error,
+        hint: 'Check the path; - is standard input.',
+      },
+    )
   })
   const wanted = readEntriesFile(text, options.file)
   return withServer(options, async (transport) => {
-    const plan = planEntries(wanted, await Array.fromAsync(eachEntry(transport)), options.prune)
-    if (!options.dryRun) await applyPlan(plan, entries(transport))
+    const stored = await Array.fromAsync(eachEntry(transport))
+    const plan = planEntries(wanted, stored, options.prune)
+    if (!options.dryRun) {
+      using progress = showProgress('changes made')
+      await applyPlan(plan, entries(transport), progress.report)
+    }
     const changes = plan.filter(({ action }) => action !== 'keep')
-    const verb = options.dryRun ? 'would change' : 'changed'
+    const aliases = stored.filter(isAliasOfToken).length
+    const kept =
+      options.prune && aliases > 0 ? ` ${counted(aliases, 'name', 'names')} of nodes from \`token create\` kept.` : ''
     return {
-      value: plan,
+      value: plan.map(({ action, spiffeId, entryId, changedFields }) => ({ action, spiffeId, entryId, changedFields })),
       rows: changes.map(({ action, spiffeId, entryId, changedFields }) => ({
         action,
-        spiffeId,
-        entryId,
-        fields: changedFields.join(','),
+        'spiffe id': spiffeId,
+        'entry id': entryId,
+        fields: changedFields.join(', '),
       })),
-      sentence: `${changes.length} of ${plan.length} entries ${verb}.`,
+      sentence: `${summary(plan)}${options.dryRun && changes.length > 0 ? ' Nothing was done; leave out --dry-run to do it.' : ''}${kept}`,
     }
   })
 }
 
+/** `To create 1, to update 0 …` in one line. */
+function summary(plan: ReturnType<typeof planEntries>): string {
+  const count = (wanted: string): number => plan.filter(({ action }) => action === wanted).length
+  return `create ${count('create')}, update ${count('update')}, delete ${count('delete')}, keep ${count('keep')}.`
+}
+
 function shown(entry: Entry): Result {
   const facts = readable(entry)
+  const now = new Date()
+  const forPeople = {
+    ...facts,
+    expiresAt: entry.expiresAt === 0 ? undefined : printInstant(fromUnix(entry.expiresAt), now),
+    createdAt: printInstant(fromUnix(entry.createdAt), now),
+  }
   return {
     value: facts,
-    rows: Object.entries(facts)
+    rows: Object.entries(forPeople)
       .filter(
         ([, value]) =>
           value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0),
@@ -330,7 +392,6 @@ export function readable(entry: Entry) {
     downstream: entry.downstream,
     expiresAt: fromUnix(entry.expiresAt)?.toISOString(),
     createdAt: fromUnix(entry.createdAt)?.toISOString(),
-    createdSince: printInstant(fromUnix(entry.createdAt), new Date()),
     revisionNumber: entry.revisionNumber,
     jwtJti: entry.additionalAttributes?.jwtSvidIncludeJti ?? false,
     prefetch: !(entry.additionalAttributes?.disableX509SvidPrefetch ?? false),

@@ -26,7 +26,7 @@ async function explain(options: GlobalOptions & { pid: string }): Promise<Result
   const admin = agentAdminSocket(options)
   // The workload socket answers for one's own processes; the admin socket, where it may be opened, for all.
   const socket = existsSync(admin) ? admin : agentSocket(options).replace(/^unix:(\/\/)?/, '')
-  return withSocket(socket, 'sallyport agent run', async (transport) => {
+  return withSocket(socket, socket === admin ? 'agentAdmin' : 'agent', async (transport) => {
     const answer = await transport.client(adminService).explain({ pid: Number(options.pid) })
     const lines = [
       answer.verdict,

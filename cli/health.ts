@@ -17,7 +17,7 @@ export function healthCommand(): Command {
 
 async function checkHealth(options: GlobalOptions & { of: 'server' | 'agent' }): Promise<Result> {
   const socket = options.of === 'server' ? serverSocket(options) : agentSocket(options).replace(/^unix:(\/\/)?/, '')
-  return withSocket(socket, `sallyport ${options.of} run`, async (transport) => {
+  return withSocket(socket, options.of, async (transport) => {
     const { status } = await transport.client(healthService).check({ service: '' }, { timeoutMs: ANSWER_TIMEOUT_MS })
     if (status === 'SERVING') return { value: { status }, sentence: `The ${options.of} is serving.` }
     throw new SallyportError('NOT_READY', `The ${options.of} is not serving (${status})`, {

@@ -9,8 +9,11 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   9: 'ITEM_IN_USE',
 }
 
+/** The code that stands for the refusal of an item. */
+export const codeOfItem = (status: Status | undefined): ErrorCode => codes[status?.code ?? 0] ?? 'INTERNAL'
+
 /** Throws when an item of a batch call was refused. */
 export function checkStatus(status: Status | null | undefined, hint = ''): void {
   if (status === null || status === undefined || status.code === 0) return
-  throw new SallyportError(codes[status.code] ?? 'INTERNAL', status.message, hint === '' ? {} : { hint })
+  throw new SallyportError(codeOfItem(status), status.message, hint === '' ? {} : { hint })
 }

@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander'
 import { VERSION } from '../src/process/version.ts'
+import { SallyportError } from '../src/errors.ts'
 import { EXIT, outputFormats } from './context.ts'
+import { printError } from './print.ts'
 
 interface Noun {
   readonly description: string
@@ -87,18 +89,33 @@ export async function program(words: readonly string[]): Promise<Command> {
     const command = all || words.includes(name) ? await load() : new Command(name)
     root.addCommand(command.description(description), { hidden })
   }
-  exitWithUsage(root)
+  exitWithUsage(
+    root,
+    words.some((word, at) => word === '--output=json' || (word === 'json' && words[at - 1] === '--output')),
+  )
   return root
 }
 
 /** Wrong words on the command line say where help is and end with the code for that, everywhere. */
-function exitWithUsage(command: Command): void {
-  command.showHelpAfterError('(add --help for the options of this command)')
+function exitWithUsage(command: Command, asJson: boolean): void {
+  command.configureOutput({
+    outputError(text) {
+      const message = text
+        .trim()
+        .replace(/^error: /, '')
+        .replace('\n', ' ')
+      const hint = `Its options: sallyport ${pathOf(command)}--help`
+      printError(new SallyportError('COMMAND_INVALID', message, { hint }), asJson ? 'json' : 'table')
+    },
+  })
   command.exitOverride((error) => {
     process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
   })
-  for (const child of command.commands) exitWithUsage(child)
+  for (const child of command.commands) exitWithUsage(child, asJson)
 }
+
+const pathOf = (command: Command): string =>
+  command.parent === null ? '' : `${pathOf(command.parent)}${command.name()} `
 
 const words = process.argv.slice(2)
 await (await program(words)).parseAsync()

@@ -9,38 +9,42 @@ export type Row = Readonly<Record<string, string | number | boolean | undefined>
 export interface Result {
   readonly value: unknown
   readonly rows?: readonly Row[]
+  /** Printed above the table. */
+  readonly title?: string
   /** Printed under or instead of the table. */
   readonly sentence?: string
+  /** What should be known besides; goes to stderr, so that a pipe gets the result alone. */
+  readonly warnings?: readonly string[]
 }
 
 /** Prints a result to stdout in the format asked for. */
 export async function printResult(result: Result, format: OutputFormat): Promise<void> {
   // Only a terminal has an edge: a file or a pipe gets every column whole.
   process.stdout.write(await renderResult(result, format, process.stdout.columns ?? Number.POSITIVE_INFINITY))
+  printWarnings(result.warnings ?? [])
 }
 
-/** A result as text; tables fit into `columns`, cutting the longest column first. */
+/** A result as text that fits into `columns`. */
 export async function renderResult(result: Result, format: OutputFormat, columns: number): Promise<string> {
   if (format === 'json') return `${JSON.stringify(result.value, undefined, 2)}\n`
   if (format === 'yaml') return (await import('../src/config/print-yaml.ts')).printYaml(result.value)
-  const table = result.rows === undefined || result.rows.length === 0 ? '' : await renderTable(result.rows, columns)
-  return `${table}${result.sentence === undefined ? '' : `${result.sentence}\n`}`
+  const table = result.rows === undefined || result.rows.length === 0 ? '' : await renderRows(result.rows, columns)
+  const lines = (text: string | undefined): string => (text === undefined ? '' : `${text}\n`)
+  return `${lines(result.title)}${table}${lines(result.sentence)}`
 }
 
-async function renderTable(rows: readonly Row[], columns: number): Promise<string> {
-  const { default: Table } = await import('cli-table3')
+/** Rows as a table where it fits whole, else each row as a block of its own: an id that is cut cannot be used. */
+async function renderRows(rows: readonly Row[], columns: number): Promise<string> {
   const heads = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-  const cells = rows.map((row) => heads.map((head) => String(row[head] ?? '')))
-  const widths = fit(
-    heads.map((head, index) => Math.max(head.length, ...cells.map((row) => row[index]?.length ?? 0))),
-    columns,
-  )
-  const shorten = (text: string, index: number): string => {
-    const width = widths[index] ?? text.length
-    return text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`
-  }
+  const cells = rows.map((row) => heads.map((head) => printable(String(row[head] ?? ''))))
+  const table = await renderTable(heads, cells)
+  return widestLine(table) <= columns ? table : cells.map((row) => renderBlock(heads, row, columns)).join('')
+}
+
+async function renderTable(heads: readonly string[], cells: readonly (readonly string[])[]): Promise<string> {
+  const { default: Table } = await import('cli-table3')
   const table = new Table({
-    head: heads.map((head, index) => shorten(head.toUpperCase(), index)),
+    head: heads.map((head) => head.toUpperCase()),
     style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
     chars: Object.fromEntries(
       [
@@ -62,25 +66,45 @@ async function renderTable(rows: readonly Row[], columns: number): Promise<strin
       ].map((name) => [name, '']),
     ),
   })
-  table.push(...cells.map((row) => row.map(shorten)))
+  table.push(...cells.map((row) => [...row]))
   return `${table.toString().replaceAll(/[ \t]+$/gm, '')}\n`
 }
 
-const PADDING = 2
-const NARROWEST = 8
+/** The first cell, which names the row, and below it the others that say something, broken at spaces alone. */
+function renderBlock(heads: readonly string[], [name = '', ...values]: readonly string[], columns: number): string {
+  const labels = heads.slice(1)
+  const width = Math.max(0, ...labels.map(({ length }) => length))
+  const indent = ' '.repeat(width + 4)
+  const lines = values.flatMap((value, index) =>
+    value === ''
+      ? []
+      : wrap(value, columns - indent.length).map((line, at) =>
+          at === 0 ? `  ${(labels[index] ?? '').padEnd(width)}  ${line}` : `${indent}${line}`,
+        ),
+  )
+  return [name, ...lines, ''].join('\n')
+}
 
-/** Column widths whose sum with padding is at most `columns`: the widest shrinks first, none below eight; the first, which names the row, last. */
-export function fit(wanted: readonly number[], columns: number): number[] {
-  const widths = [...wanted]
-  const total = (): number => widths.reduce((sum, width) => sum + width + PADDING, 0)
-  while (total() > columns) {
-    const others = widths.slice(1)
-    const shrinkable = others.some((width) => width > NARROWEST) ? others : widths
-    const widest = Math.max(...shrinkable)
-    if (widest <= NARROWEST) break
-    widths[widths.lastIndexOf(widest)] = widest - 1
+/** Lines of at most `columns`, unless a word alone is longer. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
   }
-  return widths
+  return lines
+}
+
+const widestLine = (text: string): number => Math.max(...text.split('\n').map(({ length }) => length))
+
+/** What others chose to call things must not steer the terminal. */
+// oxlint-disable-next-line no-control-regex
+const printable = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '\uFFFD')
+
+export function printWarnings(warnings: readonly string[]): void {
+  const word = process.stderr.isTTY ? styleText('yellow', 'warning') : 'warning'
+  for (const warning of warnings) process.stderr.write(`${word}: ${warning}\n`)
 }
 
 /** Prints why a command failed and what to do, to stderr; returns the exit code. */
@@ -108,7 +132,12 @@ interface DescribedError {
 function describe(error: unknown): DescribedError {
   if (error instanceof SallyportError)
     return { code: error.code, message: error.message, hint: error.hint, status: error.row.grpc }
-  const other = error as { grpc?: GrpcStatusName; message?: string }
+  const other = error as { grpc?: GrpcStatusName; message?: string } & NodeJS.ErrnoException
+  // A file of the user's: what Node says of it names the path and the reason.
+  if (typeof other.syscall === 'string' && typeof other.path === 'string')
+    return describe(
+      new SallyportError('FILE_UNUSABLE', `Cannot ${other.syscall} ${other.path}: ${other.code ?? 'it failed'}`),
+    )
   if (typeof other.grpc === 'string')
     return { code: other.grpc, message: other.message ?? '', hint: '', status: other.grpc }
   return {
@@ -130,7 +159,13 @@ export function printInstant(instant: Date | undefined, now: Date): string {
   if (instant === undefined || instant.getTime() === 0) return 'never'
   const text = `${instant.toISOString().slice(0, 19).replace('T', ' ')}Z`
   const secondsLeft = Math.round((instant.getTime() - now.getTime()) / 1000)
+  if (secondsLeft === 0) return `${text} (now)`
   return `${text} (${secondsLeft >= 0 ? `in ${span(secondsLeft)}` : `${span(-secondsLeft)} ago`})`
+}
+
+/** `1 agent`, `2 agents`, `1 entry`, `2 entries`. */
+export function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`
 }
 
 function span(totalSeconds: number): string {

@@ -265,7 +265,7 @@ export const errorCodes = {
     grpc: 'FAILED_PRECONDITION',
     http: 500,
     means: 'The file is a database, but not one of Sallyport.',
-    remedy: 'Name another path in `store.path`.',
+    remedy: 'Name another folder in `dataDir`.',
   },
   STORE_FULL: {
     grpc: 'UNAVAILABLE',
@@ -280,8 +280,8 @@ export const errorCodes = {
     remedy: 'Look at the disk and the log of the system; the server tries again by itself.',
   },
   STORE_LOCKED: {
-    grpc: 'UNAVAILABLE',
-    http: 503,
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
     means: 'Another process holds the database.',
     remedy: 'Stop the other server, or the program that has the file open.',
   },
@@ -493,7 +493,7 @@ export const errorCodes = {
     grpc: 'INVALID_ARGUMENT',
     http: 400,
     means: 'A join token cannot be made as asked.',
-    remedy: 'Leave the token out, so that the server makes a random one.',
+    remedy: 'Correct what the message names; without a token of your own the server makes a random one.',
   },
   JOIN_TOKEN_SPENT: {
     grpc: 'INVALID_ARGUMENT',
@@ -670,6 +670,24 @@ export const errorCodes = {
     remedy: 'Nothing: the agent asks for everything anew.',
   },
   // cli
+  COMMAND_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'The words of a command are not as it takes them.',
+    remedy: 'Add --help for the options of the command.',
+  },
+  FILE_UNUSABLE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'A file or folder that a command names cannot be read or written.',
+    remedy: 'Check the path and its permissions.',
+  },
+  SOCKET_FORBIDDEN: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'This user may not open the socket that the command talks to.',
+    remedy: 'Run the command as root, or as a user who may administer the process.',
+  },
   SOCKET_UNREACHABLE: {
     grpc: 'UNAVAILABLE',
     http: 503,

@@ -72,7 +72,7 @@ export function lockDatabase(path: string): Disposable {
     const { code, message, cause } = storeError(error, lockPathOf(path))
     if (code !== 'STORE_LOCKED') throw new SallyportError(code, message, { cause })
     throw new SallyportError('STORE_LOCKED', `Cannot open the database ${path}: another process holds it`, {
-      hint: 'Stop the other server, or give this one a `store.path` of its own.',
+      hint: 'Stop the other server, or give this one a `dataDir` of its own.',
       cause,
     })
   }

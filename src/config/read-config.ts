@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseDocument } from 'yaml'
+import { parseDocument, type Document } from 'yaml'
 import type { z } from 'zod'
 import { SallyportError } from '../errors.ts'
 import { nearestName } from './nearest-name.ts'
@@ -31,16 +31,30 @@ export function readConfig<S extends z.ZodType>(path: string, schema: S): z.outp
  *
  * @throws {@link SallyportError} `CONFIG_INVALID`
  */
-export function parseConfig<S extends z.ZodType>(text: string, name: string, schema: S): z.output<S> {
-  if (Buffer.byteLength(text) > CONFIG_MAX_BYTES) throw invalid(name, [`larger than ${CONFIG_MAX_BYTES} bytes`])
+export function parseConfig<S extends z.ZodType>(
+  text: string,
+  name: string,
+  schema: S,
+  { hint, maxBytes = CONFIG_MAX_BYTES }: { readonly hint?: string; readonly maxBytes?: number } = {},
+): z.output<S> {
+  if (Buffer.byteLength(text) > maxBytes) throw invalid(name, [`larger than ${maxBytes} bytes`], hint)
   const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true })
   if (document.errors.length > 0)
     throw invalid(
       name,
-      document.errors.map((error) => error.message.split('\n')[0] ?? error.message),
+      document.errors.map((error) => (error.message.split('\n')[0] ?? error.message).replace(/:$/, '')),
+      hint,
     )
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {}
-  return checkConfig(value, name, schema)
+  return checkConfig(valueOf(document, name, hint) ?? {}, name, schema, hint)
+}
+
+/** Aliases without an anchor, or more of them than is sane, are found only here. */
+function valueOf(document: Document.Parsed, name: string, hint?: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    throw invalid(name, [error instanceof Error ? error.message : String(error)], hint)
+  }
 }
 
 /**
@@ -48,16 +62,17 @@ export function parseConfig<S extends z.ZodType>(text: string, name: string, sch
  *
  * @throws {@link SallyportError} `CONFIG_INVALID` with all problems
  */
-export function checkConfig<S extends z.ZodType>(value: unknown, name: string, schema: S): z.output<S> {
+export function checkConfig<S extends z.ZodType>(value: unknown, name: string, schema: S, hint?: string): z.output<S> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   throw invalid(
     name,
-    result.error.issues.flatMap((issue) => problemsOf(issue, schema)),
+    result.error.issues.flatMap((issue) => problemsOf(issue, value, schema)),
+    hint,
   )
 }
 
-function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
+function problemsOf(issue: z.core.$ZodIssue, whole: unknown, schema: z.ZodType): string[] {
   const path = issue.path.join('.')
   if (issue.code === 'unrecognized_keys') {
     const known = namesAt(schema, issue.path)
@@ -66,14 +81,23 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
       return `unknown key "${[...issue.path, key].join('.')}"${near === undefined ? '' : `, did you mean "${near}"?`}`
     })
   }
-  if (issue.code === 'invalid_type' && issue.input === undefined) return [`${path}: is missing`]
+  if (issue.code === 'invalid_type' && valueAt(whole, issue.path) === undefined) return [`${path}: is missing`]
   return [path === '' ? issue.message : `${path}: ${issue.message}`]
+}
+
+/** Issues do not hold the value that they are about. */
+function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce(
+    (value: unknown, step) => (value as Record<PropertyKey, unknown> | null | undefined)?.[step],
+    whole,
+  )
 }
 
 /** The names that the schema knows at a path, seen through defaults and optionals. */
 function namesAt(schema: unknown, path: readonly PropertyKey[]): string[] {
   let current = unwrap(schema)
-  for (const step of path) current = unwrap(shapeOf(current)?.[String(step)])
+  for (const step of path)
+    current = unwrap(typeof step === 'number' ? elementOf(current) : shapeOf(current)?.[String(step)])
   return Object.keys(shapeOf(current) ?? {})
 }
 
@@ -91,6 +115,12 @@ function unwrap(schema: unknown): unknown {
 const shapeOf = (schema: unknown): Record<string, unknown> | undefined =>
   (schema as { shape?: Record<string, unknown> } | undefined)?.shape
 
-function invalid(name: string, problems: readonly string[]): SallyportError {
-  return new SallyportError('CONFIG_INVALID', `Cannot read ${name}: ${problems.join('; ')}`)
+const elementOf = (schema: unknown): unknown => (schema as { element?: unknown } | undefined)?.element
+
+function invalid(name: string, problems: readonly string[], hint?: string): SallyportError {
+  const text =
+    problems.length === 1
+      ? problems[0]
+      : `${problems.length} problems\n${problems.map((problem) => `  ${problem}`).join('\n')}`
+  return new SallyportError('CONFIG_INVALID', `Cannot read ${name}: ${text}`, hint === undefined ? {} : { hint })
 }

@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { SallyportError } from '../../src/errors.ts'
-import { fit, printError, printInstant, renderResult } from '../../cli/print.ts'
+import { printError, printInstant, renderResult, wrap } from '../../cli/print.ts'
 
 const result = {
   value: [{ id: 'e1' }],
@@ -19,26 +20,36 @@ describe('renderResult()', () => {
     expect(JSON.parse(await renderResult(result, 'json', 100))).toEqual(result.value)
     expect(await renderResult(result, 'yaml', 100)).toBe('- id: e1\n')
   })
-  test('tables fit the terminal', async () => {
-    const wide = { value: 0, rows: [{ a: 'x'.repeat(200), b: 'y'.repeat(80), c: 'z' }] }
-    for (const line of (await renderResult(wide, 'table', 80)).split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  test('what does not fit the terminal is printed as blocks, and no value is cut', async () => {
+    const wide = { value: 0, rows: [{ id: 'e1', path: 'x'.repeat(50), facts: 'fact=1 '.repeat(30).trim(), none: '' }] }
+    const text = await renderResult(wide, 'table', 80)
+    const lines = text.split('\n')
+    expect(lines.slice(0, 3)).toEqual([
+      'e1',
+      `  path   ${'x'.repeat(50)}`,
+      expect.stringMatching(/^ {2}facts {2}fact=1/),
+    ])
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+    expect(text).not.toContain('none')
+    expect(await renderResult(wide, 'table', Number.POSITIVE_INFINITY)).toMatch(/^ID {2}PATH/)
   })
-  test('widths never grow, and fit unless every column is as narrow as it may be', () => {
+  test('what others named cannot steer the terminal', async () => {
+    const text = await renderResult({ value: 0, rows: [{ hint: '\u001B]0;owned\u0007\u009B2J' }] }, 'table', 80)
+    expect(text).not.toMatch(/[\u001B\u0007\u009B]/)
+  })
+  test('wrapping keeps all words and breaks at spaces alone', () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 8 }),
-        fc.integer({ min: 20, max: 200 }),
-        (wanted, columns) => {
-          const widths = fit(wanted, columns)
-          const total = widths.reduce((sum, width) => sum + width + 2, 0)
-          return (
-            widths.every((width, index) => width <= wanted[index]!) &&
-            (total <= columns || widths.every((width) => width <= 8))
-          )
-        },
-      ),
+      fc.property(fc.string(), fc.integer({ min: 1, max: 100 }), (text, columns) => {
+        const lines = wrap(text, columns)
+        return lines.join(' ') === text && lines.every((line) => line.length <= columns || !line.includes(' '))
+      }),
     )
   })
+})
+
+test('a file that cannot be used is no internal error', async () => {
+  const error: unknown = await readFile('/nowhere/at/all').catch((problem: unknown) => problem)
+  expect(printError(error, 'json')).toBe(1)
 })
 
 test.for([
