@@ -95,9 +95,12 @@ class SocketPeer implements Peer {
     this.#released = true
     this.#watch?.[Symbol.dispose]()
     this.#life.release()
-    this.#exit?.abort(exited(this.pid))
+    this.#exit?.abort(socketClosed)
   }
 }
+
+/** Every connection ends so, and nobody is told: one stack trace is enough for all. */
+const socketClosed = refused('The process has closed its socket')
 
 const exited = (pid: number): SallyportError => refused(`Process ${pid} has exited or closed its socket`)
 

@@ -125,8 +125,8 @@ class Channel implements Transport, AsyncDisposable {
     const { promise, reject } = Promise.withResolvers<never>()
     const onAbort = (): void => reject(signal?.reason as Error)
     signal?.addEventListener('abort', onAbort, { once: true })
-    const late = new SallyportError('DEADLINE_EXCEEDED', `No connection within ${timeoutMs} ms`)
-    const timer = timeoutMs === undefined ? undefined : this.#clock.timer(timeoutMs, () => reject(late))
+    const late = (): void => reject(new SallyportError('DEADLINE_EXCEEDED', `No connection within ${timeoutMs} ms`))
+    const timer = timeoutMs === undefined ? undefined : this.#clock.timer(timeoutMs, late)
     try {
       const session = await Promise.race([this.#current, promise])
       if (!session.closed && !session.destroyed) return session

@@ -63,8 +63,8 @@ export class ClientCall {
       if (signal.aborted) onAbort()
     }
     if (timeoutMs !== undefined) {
-      const late = new SallyportError('DEADLINE_EXCEEDED', `No answer within ${timeoutMs} ms`)
-      const timer = clock.timer(timeoutMs, () => this.cancel(late))
+      const late = (): void => this.cancel(new SallyportError('DEADLINE_EXCEEDED', `No answer within ${timeoutMs} ms`))
+      const timer = clock.timer(timeoutMs, late)
       this.#closers.push(() => timer[Symbol.dispose]())
     }
   }

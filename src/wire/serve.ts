@@ -167,8 +167,10 @@ class SocketServer implements WireServer {
 const LAST_WORDS_MS = 200
 const POLL_MS = 10
 
+const connectionClosed = new SallyportError('CALL_CANCELLED', 'The connection is closed')
+
 function closedOf(socket: Socket): AbortSignal {
   const closed = new AbortController()
-  socket.once('close', () => closed.abort(new SallyportError('CALL_CANCELLED', 'The connection is closed')))
+  socket.once('close', () => closed.abort(connectionClosed))
   return closed.signal
 }

@@ -232,17 +232,16 @@ export class ServerCall implements Call {
 
   #onClose(): void {
     for (const timer of this.#timers) timer[Symbol.dispose]()
-    if (this.#status === undefined) {
-      const cancelled = new SallyportError('CALL_CANCELLED', 'The caller cancelled the call or went away')
-      this.#record(toStatus(cancelled, this.requestId))
-      if (!this.#abort.signal.aborted) this.#abort.abort(cancelled)
-    } else if (!this.#abort.signal.aborted) {
-      this.#abort.abort(callOver)
-    }
+    const isAnswered = this.#status !== undefined
+    if (!isAnswered) this.#record(cancelledStatus)
+    if (!this.#abort.signal.aborted) this.#abort.abort(isAnswered ? callOver : cancelled)
   }
 }
 
-/** Whatever was left running for a call that was answered stops; nobody sees why, so that one stack trace is enough for all. */
+// The ends of most calls and streams. Nobody sees these errors, so that one stack trace is enough for all.
+const cancelled = new SallyportError('CALL_CANCELLED', 'The caller cancelled the call or went away')
+const cancelledStatus = toStatus(cancelled, '')
+/** Whatever was left running for a call that was answered stops. */
 const callOver = new SallyportError('CALL_CANCELLED', 'The call has ended')
 
 const messageOf = ({ message }: Status): Record<string, string> =>
