@@ -187,7 +187,8 @@ export class System implements AsyncDisposable {
   }
 }
 
-const nodeFlags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
+/** As `bin/sallyport.js` starts itself, so that the process that is measured is the daemon. */
+const nodeFlags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', '--max-semi-space-size=4']
 
 /** A command of the product; `BENCH_PROFILE=folder` makes daemons leave a profile there. */
 export function startSallyport(
@@ -198,7 +199,7 @@ export function startSallyport(
   const profile = process.env['BENCH_PROFILE']
   const profiled = profile !== undefined && args[1] === 'run' ? ['--cpu-prof', '--cpu-prof-dir', profile] : []
   return new RunningProcess(process.execPath, [...nodeFlags, ...flags, ...profiled, launcher(), ...args], {
-    env: cleanEnvironment(environment),
+    env: cleanEnvironment({ MALLOC_ARENA_MAX: '2', ...environment }),
   })
 }
 

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 const forbidden = /^(NODE_OPTIONS|NODE_TLS_REJECT_UNAUTHORIZED|NODE_EXTRA_CA_CERTS|SSLKEYLOGFILE|OPENSSL_CONF|LD_.*)$/
 const flags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
+// Short-lived objects get little room, and threads share theirs: memory that one burst needed is not kept for the next.
+const memoryFlags = ['--max-semi-space-size=4']
 const bundle = new URL('../dist/sallyport.js', import.meta.url)
 const source = new URL('../cli/main.ts', import.meta.url)
 // In a clone the sources are what counts; a package holds only the bundle.
@@ -17,9 +19,10 @@ const modern = Number(process.versions.node.split('.')[0]) >= 26
 if (modern && clean && flags.every((flag) => process.execArgv.includes(flag))) {
   await import(program.href)
 } else {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !forbidden.test(name)))
+  const kept = Object.entries(process.env).filter(([name]) => !forbidden.test(name))
+  const env = { MALLOC_ARENA_MAX: '2', ...Object.fromEntries(kept) }
   const node = modern ? process.execPath : pinnedNode()
-  const child = spawn(node, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(node, [...flags, ...memoryFlags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env,
   })
