@@ -153,7 +153,7 @@ async function identityOf(
   const certificates = [leaf, ...intermediates] as const
   const { spiffeId } = await verifyX509Svid(certificates, bundleSetOf([bundle]), clock.now(), cryptography)
   if (!spiffeId.isMemberOf(trustDomain) || !spiffeId.isAgent) throw unusable(`it is for ${spiffeId.toString()}`)
-  return agentIdentity({ spiffeId, privateKey, chain, reattestable }, certificates, random)
+  return agentIdentity({ spiffeId, privateKey, chain, reattestable }, certificates, random, clock.now())
 }
 
 /** Takes up a saved identity. Whether it is still valid is a question for the moment of use. */
@@ -167,11 +167,12 @@ function agentIdentity(
   saved: SavedIdentity,
   certificates: readonly [Certificate, ...Certificate[]],
   random: Random,
+  receivedAt?: Date,
 ): AgentIdentity {
   const [leaf] = certificates
   if (!leaf.spki.equals(spkiOf(createPublicKey(saved.privateKey)))) throw unusable('it is for another key')
   const notAfter = new Date(Math.min(...certificates.map((certificate) => certificate.notAfter.getTime())))
-  return { ...saved, certificates, notAfter, renewAt: renewalTime(leaf.notBefore, notAfter, random) }
+  return { ...saved, certificates, notAfter, renewAt: renewalTime(leaf.notBefore, notAfter, random, receivedAt) }
 }
 
 const unusable = (why: string): SallyportError =>

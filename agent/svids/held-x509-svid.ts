@@ -2,6 +2,9 @@ import type { KeyObject } from 'node:crypto'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 
+/** An SVID that expires this soon would be refused by the time it is used. */
+export const EXPIRY_MARGIN_MS = 1_000
+
 /** An X509-SVID that this agent holds for one entry, in the bytes that workloads get. */
 export interface HeldX509Svid {
   readonly entryId: string

@@ -8,7 +8,7 @@ import { encodeCsr } from '../../src/x509/encode-csr.ts'
 import { spkiOf } from '../../src/x509/spki.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
 import type { Upstream, X509SvidResult } from '../upstream/upstream.ts'
-import { heldX509Svid, type HeldX509Svid } from './held-x509-svid.ts'
+import { EXPIRY_MARGIN_MS, heldX509Svid, type HeldX509Svid } from './held-x509-svid.ts'
 import type { KeyPool } from './key-pool.ts'
 import { renewalTime, type Random } from '../upstream/timing.ts'
 
@@ -61,16 +61,18 @@ async function checkedSvid(
   const [leaf, ...intermediates] = result.chain.map((der) => decodeCertificate(der))
   if (leaf === undefined) throw unusable(entry, 'its chain is empty')
   const certificates = [leaf, ...intermediates] as const
-  const { spiffeId } = await verifyX509Svid(certificates, entitlements.bundles, clock.now(), cryptography)
+  const now = clock.now()
+  const { spiffeId } = await verifyX509Svid(certificates, entitlements.bundles, now, cryptography)
   if (!spiffeId.equals(entry.spiffeId)) throw unusable(entry, `it is for ${spiffeId.toString()}`)
   if (!leaf.spki.equals(spkiOf(keyPair.publicKey))) throw unusable(entry, 'it is for another key')
   const notAfter = new Date(Math.min(...certificates.map((certificate) => certificate.notAfter.getTime())))
+  if (notAfter.getTime() - EXPIRY_MARGIN_MS <= now.getTime()) throw unusable(entry, 'it expires on arrival')
   return heldX509Svid({
     entry,
     spiffeId,
     certificates,
     privateKey: keyPair.privateKey,
-    renewAt: renewalTime(leaf.notBefore, notAfter, random),
+    renewAt: renewalTime(leaf.notBefore, notAfter, random, now),
   })
 }
 

@@ -10,7 +10,7 @@ import { isForWorkloads, type Applied, type Entitlements } from '../entries/enti
 import { oldestFirst } from '../entries/selector-index.ts'
 import { Wake } from '../entries/wake.ts'
 import { SIGN_BATCH_MAX, type Upstream } from '../upstream/upstream.ts'
-import type { HeldX509Svid } from './held-x509-svid.ts'
+import { EXPIRY_MARGIN_MS, type HeldX509Svid } from './held-x509-svid.ts'
 import { KeyPool } from './key-pool.ts'
 import { backoffMs, type Random } from '../upstream/timing.ts'
 import { dueForRenewal } from './renewal.ts'
@@ -59,8 +59,6 @@ const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 /** The longest sleep of the loop: how late a jump of the wall clock is noticed when no heartbeat tells of it. */
 const LONGEST_SLEEP_MS = 30_000
-/** An SVID that expires this soon would be refused by the time it is used. */
-const EXPIRY_MARGIN_MS = 1_000
 
 /**
  * The X509-SVIDs that this agent holds, one for each entry: made ahead, renewed at half-life, signed again when their entry or

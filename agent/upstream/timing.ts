@@ -11,12 +11,22 @@ const SPREAD = 0.1
 /** Servers date what they issue back by this much, for clocks that differ; it is no part of the life that a renewal halves. */
 const BACKDATED_MS = 10_000
 
-/** When to renew something that lives from `notBefore` to `notAfter`: at half-life, give or take a twentieth. */
-export function renewalTime(notBefore: Date, notAfter: Date, random: Random): Date {
+/** No renewal comes sooner after the one before it, however little is left. */
+const SOONEST_MS = 1_000
+
+/**
+ * When to renew something that lives from `notBefore` to `notAfter`: at half-life, give or take a twentieth.
+ *
+ * @param receivedAt what is past by then is no part of the life either: where the clocks of server and agent are far apart,
+ *   everything would be due on arrival, and be renewed without end
+ */
+export function renewalTime(notBefore: Date, notAfter: Date, random: Random, receivedAt?: Date): Date {
   const dated = notAfter.getTime() - notBefore.getTime()
-  const start = notBefore.getTime() + Math.min(BACKDATED_MS, dated / 2)
+  const backdated = notBefore.getTime() + Math.min(BACKDATED_MS, dated / 2)
+  const start = Math.max(backdated, receivedAt?.getTime() ?? -Infinity)
   const life = notAfter.getTime() - start
-  return new Date(start + life * (EARLIEST + SPREAD * drawnFrom(random)))
+  const at = start + life * (EARLIEST + SPREAD * drawnFrom(random))
+  return new Date(receivedAt === undefined ? at : Math.max(at, receivedAt.getTime() + SOONEST_MS))
 }
 
 /** Milliseconds to wait after the nth failure in a row: up to `firstMs`, doubling to `mostMs`, at least a quarter of that. */

@@ -29,6 +29,12 @@ test('a life shorter than what is dated back is renewed before its end, not at o
   expect(at).toBeLessThan(8000)
 })
 
+test('what is past half-life, or nearly over, on arrival is not due at once', () => {
+  const late = renewalTime(new Date(-10_000), new Date(100_000), random(0.5), new Date(80_000)).getTime()
+  expect(late).toBe(90_000)
+  expect(renewalTime(new Date(0), new Date(100_000), random(0), new Date(99_999)).getTime()).toBe(100_999)
+})
+
 describe('dueForRenewal()', () => {
   test('names exactly those whose time has come, soonest to expire first', () => {
     const held = fc.record({ renewAt: fc.date({ noInvalidDate: true }), notAfter: fc.date({ noInvalidDate: true }) })

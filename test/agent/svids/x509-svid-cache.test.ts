@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { Wake } from '../../../agent/entries/wake.ts'
 import { decodeCertificates } from '../../../src/x509/decode-certificate.ts'
+import { FakeClock } from '../../fakes/fake-clock.ts'
+import { FakeUpstream } from '../../fakes/fake-upstream.ts'
 import { anEntry, anId } from '../../fakes/store-objects.ts'
 import { TestAuthority } from '../../fakes/test-authority.ts'
 import { until } from '../../fakes/until.ts'
@@ -40,6 +42,38 @@ describe('X509SvidCache', () => {
     await world.clock.advance(minutes(15))
     await until(() => world.x509Svids.get('a') !== before)
     expect(world.x509Svids.get('a')!.privateKey.equals(before.privateKey)).toBe(false)
+  })
+
+  test('a server whose clock is behind is not asked without end for SVIDs that are past half-life on arrival', async () => {
+    const behind = new FakeClock(new Date(new FakeClock().now().getTime() - minutes(40)))
+    await using world = await AgentWorld.create({ upstream: await FakeUpstream.create(behind) })
+    world.hold([anEntry('a')])
+    await until(() => world.x509Svids.size === 1)
+    await world.clock.advance(minutes(5))
+    expect(world.upstream.batches).toBe(1)
+    // Twenty minutes were left of it.
+    await world.clock.advance(minutes(10))
+    await until(() => world.upstream.batches === 2)
+  })
+
+  test('an SVID that ends on arrival is tried again with pauses', async () => {
+    await using world = await AgentWorld.create()
+    world.upstream.ttlSeconds = 1
+    const entry = anEntry('a')
+    const wake = new Wake()
+    using _watching = world.x509Svids.watch(['a'], wake)
+    const stream = (async () => {
+      for (;;) {
+        world.x509Svids.now([entry])
+        await wake.wait(world.signal)
+      }
+    })().catch(() => undefined)
+    world.hold([entry])
+    await world.clock.advance(minutes(5))
+    expect(world.x509Svids.size).toBe(0)
+    expect(world.upstream.batches).toBeLessThan(30)
+    await world[Symbol.asyncDispose]()
+    await stream
   })
 
   test('signs anew when an entry changes, and drops the SVID with its entry', async () => {
