@@ -203,7 +203,10 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     log.info({}, 'Server drains')
     await wire.drain(DRAIN_MS)
     await refusals.flush()
-    await store.commit({ mutations: [], audit: [serverStopped(clock.now(), data.serverId)] })
+    await store.commit({ mutations: [], audit: [serverStopped(clock.now(), data.serverId)] }).catch((err: unknown) => {
+      // A disk that is full or gone must not keep the process.
+      log.error({ err }, 'Cannot record the stop in the journal')
+    })
     await owned.disposeAsync()
     log.info({}, 'Server stopped')
   }

@@ -112,8 +112,12 @@ export class ConnectionIdentities {
   }
 }
 
-/** Does what was verified with one bundle hold with another? Yes while no authority has gone; a refusal only while nothing changed. */
+/**
+ * Does what was verified with one bundle hold with another? Yes while no authority has gone; a refusal only while nothing changed, and
+ * none that came of the time: the wall clock may have been wrong.
+ */
 function standsWith({ outcome, bundle: then }: Verified, now: Bundle | undefined): boolean {
+  if (outcome instanceof SallyportError && outcome.code === 'CERTIFICATE_EXPIRED') return false
   if (then === now) return true
   if (outcome instanceof SallyportError || then === undefined || now === undefined) return false
   return then.x509Authorities.every(({ certificate }) =>

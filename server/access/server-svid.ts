@@ -73,7 +73,9 @@ export class ServerSvid {
   #isDue(): boolean {
     if (this.#current === undefined) return true
     const { renewAt, issued } = this.#current
-    return this.#deps.clock.now() >= renewAt || !this.#deps.isTrusted(issued.authorityId)
+    const now = this.#deps.clock.now()
+    // Made while the wall clock was ahead (SE-20): to everybody else it is not valid yet.
+    return now < issued.notBefore || now >= renewAt || !this.#deps.isTrusted(issued.authorityId)
   }
 
   /** Until it is due, if that is sooner than the next look. */

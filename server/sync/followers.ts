@@ -73,12 +73,17 @@ export class Followers {
     this.#byAgent.set(agentId, follower)
     this.#all.add(follower)
     if (older !== undefined) this.#replace(older, follower)
-    const expiry = this.#deps.clock.timer(msUntil(follower.caller.expiresAt, this.#deps.clock.now()), () => {
-      this.#recheck(follower)
-    })
+    let expiry: Disposable | undefined
+    // Timers may fire a moment before the wall clock shows their time.
+    const untilExpiry = (): void => {
+      const left = msUntil(follower.caller.expiresAt, this.#deps.clock.now())
+      if (left === 0) this.#recheck(follower)
+      else expiry = this.#deps.clock.timer(left, untilExpiry)
+    }
+    untilExpiry()
     return {
       [Symbol.dispose]: () => {
-        expiry[Symbol.dispose]()
+        expiry?.[Symbol.dispose]()
         this.#all.delete(follower)
         if (this.#byAgent.get(agentId) !== follower) return
         this.#byAgent.delete(agentId)
@@ -135,8 +140,8 @@ export class Followers {
 
   async #runUpdates(signal: AbortSignal): Promise<void> {
     const { directory } = this.#deps
+    const updates = directory.watch(signal)
     try {
-      const updates = directory.watch(signal)
       let next = updates.next()
       // What was committed before this began to listen (authorities are published while the server opens) is news as well.
       this.#hear({ revision: directory.revision, concerned: 'all', changes: [] })
@@ -146,6 +151,9 @@ export class Followers {
       }
     } catch (error) {
       if (!signal.aborted) throw error
+    } finally {
+      // Else updates would pile up for a loop that has ended.
+      void updates.return(undefined)
     }
   }
 

@@ -8,10 +8,12 @@ import { SallyportError } from '../../src/errors.ts'
 import { threadPoolCryptography as cryptography } from '../../src/key/thread-pool-cryptography.ts'
 import { silentLog } from '../../src/log/log.ts'
 import { MetricRegistry } from '../../src/metrics/registry.ts'
+import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import type { ServeOptions, WireServer } from '../../src/wire/serve.ts'
 import { fakeCall, tlsConnection } from '../fakes/fake-call.ts'
 import { FakeClock, settled } from '../fakes/fake-clock.ts'
 import { MemoryStore } from '../fakes/memory-store.ts'
+import { until } from '../fakes/until.ts'
 
 const config = checkConfig({ trustDomain: 'example.org', listen: '127.0.0.1:0' }, 'test', serverConfig)
 
@@ -99,6 +101,33 @@ describe('openServer()', () => {
     expect(events).toEqual(['close'])
   })
 
+  test('SE-20 its own SVID is replaced when the wall clock returns from the future', async () => {
+    const { deps, clock } = world()
+    let shown: (() => { readonly chain: readonly Buffer[] }) | undefined
+    const serving: ServerDeps['serve'] = (options) => ({
+      ...deps.serve(options),
+      listenTls(_address, { credentials }) {
+        shown = credentials
+        return Promise.resolve({ port: 8081 })
+      },
+    })
+    await using _server = await openServer(config, { ...deps, serve: serving })
+    clock.jump(2 * 86_400_000)
+    await clock.advance(5000)
+    await until(() => startOf(shown) > new Date(clock.now().getTime() - 60_000))
+    clock.jump(-2 * 86_400_000)
+    await clock.advance(60_000)
+    await until(() => startOf(shown) < clock.now())
+  })
+
+  test('stops although the store takes nothing any more', async () => {
+    const { deps, store, events } = world()
+    const server = await openServer(config, deps)
+    store.commit = () => Promise.reject(new SallyportError('STORE_FULL', 'no room'))
+    await server.drain()
+    expect(events.slice(-2)).toEqual(['drain', 'close'])
+  })
+
   test('its own SVID is replaced at half of its life', async () => {
     const { deps, clock, store } = world()
     await using server = await openServer(config, deps)
@@ -109,6 +138,11 @@ describe('openServer()', () => {
     expect(server.isReady()).toBe(true)
   })
 })
+
+function startOf(credentials: (() => { readonly chain: readonly Buffer[] }) | undefined): Date {
+  const [leaf = Buffer.alloc(0)] = credentials?.().chain ?? []
+  return decodeCertificate(leaf).notBefore
+}
 
 function raise(error: Error): never {
   throw error

@@ -94,6 +94,16 @@ function reasonOf({ detail }: SallyportError): string | undefined {
 }
 
 describe('agents', () => {
+  test('SE-20 one that came while the wall clock was wrong is let in on the same connection once it is right', async () => {
+    const svid = await authority.issue(AGENT)
+    const { access, clock } = await server({ mutations: [agentOf(svid)] })
+    const call = fakeCall(ENTRIES, tlsConnection(svid.chain))
+    clock.jump(-86_400_000)
+    expect(await refusalOf(access.authorize(call))).toThrowCode('AGENT_REFUSED')
+    clock.jump(86_400_000)
+    await access.authorize(call)
+  })
+
   test('one with its current SVID may call what is for agents', async () => {
     const svid = await authority.issue(AGENT)
     const { access } = await server({ mutations: [agentOf(svid)] })

@@ -160,6 +160,20 @@ describe('heartbeats', () => {
   })
 })
 
+describe('the loop that hands on changes', () => {
+  test('tells what was changed while it did not run', async () => {
+    await using server = await SyncServer.open(own(1), joining('a'))
+    const agent = await server.follow('a')
+    await server.stopFollowers()
+    const revision = await server.change(creating('1', 'a'))
+    expect(agent.ids).toEqual([])
+    server.startFollowers()
+    await settled()
+    expect(agent.ids).toEqual(['1'])
+    expect([server.followers.revision, server.followers.missing(revision)]).toEqual([revision, []])
+  })
+})
+
 describe('a slow agent', () => {
   test('rank 4: gets fewer, merged deltas instead of a queue', async () => {
     await using server = await SyncServer.open(own(1), joining('a'))
@@ -340,6 +354,14 @@ describe('who may go on', () => {
     expect(agent.ended).toBeUndefined()
     await server.clock.advance(1500)
     expect([codeOf(agent), reasonOf(agent)]).toEqual(['AGENT_REFUSED', 1])
+  })
+
+  test('SE-10 a timer that fires before the wall clock shows its time ends the stream all the same', async () => {
+    await using server = await SyncServer.open(own(1), joining('a'))
+    const agent = await server.follow('a', { expiresAt: anInstant(1000) })
+    server.clock.jump(-200)
+    await server.clock.advance(1_000_300)
+    expect(reasonOf(agent)).toBe(1)
   })
 
   test('SE-10 a wall clock that jumps past the end of the SVID ends the stream with the next heartbeat', async () => {

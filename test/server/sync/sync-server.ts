@@ -33,7 +33,7 @@ const codec = codecsOf(syncService).get('Follow')
 export class SyncServer implements AsyncDisposable {
   readonly clock = new FakeClock()
   store: MemoryStore
-  readonly stop = new AbortController()
+  stop = new AbortController()
   alarms = 0
   readonly disconnected: string[] = []
   directory!: Directory
@@ -65,7 +65,7 @@ export class SyncServer implements AsyncDisposable {
       duplicateStreams: { add: () => server.alarms++ },
     }
     server.followers = new Followers(server.#deps)
-    server.#running = server.followers.run(server.stop.signal)
+    server.startFollowers()
     await settled()
     return server
   }
@@ -76,6 +76,17 @@ export class SyncServer implements AsyncDisposable {
     if (!outcome.ok) throw new Error(outcome.reason)
     await settled()
     return outcome.revision
+  }
+
+  startFollowers(): void {
+    this.stop = new AbortController()
+    this.#running = this.followers.run(this.stop.signal)
+  }
+
+  /** As when the loop fails; its streams stay. */
+  async stopFollowers(): Promise<void> {
+    this.stop.abort()
+    await this.#running
   }
 
   /** An agent opens a stream. */
