@@ -1,5 +1,15 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { SallyportError } from '../src/errors.ts'
 
 /** Where a server keeps what it must not lose. */
@@ -29,10 +39,26 @@ export function openDataFolder(folder: string, random: (bytes: number) => Buffer
 }
 
 function readServerId(path: string, random: (bytes: number) => Buffer): string {
-  if (!existsSync(path)) writeFileSync(path, `${random(8).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  if (!existsSync(path)) {
+    // Under another name first: what a crash leaves half written must not keep the server from its next start.
+    const unfinished = `${path}.unfinished`
+    writeFileSync(unfinished, `${random(8).toString('hex')}\n`, { mode: 0o600, flush: true })
+    renameSync(unfinished, path)
+    flushFolder(dirname(path))
+  }
   const id = readFileSync(path, 'utf8').trim()
   if (/^[0-9a-f]{16}$/.test(id)) return id
   throw refused(path, 'it does not hold the id of a server')
+}
+
+/** A name is durable once its folder is: authorities are stored under this one. */
+function flushFolder(folder: string): void {
+  const handle = openSync(folder, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
 }
 
 const refused = (path: string, why: string, cause?: unknown): SallyportError =>

@@ -3,8 +3,15 @@ import type { DatabaseSync } from 'node:sqlite'
 /** Rows that go in one transaction: few enough that commits which wait behind it do not notice. */
 const PRUNE_MAX_ROWS = 5_000
 
+interface LogRow {
+  readonly revision: number
+  readonly at: number
+}
+
 interface Link {
   readonly sequence: number
+  readonly first_sequence: number
+  readonly at: number
   readonly hash: Uint8Array
 }
 
@@ -24,29 +31,28 @@ export function pruneJournals(db: DatabaseSync, logBeforeMs: number, auditBefore
 
 // Up to the first young row in order of revision: a wall clock that jumped back must not tear a hole into the log.
 function pruneLog(db: DatabaseSync, beforeMs: number): boolean {
-  const deleted = db
-    .prepare(
-      `DELETE FROM change_log WHERE revision IN (SELECT revision FROM change_log WHERE revision <
-        coalesce((SELECT revision FROM change_log WHERE at >= ? ORDER BY revision LIMIT 1), ${Number.MAX_SAFE_INTEGER})
-        ORDER BY revision LIMIT ${PRUNE_MAX_ROWS})`,
-    )
-    .run(beforeMs)
-  return deleted.changes === PRUNE_MAX_ROWS
+  const oldest = db
+    .prepare(`SELECT revision, at FROM change_log ORDER BY revision LIMIT ${PRUNE_MAX_ROWS}`)
+    .all() as unknown as readonly LogRow[]
+  const young = oldest.findIndex(({ at }) => at >= beforeMs)
+  const last = (young === -1 ? oldest : oldest.slice(0, young)).at(-1)
+  if (last === undefined) return false
+  db.prepare('DELETE FROM change_log WHERE revision <= ?').run(last.revision)
+  return young === -1 && oldest.length === PRUNE_MAX_ROWS
 }
 
-/** Whole links from the old end; the last of them stays as the place where verification starts. */
+/** Whole links from the old end, about so many records at a time; the last of them stays as the place where verification starts. */
 function pruneAudit(db: DatabaseSync, beforeMs: number): boolean {
-  const links = db
-    .prepare(
-      `SELECT sequence, hash FROM audit_links WHERE sequence <
-        coalesce((SELECT sequence FROM audit_links WHERE at >= ? ORDER BY sequence LIMIT 1), ${Number.MAX_SAFE_INTEGER})
-        ORDER BY sequence LIMIT ${PRUNE_MAX_ROWS}`,
-    )
-    .all(beforeMs) as unknown as readonly Link[]
-  const last = links.at(-1)
+  const oldest = db
+    .prepare(`SELECT sequence, first_sequence, at, hash FROM audit_links ORDER BY sequence LIMIT ${PRUNE_MAX_ROWS}`)
+    .all() as unknown as readonly Link[]
+  const enough = (oldest[0]?.first_sequence ?? 0) + PRUNE_MAX_ROWS
+  const end = oldest.findIndex(({ at, first_sequence: first }) => at >= beforeMs || first >= enough)
+  const last = (end === -1 ? oldest : oldest.slice(0, end)).at(-1)
   if (last === undefined) return false
   db.prepare('DELETE FROM audit_records WHERE sequence <= ?').run(last.sequence)
   db.prepare('DELETE FROM audit_links WHERE sequence <= ?').run(last.sequence)
   db.prepare('UPDATE state SET audit_start_sequence = ?, audit_start_hash = ?').run(last.sequence, last.hash)
-  return links.length === PRUNE_MAX_ROWS
+  const next = oldest[end]
+  return next === undefined ? oldest.length === PRUNE_MAX_ROWS : next.at < beforeMs
 }

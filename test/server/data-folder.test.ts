@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,14 @@ describe('openDataFolder()', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(first.serverId).toMatch(/^[0-9a-f]{16}$/)
     expect(openDataFolder(folder, randomBytes)).toEqual(first)
+  })
+
+  test('what a crash left half written does not keep it from the next start', () => {
+    const folder = join(parent, 'crashed')
+    mkdirSync(folder, { mode: 0o700 })
+    writeFileSync(join(folder, 'server-id.unfinished'), 'ab')
+    expect(openDataFolder(folder, randomBytes).serverId).toMatch(/^[0-9a-f]{16}$/)
+    expect(readdirSync(folder)).toEqual(['server-id'])
   })
 
   test('refuses a folder that others may enter', () => {
