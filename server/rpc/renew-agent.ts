@@ -34,13 +34,15 @@ export async function renewAgent(
   const serialNumber = issued.serialNumber.toString()
   const { expiresAt } = issued
   await changeAgent(spiffeId, deps, (before) => {
+    // An agent that gave up waiting has asked again: what it does not wait for any more must not replace what it is given then.
+    call.signal.throwIfAborted()
     checkNotBanned(before)
     return {
       agent: {
         ...before,
         pendingSerialNumber: serialNumber,
         pendingExpiresAt: expiresAt,
-        keyHashes: [currentKeyHashOf(before), keyHashOf(csr.spki)].filter((hash) => hash !== undefined),
+        keyHashes: [...new Set([...keyHashesKept(before), keyHashOf(csr.spki)])],
       },
       audit: [agentRenewed({ at: deps.clock.now(), spiffeId, serialNumber, expiresAt })],
     }
@@ -49,6 +51,14 @@ export async function renewAgent(
   return { svid: svidToMessage(spiffeId, issued) }
 }
 
-/** The key of the SVID in use: of two, the second belongs to the renewed SVID until that one is used. */
-const currentKeyHashOf = ({ keyHashes, pendingSerialNumber }: AttestedAgent): string | undefined =>
-  pendingSerialNumber === undefined ? keyHashes.at(-1) : keyHashes[0]
+/** Renewals whose answers may all still be on their way to the agent. */
+const RENEWALS_KEPT = 4
+
+/**
+ * The key of the SVID in use, and those of renewed ones that were not used yet: requests may overtake each other, and whichever answer
+ * the agent keeps, its key lets it return.
+ */
+function keyHashesKept({ keyHashes, pendingSerialNumber }: AttestedAgent): readonly string[] {
+  if (pendingSerialNumber === undefined) return keyHashes.slice(-1)
+  return [...keyHashes.slice(0, 1), ...keyHashes.slice(1).slice(1 - RENEWALS_KEPT)]
+}

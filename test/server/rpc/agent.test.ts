@@ -144,6 +144,19 @@ describe('RenewAgent and PostStatus', () => {
     expect(server.directory.agent(agentId)?.keyHashes).toEqual(['old', hash])
   })
 
+  test('the keys of renewals that overtake each other all let the agent return; one that it gave up changes nothing', async () => {
+    const agentId = await server.addAgent('join_token/a', { keyHashes: ['old'] })
+    const renew = async (call = server.asAgent(agentId)) =>
+      server.agents.renewAgent({ params: { csr: await csrOf(await newKey()) } }, call)
+    await renew()
+    await renew()
+    const keyHashes = server.directory.agent(agentId)?.keyHashes
+    expect(keyHashes).toHaveLength(3)
+    const givenUp = { ...server.asAgent(agentId), signal: AbortSignal.abort(new Error('it gave up')) }
+    await expect(renew(givenUp)).rejects.toThrow('it gave up')
+    expect(server.directory.agent(agentId)?.keyHashes).toEqual(keyHashes)
+  })
+
   test('SE-14 a renewal with a CSR of another key’s signature is refused', async () => {
     const agentId = await server.addAgent('join_token/a')
     const csr = await csrOf(await newKey())
