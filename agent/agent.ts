@@ -16,7 +16,6 @@ import type { WorkloadAttestor } from './attest/workload-attestor.ts'
 import { parseAddress } from '../src/config/operations-fields.ts'
 import type { AgentConfig } from './config.ts'
 import { Entitlements } from './entries/entitlements.ts'
-import { Loops } from './loops.ts'
 import { agentGauges, agentMetrics } from './metrics.ts'
 import { readNeeded, x509popAttestation } from './node/attestations.ts'
 import { fetchInvitedBundle, readJoinFile, readTrustBundle } from './node/bootstrap.ts'
@@ -39,7 +38,6 @@ import { Callers } from './rpc/callers.ts'
 import { debugApi } from './rpc/debug.ts'
 import { healthApi } from './rpc/health.ts'
 import { loggerApi } from './rpc/logger.ts'
-import { openOperationsHttp, type HttpAddress } from './rpc/operations-http.ts'
 import { workloadApi } from './rpc/workload.ts'
 import { JwtSvidCache } from './svids/jwt-svid-cache.ts'
 import { WarmRestart } from './svids/warm-restart.ts'
@@ -142,7 +140,8 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   await warmRestart.restore()
 
   // Who calls, and what they may ask
-  const attestCaller = (peer: Peer, signal: AbortSignal) => attest(peer, deps.attestors, signal, log)
+  const attestCaller = (peer: Peer, signal: AbortSignal) =>
+    attest(peer, deps.attestors, signal, log, deps.checkSameExecutable)
   const callers = new Callers({
     ...{ clock, status },
     attest: attestCaller,
@@ -196,7 +195,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const { allowStartTimeFallback } = config
   await workloadWire.listenUnix(config.socket, { mode: WORKLOAD_SOCKET_MODE, allowStartTimeFallback })
   await adminWire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE, allowStartTimeFallback })
-  const httpPorts = await openHttp(config, metrics, () => notReady(status, isServing()), parts)
+  const httpPorts = await openHttp(config, { log, metrics, ready: [{ name: 'serving', check: () => checkServing(status, isServing()) }] }, parts)
   log.info({ trustDomain: trustDomain.name, serverAddress, socket: config.socket }, 'Agent ready')
 
   const owned = parts.move()
@@ -296,15 +295,14 @@ function proofsOf({ attestor }: AgentConfig, deps: { readonly disk: Disk; readon
 /** One listener for both when they share an address. */
 async function openHttp(
   { health, metrics: { listen } }: AgentConfig,
-  metrics: MetricRegistry,
-  problem: () => string | undefined,
+  options: { readonly log: Log; readonly metrics: MetricRegistry; readonly ready: readonly Check[] },
   parts: AsyncDisposableStack,
 ): Promise<RunningAgent['httpPorts']> {
   const ports = new Map<string, number | undefined>()
   for (const listenAt of new Set([health.listen, listen])) {
     if (listenAt === undefined) continue
     const serves = { health: health.listen === listenAt, metrics: listen === listenAt }
-    const http = parts.use(await openOperationsHttp({ metrics, serves, problem, address: httpAddress(listenAt) }))
+    const http = parts.use(await OperationsHttp.open({ ...options, live: [], serves, address: httpAddress(listenAt) }))
     ports.set(listenAt, http.port)
   }
   return { metrics: ports.get(listen ?? ''), health: ports.get(health.listen ?? '') }
@@ -313,6 +311,8 @@ async function openHttp(
 const httpAddress = (listenAt: string): HttpAddress =>
   listenAt.startsWith('unix:') ? { path: listenAt.slice('unix:'.length) } : parseAddress(listenAt)
 
-function notReady({ state, reason }: NodeStatus, isServing: boolean): string | undefined {
-  return isServing ? undefined : `the agent has no bundle yet: it is ${state}${reason === '' ? '' : ` (${reason})`}`
+function checkServing({ state, reason }: NodeStatus, isServing: boolean): void {
+  if (isServing) return
+  const why = reason === '' ? '' : ` (${reason})`
+  throw new SallyportError('NOT_READY', `The agent has no bundle yet: it is ${state}${why}`)
 }

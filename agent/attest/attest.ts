@@ -16,6 +16,7 @@ export async function attest(
   attestors: readonly WorkloadAttestor[],
   signal: AbortSignal,
   log: Log = silentLog,
+  checkSame: (peer: Peer) => void = checkSameExecutable,
 ): Promise<readonly Selector[]> {
   signal.throwIfAborted()
   const outcomes = await Promise.allSettled(attestors.map((attestor) => selectorsBy(attestor, peer, signal)))
@@ -27,7 +28,7 @@ export async function attest(
     log.warn({ err: error, attestor: type, pid: peer.pid, uid: peer.uid }, 'Could not attest a workload')
   }
   if (failures.length === attestors.length) throw failureOf(peer, failures)
-  checkSameExecutable(peer)
+  checkSame(peer)
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []))
 }
 
