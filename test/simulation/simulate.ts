@@ -7,6 +7,8 @@ import type { Workload } from './workload.ts'
 
 export interface SimulationOptions {
   readonly seed: number
+  /** At most so much virtual time before the faults end. */
+  readonly mostMinutes?: number
   /** How many lines of the trace are kept for people. */
   readonly keep?: number
 }
@@ -31,7 +33,11 @@ const MINUTE_MS = 60_000
 let isLoaded: Promise<unknown> | undefined
 
 /** One run, decided by its seed. */
-export async function simulate({ seed, keep = 400 }: SimulationOptions): Promise<SimulationResult> {
+export async function simulate({
+  seed,
+  mostMinutes = Infinity,
+  keep = 400,
+}: SimulationOptions): Promise<SimulationResult> {
   // Loaded beforehand, so that no run is the first one that waits for it.
   isLoaded ??= import('reflect-metadata').then(() => import('@peculiar/x509'))
   await isLoaded
@@ -48,7 +54,7 @@ export async function simulate({ seed, keep = 400 }: SimulationOptions): Promise
   }
   const system = new SimulatedSystem({ seed, keep, realCryptography: random.chance(0.05) }, size)
   const invariants = new Invariants(system)
-  const lastsMs = random.pick([3, 6, 12, 30]) * MINUTE_MS
+  const lastsMs = Math.min(random.pick([3, 6, 12, 30]), mostMinutes) * MINUTE_MS
   const scenario = new Scenario(system, invariants, lastsMs)
   const { world } = system
   system.start()

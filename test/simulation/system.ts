@@ -1,4 +1,5 @@
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import type { Certificate } from '../../src/x509/certificate.ts'
 import { Admin } from './admin.ts'
 import { AgentMachine } from './agent-machine.ts'
 import { SERVER_ADDRESS, ServerMachine, type ServerTimes } from './server-machine.ts'
@@ -21,6 +22,7 @@ export class SimulatedSystem {
   readonly agents: readonly AgentMachine[]
   readonly workloads: readonly Workload[]
   readonly admin: Admin
+  readonly #shown = new WeakMap<Buffer, Certificate>()
 
   constructor(options: WorldOptions, { agents, workloadsPerAgent, times, heartbeat }: SystemSize) {
     this.world = new World(options)
@@ -65,7 +67,9 @@ export class SimulatedSystem {
     const known = running?.entitlements.ownBundle
     const [shown] = this.world.network.shownAt(SERVER_ADDRESS) ?? []
     if (known === undefined || shown === undefined) return false
-    const { authorityKeyId } = decodeCertificate(shown)
+    let leaf = this.#shown.get(shown)
+    if (leaf === undefined) this.#shown.set(shown, (leaf = decodeCertificate(shown)))
+    const { authorityKeyId } = leaf
     return !known.x509Authorities.some(
       ({ certificate }) => authorityKeyId !== undefined && certificate.subjectKeyId?.equals(authorityKeyId) === true,
     )

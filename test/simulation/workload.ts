@@ -10,7 +10,7 @@ import type { Random } from './random.ts'
 import type { World } from './world.ts'
 
 const METADATA = { 'workload.spiffe.io': 'true' }
-const RETRY_MS = [300, 1500] as const
+const RETRY_MS = [1000, 4000] as const
 const CALL_TIMEOUT_MS = 20_000
 
 /** An identity as a workload was given it. */
