@@ -6,6 +6,9 @@ import type { Cryptography } from '../src/key/cryptography.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import { openLog, type Log } from '../src/log/log.ts'
 import { MetricRegistry } from '../src/metrics/registry.ts'
+import { Loops } from '../src/process/loops.ts'
+import { OperationsHttp, type HttpAddress } from '../src/process/operations-http.ts'
+import type { Check } from '../src/process/readiness.ts'
 import type { Peer } from '../src/peer/peer.ts'
 import { openChannel } from '../src/wire/channel.ts'
 import { serve } from '../src/wire/serve.ts'
@@ -195,7 +198,11 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const { allowStartTimeFallback } = config
   await workloadWire.listenUnix(config.socket, { mode: WORKLOAD_SOCKET_MODE, allowStartTimeFallback })
   await adminWire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE, allowStartTimeFallback })
-  const httpPorts = await openHttp(config, { log, metrics, ready: [{ name: 'serving', check: () => checkServing(status, isServing()) }] }, parts)
+  const httpPorts = await openHttp(
+    config,
+    { log, metrics, ready: [{ name: 'serving', check: () => checkServing(status, isServing()) }] },
+    parts,
+  )
   log.info({ trustDomain: trustDomain.name, serverAddress, socket: config.socket }, 'Agent ready')
 
   const owned = parts.move()

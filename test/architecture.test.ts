@@ -21,8 +21,8 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   server: [
     ['server.ts'],
-    ['data-folder.ts', 'loops.ts', 'metrics.ts', 'settings.ts'],
-    ['rpc', 'http'],
+    ['data-folder.ts', 'metrics.ts', 'settings.ts'],
+    ['rpc'],
     ['sync', 'federation'],
     ['access'],
     ['authority', 'attest'],
@@ -34,7 +34,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   agent: [
     ['agent.ts'],
-    ['loops.ts', 'metrics.ts'],
+    ['metrics.ts'],
     ['rpc'],
     ['svids', 'policy'],
     ['node', 'entries'],

@@ -1,20 +1,26 @@
-import type { Clock } from '../src/clock.ts'
-import type { Log } from '../src/log/log.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log/log.ts'
 
 /** How long after a failure a loop starts again. */
 const RESTART_MS = 1000
 
-/** What the agent does on its own until it stops. A loop that fails is started again: none may end silently. */
+/** What a process does on its own until it stops. A loop that fails is started again: none may end silently. */
 export class Loops implements AsyncDisposable {
   readonly #deps: { readonly clock: Clock; readonly log: Log }
   readonly #stop = new AbortController()
   readonly #running: Promise<void>[] = []
+  readonly #failing = new Set<string>()
 
   constructor(deps: { readonly clock: Clock; readonly log: Log }) {
     this.#deps = deps
   }
 
-  /** Aborts when the agent stops. */
+  /** Names of the loops that have failed and were not yet restarted. */
+  get failing(): ReadonlySet<string> {
+    return this.#failing
+  }
+
+  /** Aborts when the process stops. */
   get signal(): AbortSignal {
     return this.#stop.signal
   }
@@ -24,7 +30,7 @@ export class Loops implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error('the agent stops'))
+    this.#stop.abort(new Error('the process stops'))
     await Promise.all(this.#running)
   }
 
@@ -32,12 +38,14 @@ export class Loops implements AsyncDisposable {
     const { signal } = this.#stop
     while (!signal.aborted) {
       try {
+        this.#failing.delete(name)
         await run(signal)
+        if (!signal.aborted) this.#deps.log.warn({ loop: name }, 'A loop ended by itself, starting it again')
       } catch (error) {
         if (signal.aborted) return
-        this.#deps.log.error({ loop: name, err: error }, 'A loop of the agent failed, starting it again')
+        this.#failing.add(name)
+        this.#deps.log.error({ loop: name, err: error }, 'A loop failed, starting it again')
       }
-      // Only the end of the agent interrupts this.
       await this.#deps.clock.sleep(RESTART_MS, signal).catch(() => undefined)
     }
   }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { SallyportError } from '../../src/errors.ts'
-import type { Log } from '../../src/log/log.ts'
-import type { MetricRegistry } from '../../src/metrics/registry.ts'
+import { SallyportError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import type { MetricRegistry } from '../metrics/registry.ts'
 import { healthOf, type Check } from './readiness.ts'
 
 /** Where to listen: `host:port`, or the path of a unix socket. */
@@ -20,7 +20,7 @@ const HEADERS_MAX_BYTES = 8192
 const REQUEST_TIMEOUT_MS = 10_000
 const CONNECTIONS_MAX = 64
 
-/** What watches the server asks here: `/live`, `/ready` and `/metrics`. It reads nothing but the path of a request. */
+/** Whatever watches a server or an agent asks here: `/live`, `/ready` and `/metrics`. It reads nothing but the path of a request. */
 export class OperationsHttp implements AsyncDisposable {
   readonly #server: Server
 

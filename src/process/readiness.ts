@@ -1,6 +1,6 @@
-import { SallyportError } from '../../src/errors.ts'
+import { SallyportError } from '../errors.ts'
 
-/** One thing that must work for the server to be of use. */
+/** One thing that must work for the process to be of use. */
 export interface Check {
   readonly name: string
   /** Throws or rejects with what is wrong. */

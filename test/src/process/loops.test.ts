@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { Loops } from '../../server/loops.ts'
-import { silentLog } from '../../src/log/log.ts'
-import { FakeClock, settled } from '../fakes/fake-clock.ts'
+import { Loops } from '../../../src/process/loops.ts'
+import { silentLog } from '../../../src/log/log.ts'
+import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 
-test('a loop that fails is named until it runs again, and stops when the server does', async () => {
+test('a loop that fails is named until it runs again, and stops when the process does', async () => {
   const clock = new FakeClock()
   const loops = new Loops({ clock, log: silentLog })
   let runs = 0

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { healthOf } from '../../../server/http/readiness.ts'
+import { healthOf } from '../../../src/process/readiness.ts'
 import { SallyportError } from '../../../src/errors.ts'
 
 const fails = (error: Error) => (): never => {
