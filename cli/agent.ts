@@ -1,15 +1,18 @@
 import { Command } from 'commander'
+import { SallyportError } from '../src/errors.ts'
+import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { parseDuration, printDuration } from '../src/config/field-types.ts'
 import { parseSelector, printSelector } from '../src/entry/selector.ts'
 import type { Transport } from '../src/wire/handlers.ts'
 import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
+import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Agent } from '../src/wire/messages/spire-api-types.ts'
 import { action, collect } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { idArgument, printId } from './ids.ts'
-import { fromUnix, printInstant, type Result } from './print.ts'
+import { counted, fromUnix, printInstant, type Result } from './print.ts'
 import { runAgent } from './run-agent.ts'
 
 interface FilterOptions extends GlobalOptions {
@@ -26,11 +29,14 @@ export function agentCommand(): Command {
     .option('--config <path>', 'agent.yaml; the options below override it')
     .option('--join-file <path>', 'what `sallyport token create` printed')
     .option('--server <host:port>', 'address of the server')
-    .option('--trust-domain <name>', 'the trust domain to join')
+    .option('--trust-domain <name>', 'the trust domain to join (default: as the join file or the bundle says)')
     .option('--trust-bundle <path>', 'PEM file with the CA certificates of the trust domain (`sallyport bundle show`)')
-    .option('--join-token-file <path>', 'file with a join token')
-    .option('--data-dir <path>', "where the agent's key and state are kept")
-    .option('--socket <path>', 'workload socket')
+    .option('--join-token-file <path>', 'file with a join token (`sallyport token create --bare`)')
+    .option(
+      '--data-dir <path>',
+      "where the agent's key and state are kept (default: /var/lib/sallyport/agent as root, else ./agent/data)",
+    )
+    .option('--socket <path>', 'workload socket (default: /run/sallyport/agent/api.sock as root)')
     .option('--admin-socket <path>', 'admin socket')
     .option('--runtime-dir <path>', 'folder in memory where workload keys survive a restart')
     .option('--log-level <level>', 'debug, info, warn or error')
@@ -39,7 +45,7 @@ export function agentCommand(): Command {
       `
 Examples:
   sallyport agent run --join-file join.txt
-  sallyport agent run --server 10.0.0.5:8081 --trust-domain example.org --trust-bundle bundle.pem --join-token-file token.txt
+  sallyport agent run --server 10.0.0.5:8081 --trust-bundle bundle.pem --join-token-file token.txt
   sallyport agent run --config agent.yaml`,
     )
     .action(action(runAgent))
@@ -50,15 +56,21 @@ Examples:
     .option('--selector <type:value>', 'only agents with these selectors; repeat for more', collect)
     .option('--banned', 'only banned agents')
     .action(action(listAgents))
-  agent.command('show').argument('<spiffe id>').description('show one agent').action(action(showAgent))
+  agent.command('count').description('count the agents that have joined').action(action(countAgents))
+  agent
+    .command('show')
+    .argument('<spiffe id>', 'of the agent, or the name given with `token create`')
+    .description('show one agent')
+    .addHelpText('after', '\nExample:\n  sallyport agent show spiffe://example.org/node/web-1')
+    .action(action(showAgent))
   agent
     .command('ban')
-    .argument('<spiffe id>')
+    .argument('<spiffe id>', 'of the agent, or the name given with `token create`')
     .description('refuse the agent from now on; `evict` undoes it')
     .action(action(banAgent))
   agent
     .command('evict')
-    .argument('<spiffe id>')
+    .argument('<spiffe id>', 'of the agent, or the name given with `token create`')
     .description('forget the agent; it must attest again')
     .action(action(evictAgent))
   agent
@@ -100,18 +112,70 @@ async function listAgents(options: FilterOptions): Promise<Result> {
         banned: agent.banned ? 'banned' : '',
         version: agent.agentVersion,
       })),
-      ...(agents.length === 0 ? { sentence: 'No agents. Let a node join with `sallyport token create`.' } : {}),
+      ...(agents.length > 0
+        ? {}
+        : Object.keys(filter).length === 0
+          ? { sentence: 'No agents. Let a node join with `sallyport token create`.' }
+          : { sentence: 'No agent is like that. `sallyport agent list` shows all.' }),
     }
   })
 }
 
-async function showAgent(options: GlobalOptions, id: string): Promise<Result> {
+async function countAgents(options: GlobalOptions): Promise<Result> {
   return withServer(options, async (transport) => {
-    const agent = await transport.client(agentService).getAgent({ id: idArgument(id) })
+    const { count } = await transport.client(agentService).countAgents({})
+    return { value: { count }, sentence: String(count) }
+  })
+}
+
+/** The id of an agent, which nobody remembers, or the name that its token gave it. */
+async function agentArgument(text: string, transport: Transport): Promise<ReturnType<typeof idArgument>> {
+  const id = SpiffeId.parse(text)
+  if (id.isAgent) return idArgument(text)
+  const { entries } = await transport
+    .client(entryService)
+    .listEntries({ filter: { bySpiffeId: idArgument(text) }, pageSize: 500 })
+  const parents = [...new Set(entries.map(({ parentId }) => printId(parentId)))]
+  const agents = await Promise.all(
+    parents.filter((parent) => SpiffeId.parse(parent).isAgent).map((agent) => known(agent, transport)),
+  )
+  const [agent, ...others] = agents.filter((found) => found !== undefined)
+  if (agent !== undefined && others.length === 0) return idArgument(agent)
+  throw new SallyportError(
+    'AGENT_NOT_FOUND',
+    agent === undefined
+      ? `No agent is ${text}`
+      : `${counted(others.length + 1, 'agent')} are ${text}: ${[agent, ...others].join(', ')}`,
+    agent === undefined ? {} : { hint: 'Name one of them.' },
+  )
+}
+
+/** A token that nobody has used yet has given a name to an agent that does not exist. */
+async function known(agent: string, transport: Transport): Promise<string | undefined> {
+  try {
+    await transport.client(agentService).getAgent({ id: idArgument(agent), outputMask: {} })
+    return agent
+  } catch (error) {
+    if (error instanceof SallyportError && error.row.grpc === 'NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+async function showAgent(options: GlobalOptions, text: string): Promise<Result> {
+  return withServer(options, async (transport) => {
+    const id = await agentArgument(text, transport)
+    const agent = await transport.client(agentService).getAgent({ id })
+    const named = await transport.client(entryService).listEntries({ filter: { byParentId: id }, pageSize: 500 })
+    const names = named.entries
+      .filter(({ selectors }) =>
+        selectors.some(({ type, value }) => type === 'spiffe_id' && value === printId(agent.id)),
+      )
+      .map(({ spiffeId }) => printId(spiffeId))
     const status = await transport.client(adminService).getStatus({})
     const live = status.agentStatuses.find(({ spiffeId }) => spiffeId === printId(agent.id))
     const value = {
       ...readable(agent),
+      names,
       connected: live?.connected ?? false,
       transport: live?.transport ?? '',
       acknowledgedRevision: live?.acknowledgedRevision ?? 0,
@@ -119,28 +183,29 @@ async function showAgent(options: GlobalOptions, id: string): Promise<Result> {
     }
     return {
       value,
-      rows: Object.entries(value).map(([field, fact]) => ({
-        field,
-        value: Array.isArray(fact) ? fact.join(', ') : String(fact),
-      })),
+      rows: Object.entries({ ...value, expiresAt: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()) }).map(
+        ([field, fact]) => ({ field, value: Array.isArray(fact) ? fact.join(', ') : String(fact) }),
+      ),
     }
   })
 }
 
-async function banAgent(options: GlobalOptions, id: string): Promise<Result> {
+async function banAgent(options: GlobalOptions, text: string): Promise<Result> {
   return withServer(options, async (transport) => {
-    await transport.client(agentService).banAgent({ id: idArgument(id) })
+    const id = await agentArgument(text, transport)
+    await transport.client(agentService).banAgent({ id })
     return {
-      value: { banned: id },
-      sentence: `Banned ${id}. Its workloads keep their SVIDs until these expire; \`sallyport agent evict\` lets it attest again.`,
+      value: { banned: printId(id) },
+      sentence: `Banned ${printId(id)}. Its workloads keep their SVIDs until these expire; \`sallyport agent evict\` lets it attest again.`,
     }
   })
 }
 
-async function evictAgent(options: GlobalOptions, id: string): Promise<Result> {
+async function evictAgent(options: GlobalOptions, text: string): Promise<Result> {
   return withServer(options, async (transport) => {
-    await transport.client(agentService).deleteAgent({ id: idArgument(id) })
-    return { value: { evicted: id }, sentence: `Evicted ${id}. It must attest again to come back.` }
+    const id = await agentArgument(text, transport)
+    await transport.client(agentService).deleteAgent({ id })
+    return { value: { evicted: printId(id) }, sentence: `Evicted ${printId(id)}. It must attest again to come back.` }
   })
 }
 
@@ -158,7 +223,7 @@ async function purgeAgents(options: GlobalOptions & { expiredFor: string; dryRun
         'spiffe id': printId(agent.id),
         expired: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()),
       })),
-      sentence: `${gone.length} agents ${options.dryRun ? 'would be purged' : 'purged'}: expired for more than ${printDuration(expiredForSeconds)}.`,
+      sentence: `${options.dryRun ? 'Would purge' : 'Purged'} ${counted(gone.length, 'agent')} expired for more than ${printDuration(expiredForSeconds)}.`,
     }
   })
 }

@@ -6,7 +6,7 @@ import { adminService, type AuditRecord } from '../src/wire/messages/sallyport-s
 import { action } from './action.ts'
 import { agentAdminSocket, withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
-import type { Result } from './print.ts'
+import { counted, type Result } from './print.ts'
 
 interface ListOptions extends GlobalOptions {
   readonly type?: string
@@ -26,7 +26,7 @@ export function auditCommand(): Command {
     .option('--spiffe-id <id>', 'only records about this identity')
     .option('--serial <number>', 'only records about the certificate with this serial number')
     .option('--since <instant>', 'only records from then on, such as 2026-11-23T00:00:00Z')
-    .option('--limit <count>', 'at most this many', '100')
+    .option('--limit <count>', 'the newest of them, at most this many', '100')
     .option('--json-lines', 'one JSON object a line, for export')
     .addHelpText(
       'after',
@@ -41,8 +41,8 @@ export function auditCommand(): Command {
 }
 
 async function listAudit(options: ListOptions): Promise<Result | undefined> {
-  if (!/^\d{1,9}$/.test(options.limit))
-    throw new SallyportError('REQUEST_INVALID', `Cannot list ${options.limit} records: not a number`)
+  if (!/^[1-9]\d{0,8}$/.test(options.limit))
+    throw new SallyportError('COMMAND_INVALID', `Cannot list ${options.limit} records: not a number from 1`)
   const since = options.since === undefined ? 0 : Date.parse(options.since)
   if (Number.isNaN(since))
     throw new SallyportError('REQUEST_INVALID', `Cannot read the instant "${options.since}"`, {
@@ -50,6 +50,7 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
     })
   const request = {
     limit: Number(options.limit),
+    newest: true,
     type: options.type ?? '',
     spiffeId: options.spiffeId ?? '',
     serialNumber: options.serial ?? '',
@@ -66,12 +67,13 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
       value: found,
       rows: found.map(({ sequence, at, type, facts }) => ({
         sequence,
-        at,
+        at: at.replace('T', ' ').replace(/\.\d+Z$/, 'Z'),
         type,
         facts: Object.entries(facts)
           .map(([name, fact]) => `${name}=${String(fact)}`)
           .join(' '),
       })),
+      ...(found.length === 0 ? { sentence: 'No record is like that.' } : {}),
     }
   })
 }
@@ -100,7 +102,7 @@ async function verifyAudit(options: GlobalOptions): Promise<Result> {
     }
     return {
       value: answer,
-      sentence: `Intact: records ${answer.firstSequence} to ${answer.lastSequence}, compared with ${checkpoints.length} checkpoints held by agents.`,
+      sentence: `Intact: records ${answer.firstSequence} to ${answer.lastSequence}, compared with ${counted(checkpoints.length, 'checkpoint')} held by the agent of this node.${checkpoints.length === 0 ? ' Run it where an agent runs too: only what somebody else holds proves that nothing was cut off the end.' : ''}`,
     }
   })
 }

@@ -81,8 +81,14 @@ async function listBundles(options: GlobalOptions): Promise<Result> {
       'jwt authorities': jwtAuthorities.length,
       sequence: sequenceNumber,
     }))
+    const value = bundles.map(({ trustDomain, x509Authorities, jwtAuthorities, sequenceNumber }) => ({
+      trustDomain,
+      x509Authorities: x509Authorities.length,
+      jwtAuthorities: jwtAuthorities.length,
+      sequenceNumber,
+    }))
     return {
-      value: rows,
+      value,
       rows,
       ...(rows.length === 0 ? { sentence: 'No foreign bundles. Store one with `sallyport bundle set`.' } : {}),
     }

@@ -13,62 +13,106 @@ export function completionCommand(): Command {
     .action((shell: string) => {
       const script = scripts[shell as keyof typeof scripts]
       if (script === undefined) return command.error(`error: unknown shell "${shell}": use bash, zsh or fish`)
-      process.stdout.write(script(wordsOf(command.parent ?? command)))
+      process.stdout.write(script(stepsOf(command.parent ?? command)))
     })
 }
 
-/** Words that may follow each command path: `entry` → `create list …`, `entry create` → `--spiffe-id …`. */
-type Words = ReadonlyMap<string, readonly string[]>
-
-function wordsOf(root: Command): Words {
-  const words = new Map<string, readonly string[]>()
-  const globals = root.options.map(longName)
-  const visit = (command: Command, path: readonly string[]): void => {
-    const own = command === root ? [] : command.options.map(longName)
-    words.set(path.join(' '), [...command.commands.map((child) => child.name()), ...own, ...globals, '--help'])
-    for (const child of command.commands) visit(child, [...path, child.name()])
-  }
-  visit(root, [])
-  return words
+/** What may follow one command path, which is written `/entry/create`. */
+interface Step {
+  readonly path: string
+  readonly commands: readonly string[]
+  readonly options: readonly Option[]
 }
 
-const longName = (option: Option): string => option.long ?? option.short ?? ''
+function stepsOf(root: Command): readonly Step[] {
+  const visit = (command: Command, path: string): Step[] => {
+    const own = command === root ? [] : command.options
+    // The version is asked of the whole, and completion completes itself.
+    const globals = root.options.filter(({ long }) => command === root || long !== '--version')
+    // What commander hides from its help is not for people.
+    const children = command
+      .createHelp()
+      .visibleCommands(command)
+      .filter((child) => child.name() !== 'help')
+    const step = { path, commands: children.map((child) => child.name()), options: [...own, ...globals] }
+    return [step, ...children.flatMap((child) => visit(child, `${path}/${child.name()}`))]
+  }
+  return visit(root, '')
+}
+
+const namesOf = (option: Option): string[] => [option.short, option.long].filter((name) => name !== undefined)
+const takesValue = (option: Option): boolean => option.required || option.optional
+const wordsOf = ({ path, commands, options }: Step): string[] => [
+  ...(path === '/completion' ? Object.keys(scripts) : commands),
+  ...options.flatMap(({ long }) => long ?? []),
+  '--help',
+]
 
 const scripts = {
-  bash: (words: Words): string => `_sallyport() {
-  local path="" word
+  bash: (steps: readonly Step[]): string => `_sallyport() {
+  local current=\${COMP_WORDS[COMP_CWORD]} path= previous= word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
+    case "$previous" in
+      ${valueOptions(steps).join('|')}) ;;
+      *) case "$path/$word" in ${steps.flatMap(({ path }) => (path === '' ? [] : path)).join('|')}) path=$path/$word ;; esac ;;
+    esac
+    previous=$word
   done
+  COMPREPLY=()
+  case "$path $previous" in
+${steps.flatMap(choiceCases).join('\n')}
+  esac
+  case "$previous" in
+    ${valueOptions(steps).join('|')}) return ;; # a value: files
+  esac
   case "$path" in
-${cases(words)}
+${steps.map((step) => `    "${step.path}") COMPREPLY=($(compgen -W "${wordsOf(step).join(' ')}" -- "$current")) ;;`).join('\n')}
   esac
 }
 complete -o default -F _sallyport sallyport
 `,
-  zsh: (words: Words): string => `autoload -U +X bashcompinit && bashcompinit
-${scripts.bash(words)}`,
-  fish: (words: Words): string =>
-    [...words]
-      .flatMap(([path, next]) => {
-        const steps = path === '' ? [] : path.split(' ')
-        const condition =
-          steps.length === 0
-            ? '__fish_use_subcommand'
-            : steps.map((step) => `__fish_seen_subcommand_from ${step}`).join('; and ')
-        const commands = next.filter((word) => !word.startsWith('-'))
-        const options = next.filter((word) => word.startsWith('--'))
+  zsh: (steps: readonly Step[]): string => `autoload -U +X compinit && compinit
+autoload -U +X bashcompinit && bashcompinit
+${scripts.bash(steps)}`,
+  fish: (steps: readonly Step[]): string =>
+    steps
+      .flatMap((step) => {
+        const condition = fishCondition(step)
+        const commands = step.path === '/completion' ? Object.keys(scripts) : step.commands
         return [
           ...(commands.length === 0 ? [] : [`complete -c sallyport -f -n '${condition}' -a '${commands.join(' ')}'`]),
-          ...options.map((option) => `complete -c sallyport -n '${condition}' -l ${option.slice(2)}`),
+          ...step.options.map((option) => `complete -c sallyport -n '${condition}' ${fishOption(option)}`),
         ]
       })
       .join('\n')
       .concat('\n'),
 }
 
-function cases(words: Words): string {
-  const line = ([path, next]: readonly [string, readonly string[]]): string =>
-    `    ${path === '' ? '""' : `"${path}"${path.includes(' ') ? '*' : ''}`}) COMPREPLY=($(compgen -W "${next.join(' ')}" -- "\${COMP_WORDS[COMP_CWORD]}")) ;;`
-  return [...words].map(line).join('\n')
+function valueOptions(steps: readonly Step[]): string[] {
+  return [...new Set(steps.flatMap(({ options }) => options.filter(takesValue).flatMap(namesOf)))]
+}
+
+/** Values that are known: `--output` → table json yaml. */
+function choiceCases({ path, options }: Step): string[] {
+  return options.flatMap((option) =>
+    option.argChoices === undefined
+      ? []
+      : `    "${path} ${option.long}") COMPREPLY=($(compgen -W "${option.argChoices.join(' ')}" -- "$current")); return ;;`,
+  )
+}
+
+function fishCondition({ path, commands }: Step): string {
+  const seen = path
+    .split('/')
+    .slice(1)
+    .map((word) => `__fish_seen_subcommand_from ${word}`)
+  const none = path === '' ? ['__fish_use_subcommand'] : []
+  const notYet = path === '' || commands.length === 0 ? [] : [`not __fish_seen_subcommand_from ${commands.join(' ')}`]
+  return [...none, ...seen, ...notYet].join('; and ')
+}
+
+function fishOption({ long, short, argChoices, required }: Option): string {
+  const names = `${short === undefined ? '' : `-s ${short.slice(1)} `}-l ${(long ?? '').slice(2)}`
+  if (argChoices !== undefined) return `${names} -x -a '${argChoices.join(' ')}'`
+  return required ? `${names} -r` : names
 }

@@ -5,7 +5,7 @@ import { adminService } from '../src/wire/messages/sallyport-agent-v1.ts'
 import { action } from './action.ts'
 import { agentAdminSocket, agentSocket, withSocket } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
-import type { Result } from './print.ts'
+import { fromUnix, type Result } from './print.ts'
 
 export function explainCommand(): Command {
   return new Command('explain')
@@ -43,10 +43,20 @@ async function explain(options: GlobalOptions & { pid: string }): Promise<Result
         `  ${entry.entryId}  ${entry.spiffeId}`,
         ...entry.missingSelectors.map(
           (selector, index) =>
-            `    needs ${selector}${entry.actualValues[index] === undefined || entry.actualValues[index] === '' ? ', the process has none of that kind' : `, the process has ${entry.actualValues[index]}`}`,
+            `    needs ${selector}${entry.actualValues[index] === undefined || entry.actualValues[index] === '' ? kindUnknown(selector) : `, the process has ${entry.actualValues[index]}`}`,
         ),
       ]),
     ]
-    return { value: answer, sentence: lines.join('\n') }
+    const dated = (entries: typeof answer.matching) =>
+      entries.map((entry) => ({ ...entry, svidExpiresAt: fromUnix(entry.svidExpiresAt) }))
+    return {
+      value: { ...answer, matching: dated(answer.matching), nearest: dated(answer.nearest) },
+      sentence: lines.join('\n'),
+    }
   })
 }
+
+const kindUnknown = (selector: string): string =>
+  /^unix:(?:path|sha256):/.test(selector)
+    ? ', which this agent did not look for (attestors.unix.discoverWorkloadPath in agent.yaml)'
+    : ', the process has none of that kind'

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
+import { parseDuration } from '../src/config/field-types.ts'
 import { SallyportError } from '../src/errors.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
 import type { WorkloadClient } from '../src/workload/workload-client.ts'
@@ -16,7 +17,7 @@ export function fetchCommand(): Command {
     .command('x509')
     .description('fetch X509-SVIDs')
     .option('--write <folder>', 'write svid.pem, key.pem (0600) and bundle.pem of the first identity')
-    .option('--timeout <ms>', 'how long to wait for an answer', '10000')
+    .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch x509 --write ./svid')
     .action(action(fetchX509))
   fetch
@@ -24,7 +25,7 @@ export function fetchCommand(): Command {
     .description('fetch JWT-SVIDs')
     .requiredOption('--audience <name>', 'who may accept it; repeat for more', collect)
     .option('--spiffe-id <id>', 'only this identity')
-    .option('--timeout <ms>', 'how long to wait for an answer', '10000')
+    .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch jwt --audience orders')
     .action(action(fetchJwt))
   return fetch
@@ -46,13 +47,25 @@ interface FetchOptions extends GlobalOptions {
 }
 
 function timeoutOf({ timeout }: FetchOptions): { readonly timeoutMs: number } {
-  if (/^[1-9]\d{0,6}$/.test(timeout)) return { timeoutMs: Number(timeout) }
-  throw new SallyportError('REQUEST_INVALID', `Cannot wait for "${timeout}": not a number of milliseconds`)
+  return { timeoutMs: Math.max(1, Math.round(parseDuration(timeout) * 1000)) }
+}
+
+/** The process that asked is gone when somebody reads this; what they can explain is the shell that they typed it in. */
+async function asThisUser<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof SallyportError) || error.code !== 'NO_IDENTITY') throw error
+    throw new SallyportError('NO_IDENTITY', error.message.replace(/ process \d+$/, ' this command'), {
+      cause: error,
+      hint: 'Run `sallyport explain --pid $$` in this shell to see which selector differs.',
+    })
+  }
 }
 
 async function fetchX509(options: FetchOptions & { write?: string }): Promise<Result> {
   return withWorkloadApi(options, async (client: WorkloadClient) => {
-    const { svids, bundles } = await client.fetchX509Svids(timeoutOf(options))
+    const { svids, bundles } = await asThisUser(client.fetchX509Svids(timeoutOf(options)))
     const [first] = svids
     const now = new Date()
     const rows = svids.map((svid) => ({
@@ -62,28 +75,46 @@ async function fetchX509(options: FetchOptions & { write?: string }): Promise<Re
       dns: svid.chain[0].dnsSans.join(' '),
       hint: svid.hint,
     }))
-    if (options.write === undefined || first === undefined) return { value: rows, rows }
+    const value = svids.map((svid) => ({
+      spiffeId: svid.spiffeId.toString(),
+      serialNumber: svid.chain[0].serialNumber.toString(),
+      expiresAt: svid.chain[0].notAfter,
+      dns: svid.chain[0].dnsSans,
+      hint: svid.hint,
+    }))
+    if (options.write === undefined || first === undefined) return { value, rows }
     const authorities = bundles.get(first.spiffeId.trustDomain)?.x509Authorities ?? []
     const files = await writeSvidFiles(options.write, {
       chainPem: printPem(first.chain),
       keyPem: first.privateKey?.export({ type: 'pkcs8', format: 'pem' }) as string,
       bundlePem: printPem(authorities.map(({ certificate }) => certificate)),
     })
-    return { value: { svids: rows, files }, rows, sentence: `Wrote ${files.join(', ')}` }
+    return { value: { svids: value, files }, rows, sentence: `Wrote ${files.join(', ')}` }
   })
 }
 
 async function fetchJwt(options: FetchOptions & { audience: readonly string[]; spiffeId?: string }): Promise<Result> {
+  if (options.audience.includes('')) {
+    throw new SallyportError('COMMAND_INVALID', 'Cannot fetch a JWT-SVID: an audience is empty', {
+      hint: 'Name who may accept it, such as --audience orders.',
+    })
+  }
   return withWorkloadApi(options, async (client: WorkloadClient) => {
     const spiffeId = options.spiffeId === undefined ? undefined : SpiffeId.parse(options.spiffeId)
-    const svids = await client.fetchJwtSvids({ audience: options.audience, spiffeId }, timeoutOf(options))
+    const svids = await asThisUser(client.fetchJwtSvids({ audience: options.audience, spiffeId }, timeoutOf(options)))
     const value = svids.map(({ spiffeId: id, token, expiresAt }) => ({ spiffeId: id.toString(), token, expiresAt }))
     return { value, sentence: svids.map(({ token }) => token).join('\n') }
   })
 }
 
 async function validateJwt(options: GlobalOptions & { audience: string }): Promise<Result> {
+  if (process.stdin.isTTY) process.stderr.write('Paste the token, then press Ctrl-D.\n')
   const token = (await text(process.stdin)).trim()
+  if (token === '') {
+    throw new SallyportError('COMMAND_INVALID', 'Cannot validate: standard input is empty', {
+      hint: 'Pipe a token into it: sallyport fetch jwt --audience NAME | sallyport validate jwt --audience NAME',
+    })
+  }
   return withWorkloadApi(options, async (client: WorkloadClient) => {
     const { spiffeId, claims } = await client.validateJwtSvid(token, options.audience)
     return {

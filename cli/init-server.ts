@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serverConfig } from '../server/config.ts'
@@ -23,12 +23,22 @@ export async function initServer(options: InitOptions): Promise<Result> {
   parseConfig(text, path, serverConfig)
   if (existsSync(path)) {
     throw new SallyportError('FILE_EXISTS', `Cannot write ${path}: it exists already`, {
-      hint: `Edit it, or choose another folder with --dir.`,
+      hint: `Run it with \`sallyport server run --config ${path}\`, or choose another folder with --dir.`,
     })
   }
+  checkFolder(options.dir)
   await mkdir(options.dir, { recursive: true, mode: 0o700 })
   await writeFile(path, text, { mode: 0o600, flag: 'wx' })
   return { value: { config: path }, sentence: `Wrote ${path}. Next: sallyport server run --config ${path}` }
+}
+
+/** The admin socket goes there, and `server run` would refuse to make it in a folder that others may enter. */
+function checkFolder(folder: string): void {
+  const status = statSync(folder, { throwIfNoEntry: false })
+  if (status === undefined || (status.mode & 0o077) === 0) return
+  throw new SallyportError('SOCKET_FOLDER_REFUSED', `Cannot set up a server in ${folder}: other users may enter it`, {
+    hint: `Run \`chmod 700 ${folder}\`, or name a folder that does not exist yet.`,
+  })
 }
 
 function serverYaml({ trustDomain, listen, advertise, caKeyType }: InitOptions): string {

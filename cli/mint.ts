@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { parseDuration } from '../src/config/field-types.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import { bundleFromMessage } from '../src/wire/bundle-message.ts'
@@ -11,14 +10,16 @@ import { printPem } from '../src/x509/pem.ts'
 import { action, collect } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
+import { parseWholeSeconds } from './durations.ts'
 import { idArgument } from './ids.ts'
-import type { Result } from './print.ts'
+import { fromUnix, printInstant, type Result } from './print.ts'
 import { writeSvidFiles } from './svid-files.ts'
 
 export function mintCommand(): Command {
   const mint = new Command('mint')
   mint
     .command('x509')
+    .description('issue an X509-SVID and write it into a folder')
     .requiredOption('--spiffe-id <id>', 'the identity')
     .option('--dns <name>', 'DNS name for the certificate; repeat for more', collect)
     .option('--ttl <duration>', 'how long it lives (default: the server decides)')
@@ -30,9 +31,14 @@ export function mintCommand(): Command {
     .action(action(mintX509))
   mint
     .command('jwt')
+    .description('issue a JWT-SVID and print it')
     .requiredOption('--spiffe-id <id>', 'the identity')
     .requiredOption('--audience <name>', 'who may accept it; repeat for more', collect)
     .option('--ttl <duration>', 'how long it lives (default: the server decides)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sallyport mint jwt --spiffe-id spiffe://example.org/legacy/backup --audience orders',
+    )
     .action(action(mintJwt))
   return mint
 }
@@ -46,7 +52,7 @@ async function mintX509(
     { keyPair, uriSan: spiffeId.toString(), dnsSans: options.dns ?? [] },
     threadPoolCryptography,
   )
-  const ttl = options.ttl === undefined ? 0 : Math.floor(parseDuration(options.ttl))
+  const ttl = options.ttl === undefined ? 0 : parseWholeSeconds(options.ttl)
   return withServer(options, async (transport) => {
     const { svid } = await transport.client(svidService).mintX509Svid({ csr, ttl })
     const bundle = bundleFromMessage(await transport.client(bundleService).getBundle({}))
@@ -56,8 +62,8 @@ async function mintX509(
       bundlePem: printPem(bundle.x509Authorities.map(({ certificate }) => certificate)),
     })
     return {
-      value: { spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },
-      sentence: `Wrote ${files.join(', ')}`,
+      value: { spiffeId: spiffeId.toString(), expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },
+      sentence: `${spiffeId.toString()} until ${printInstant(fromUnix(svid?.expiresAt ?? 0), new Date())}\nWrote ${files.join(', ')}`,
     }
   })
 }
@@ -65,7 +71,7 @@ async function mintX509(
 async function mintJwt(
   options: GlobalOptions & { spiffeId: string; audience: readonly string[]; ttl?: string },
 ): Promise<Result> {
-  const ttl = options.ttl === undefined ? 0 : Math.floor(parseDuration(options.ttl))
+  const ttl = options.ttl === undefined ? 0 : parseWholeSeconds(options.ttl)
   return withServer(options, async (transport) => {
     const { svid } = await transport
       .client(svidService)

@@ -5,7 +5,7 @@ import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
 import { agentAdminSocket, serverSocket, withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
-import { fromUnix, printInstant, type Result } from './print.ts'
+import { counted, fromUnix, printInstant, type Result } from './print.ts'
 
 interface StatusOptions extends GlobalOptions {
   readonly of?: 'server' | 'agent'
@@ -33,22 +33,31 @@ async function serverStatus(options: GlobalOptions): Promise<Result> {
     const now = new Date()
     const rights = (entry: { admin: boolean; downstream: boolean }): string =>
       [...(entry.admin ? ['admin'] : []), ...(entry.downstream ? ['downstream'] : [])].join(' and ')
-    const sentence = [
+    const title = [
       `${status.trustDomain}  version ${status.version}  revision ${status.revision}  started ${printInstant(fromUnix(status.startedAt), now)}`,
-      `${status.entries} entries, ${status.agents} agents (${status.connectedAgents} connected), ${status.federatedBundles} foreign bundles`,
+      `${counted(status.entries, 'entry', 'entries')}, ${counted(status.agents, 'agent')} (${status.connectedAgents} connected), ${counted(status.federatedBundles, 'foreign bundle')}`,
       ...status.privilegedEntries.map(
         (entry) => `privileged: ${entry.spiffeId} is ${rights(entry)} (entry ${entry.entryId} below ${entry.parentId})`,
       ),
-      ...status.warnings.map((warning) => `warning: ${warning}`),
     ].join('\n')
     const rows = status.authorities.map((authority) => ({
       authority: `${authority.kind} ${authority.id.slice(0, 16)}`,
       key: authority.keyType,
       state: `${authority.state}${authority.tainted ? ' (tainted)' : ''}`,
       expires: printInstant(fromUnix(authority.expiresAt), now),
-      'waits for': authority.waitingFor,
+      'waits for': authority.waitingFor.replace(/T(\d\d:\d\d:\d\d)(\.\d+)?Z/, ' $1Z'),
     }))
-    return { value: status, rows, sentence }
+    const value = {
+      ...status,
+      startedAt: fromUnix(status.startedAt),
+      authorities: status.authorities.map((authority) => ({
+        ...authority,
+        notBefore: fromUnix(authority.notBefore),
+        expiresAt: fromUnix(authority.expiresAt),
+      })),
+      agentStatuses: status.agentStatuses.map((agent) => ({ ...agent, lastSeen: fromUnix(agent.lastSeen) })),
+    }
+    return { value, rows, title, warnings: status.warnings }
   })
 }
 
@@ -61,8 +70,14 @@ async function agentStatus(options: GlobalOptions): Promise<Result> {
       `${status.state}${status.reason === '' ? '' : `: ${status.reason}`}`,
       `server ${status.serverAddress} by ${status.transport === '' ? 'nothing yet' : status.transport}, revision ${status.revision}, last heard ${printInstant(fromUnix(status.lastHeartbeat), now)}`,
       `own SVID expires ${printInstant(fromUnix(status.svidExpiresAt), now)}, renews ${printInstant(fromUnix(status.svidRenewsAt), now)}`,
-      `${status.entries} entries, ${status.x509Svids} X509-SVIDs, ${status.jwtSvids} JWT-SVIDs, ${status.openStreams} open streams`,
+      `${counted(status.entries, 'entry', 'entries')}, ${counted(status.x509Svids, 'X509-SVID')}, ${counted(status.jwtSvids, 'JWT-SVID')}, ${counted(status.openStreams, 'open stream')}`,
     ].join('\n')
-    return { value: status, sentence }
+    const value = {
+      ...status,
+      lastHeartbeat: fromUnix(status.lastHeartbeat),
+      svidExpiresAt: fromUnix(status.svidExpiresAt),
+      svidRenewsAt: fromUnix(status.svidRenewsAt),
+    }
+    return { value, sentence }
   })
 }

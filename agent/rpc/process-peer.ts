@@ -14,7 +14,11 @@ const GROUPS_MAX = 1024
 export function processPeer(pid: number): Peer {
   const startTime = startTimeOf(pid)
   const status = startTime === undefined ? undefined : readStatus(pid)
-  if (status === undefined) throw new SallyportError('REQUEST_INVALID', `Cannot explain process ${pid}: there is none`)
+  if (status === undefined) {
+    throw new SallyportError('REQUEST_INVALID', `Cannot explain process ${pid}: there is none`, {
+      hint: 'Find it with `pgrep -f NAME`.',
+    })
+  }
   return {
     pid,
     uid: numbersOf(status, 'Uid')[1] ?? -1,

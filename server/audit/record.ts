@@ -25,4 +25,6 @@ export interface AuditQuery {
   readonly serialNumber?: string
   readonly since?: Date
   readonly until?: Date
+  /** With a limit: the last records instead of the first ones; in the same order. */
+  readonly newest?: boolean
 }

@@ -51,7 +51,7 @@ export function adminHandlers(deps: RpcDeps): Handlers<typeof adminService> {
         }
         if (!request.follow) return
         // A limit is on what is there already; what comes later is all wanted.
-        const { limit: _limit, ...unlimited } = query
+        const { limit: _limit, newest: _newest, ...unlimited } = query
         query = unlimited
         await deps.clock.sleep(FOLLOW_INTERVAL_MS, signal)
       }
@@ -139,6 +139,7 @@ function auditQueryOf(request: ListAuditRequest): AuditQuery {
     ...(request.spiffeId === '' ? {} : { spiffeId: request.spiffeId }),
     ...(request.serialNumber === '' ? {} : { serialNumber: request.serialNumber }),
     ...(request.since === 0 ? {} : { since: new Date(request.since * 1000) }),
+    ...(request.newest ? { newest: true } : {}),
     ...(request.until === 0 ? {} : { until: new Date(request.until * 1000) }),
   }
 }

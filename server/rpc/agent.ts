@@ -115,5 +115,7 @@ function agentIdOf(message: SpiffeIdMessage | null, { trustDomain }: RpcDeps): S
   if (message === null) throw new SallyportError('REQUEST_INVALID', 'The id of an agent is missing')
   const id = idFromMessage(message)
   if (id.isMemberOf(trustDomain) && id.isAgent) return id
-  throw new SallyportError('REQUEST_INVALID', `${id.toString()} is not the id of an agent in ${trustDomain.name}`)
+  throw new SallyportError('REQUEST_INVALID', `${id.toString()} is not the id of an agent in ${trustDomain.name}`, {
+    hint: 'List the ids with `sallyport agent list`.',
+  })
 }

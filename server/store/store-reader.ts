@@ -66,6 +66,7 @@ export class StoreReader implements Disposable {
     // An index finds the few records of one id or serial; anything else walks the journal in portions.
     const isIndexed = query.spiffeId !== undefined || query.serialNumber !== undefined
     let after = Math.max(query.afterSequence ?? 0, this.auditStart().sequence)
+    if (query.newest === true) after = await this.#afterAllButNewest(query, { after, head, isIndexed })
     while (left > 0 && after < head) {
       const upTo = isIndexed ? head : Math.min(head, after + AUDIT_PORTION)
       const rows = this.#auditRows(query, after, upTo)
@@ -76,7 +77,26 @@ export class StoreReader implements Disposable {
     }
   }
 
-  #auditRows(query: AuditQuery, after: number, upTo: number): readonly AuditRow[] {
+  /** The sequence behind which exactly the newest records are, found backwards in the same portions. */
+  async #afterAllButNewest(
+    query: AuditQuery,
+    { after, head, isIndexed }: { after: number; head: number; isIndexed: boolean },
+  ): Promise<number> {
+    let left = query.limit ?? Infinity
+    let upTo = head
+    while (upTo > after) {
+      const from = isIndexed ? after : Math.max(after, upTo - AUDIT_PORTION)
+      const found = this.#auditRows(query, from, upTo, 'DESC')
+      const oldest = found[left - 1]
+      if (oldest !== undefined) return oldest.sequence - 1
+      left -= found.length
+      upTo = found.length === AUDIT_PORTION ? (found.at(-1)?.sequence ?? 0) - 1 : from
+      await nextTurn()
+    }
+    return after
+  }
+
+  #auditRows(query: AuditQuery, after: number, upTo: number, order: 'ASC' | 'DESC' = 'ASC'): readonly AuditRow[] {
     const conditions: [string, SQLInputValue | undefined][] = [
       ['r.sequence > ?', after],
       ['r.sequence <= ?', upTo],
@@ -89,7 +109,7 @@ export class StoreReader implements Disposable {
     const asked = conditions.filter((condition): condition is [string, SQLInputValue] => condition[1] !== undefined)
     const sql = `SELECT r.sequence, r.at, r.type, r.facts, l.hash FROM audit_records r
       LEFT JOIN audit_links l ON l.sequence = r.link
-      WHERE ${asked.map(([text]) => text).join(' AND ')} ORDER BY r.sequence LIMIT ${AUDIT_PORTION}`
+      WHERE ${asked.map(([text]) => text).join(' AND ')} ORDER BY r.sequence ${order} LIMIT ${AUDIT_PORTION}`
     return this.#reading(
       () => this.#db.prepare(sql).all(...asked.map(([, value]) => value)) as unknown as readonly AuditRow[],
     )

@@ -32,6 +32,9 @@ export function printJoinString(invitation: {
   return `${PREFIX}${Buffer.from(JSON.stringify(fields)).toString('base64url')}`
 }
 
+/** Is this meant to be a join string, rather than a token alone? */
+export const isJoinString = (text: string): boolean => text.trimStart().startsWith(PREFIX)
+
 /**
  * Reads a join string. Its token never appears in a message.
  *

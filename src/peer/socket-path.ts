@@ -48,7 +48,15 @@ function checkFolders(path: string): void {
   for (;;) {
     const status = lstatSync(folder)
     const sticky = (status.mode & 0o1000) !== 0
-    if ((status.mode & 0o022) !== 0 && !sticky) throw unsafe(path, `others may write to ${folder}`)
+    if ((status.mode & 0o022) !== 0 && !sticky) {
+      throw new SallyportError(
+        'SOCKET_PATH_UNSAFE',
+        `Cannot use the socket ${shown(path)}: others may write to ${folder}`,
+        {
+          hint: `Run \`chmod go-w ${folder}\`, or choose a path below a directory that only its owner may write.`,
+        },
+      )
+    }
     if (status.uid !== 0 && status.uid !== ownUid && ownUid !== 0)
       throw unsafe(path, `${folder} belongs to another user`)
     const parent = dirname(folder)
@@ -78,6 +86,7 @@ function answers(path: string): Promise<boolean> {
 }
 
 function unsafe(path: string, why: string, cause?: unknown): SallyportError {
-  const shown = path.length > 160 ? `${path.slice(0, 160)}…` : path
-  return new SallyportError('SOCKET_PATH_UNSAFE', `Cannot use the socket ${JSON.stringify(shown)}: ${why}`, { cause })
+  return new SallyportError('SOCKET_PATH_UNSAFE', `Cannot use the socket ${shown(path)}: ${why}`, { cause })
 }
+
+const shown = (path: string): string => JSON.stringify(path.length > 160 ? `${path.slice(0, 160)}…` : path)

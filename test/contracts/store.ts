@@ -416,6 +416,11 @@ export function storeContract(name: string, make: () => StoreUnderTest): void {
         expect(await sequences({ serialNumber: 'n0', type: 'even' })).toEqual([1])
         expect(await sequences({ since: anInstant(2), until: anInstant(3) })).toEqual([3, 4])
         expect(await sequences({ limit: 0 })).toEqual([])
+        expect(await sequences({ newest: true, limit: 2 })).toEqual([5, 6])
+        expect(await sequences({ newest: true, limit: 2, type: 'odd' })).toEqual([4, 6])
+        expect(await sequences({ newest: true, limit: 5, spiffeId: 's3' })).toEqual([4])
+        expect(await sequences({ newest: true, limit: 9, afterSequence: 4 })).toEqual([5, 6])
+        expect(await sequences({ newest: true })).toEqual([1, 2, 3, 4, 5, 6])
       })
 
       test('SE-22 is a chain that goes on after pruning and opening again', async () => {

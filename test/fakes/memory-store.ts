@@ -232,7 +232,9 @@ export class MemoryStore implements Store {
 
   async *audit(query: AuditQuery): AsyncGenerator<StoredAuditRecord> {
     this.#checkOpen()
-    yield* this.#disk.audit.filter((record) => asked(record, query)).slice(0, query.limit)
+    const found = this.#disk.audit.filter((record) => asked(record, query))
+    const { limit = found.length, newest = false } = query
+    yield* newest ? found.slice(Math.max(0, found.length - limit)) : found.slice(0, limit)
   }
 
   auditHead(): AuditPosition {

@@ -77,6 +77,7 @@ export interface ListAuditRequest {
   readonly since: number
   readonly until: number
   readonly follow: boolean
+  readonly newest: boolean
 }
 
 export interface AuditRecord {

@@ -19,6 +19,7 @@ const EVERYTHING = {
   since: 0,
   until: 0,
   follow: false,
+  newest: false,
 }
 
 describe('Admin', () => {
