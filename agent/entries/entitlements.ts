@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import { bundlesEqual } from '../../src/bundle/bundle.ts'
 import { bundleSetOf, type BundleSet } from '../../src/bundle/bundle-set.ts'
@@ -5,6 +6,7 @@ import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { ViewDigest } from '../../src/entry/view-digest.ts'
 import type { Selector } from '../../src/entry/selector.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import { entryToMessage } from '../../src/wire/entry-message.ts'
 import { Interests, type Interest } from './interests.ts'
 import { SelectorIndex } from './selector-index.ts'
 import { Subscription, type Matched } from './subscription.ts'
@@ -144,13 +146,20 @@ export class Entitlements {
     }
   }
 
-  /** Resolves when every stream that a change up to `sequence` concerned has been written to or has ended. */
-  delivered(sequence: number): Promise<void> {
-    return new Promise((resolve) => {
-      const waiter = { sequence, resolve }
-      this.#waiters.add(waiter)
-      this.#release()
-    })
+  /** Resolves when every stream that a change up to `sequence` concerned has been written to or has ended, or when `signal` aborts. */
+  async delivered(sequence: number, signal?: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const waiter = { sequence, resolve }
+    this.#waiters.add(waiter)
+    signal?.addEventListener('abort', () => resolve(), { once: true })
+    this.#release()
+    await promise
+    this.#waiters.delete(waiter)
+  }
+
+  /** Those who wait for a delivery. */
+  get waiters(): number {
+    return this.#waiters.size
   }
 
   /** Streams that wait for changes. */
@@ -165,7 +174,7 @@ export class Entitlements {
 
   #putEntry(entry: RegistrationEntry, concerned: Set<Interest>): boolean {
     const held = this.#entries.get(entry.id)
-    if (held !== undefined && isSameRevision(held, entry)) return false
+    if (held !== undefined && isSame(held, entry)) return false
     if (held !== undefined) this.#removeEntry(held.id, concerned)
     this.#entries.set(entry.id, entry)
     this.#digest.addEntry(entry)
@@ -250,6 +259,12 @@ export function isForWorkloads(entry: RegistrationEntry): boolean {
   return !entry.storeSvid && !entry.selectors.some(({ type }) => type === 'spiffe_id')
 }
 
-function isSameRevision(a: RegistrationEntry, b: RegistrationEntry): boolean {
-  return a.revisionNumber === b.revisionNumber && a.createdAt.getTime() === b.createdAt.getTime()
+/** The content too: a server that was set back to a backup counts its revisions over again. */
+function isSame(a: RegistrationEntry, b: RegistrationEntry): boolean {
+  return (
+    a === b ||
+    (a.revisionNumber === b.revisionNumber &&
+      a.createdAt.getTime() === b.createdAt.getTime() &&
+      isDeepStrictEqual(entryToMessage(a), entryToMessage(b)))
+  )
 }

@@ -16,6 +16,9 @@ export interface Holdings {
     readonly bundles: readonly Bundle[]
     readonly removedTrustDomains: readonly string[]
   }): { readonly sequence: number }
-  /** Resolves when every open workload stream that a change up to `sequence` concerned has been written to, or has ended. */
-  delivered(sequence: number): Promise<void>
+  /**
+   * Resolves when every open workload stream that a change up to `sequence` concerned has been written to, or has ended, or when
+   * `signal` aborts.
+   */
+  delivered(sequence: number, signal?: AbortSignal): Promise<void>
 }

@@ -110,14 +110,15 @@ class Settling {
 
 /** Polls by SPIRE's calls, for a server without the push stream; ends after a while so that push is tried again. */
 export async function pollSession(deps: SessionDeps, signal: AbortSignal): Promise<void> {
-  const { upstream, view, holdings, clock, random, pollMs } = deps
+  const { upstream, view, holdings, clock, random, log, pollMs } = deps
   const endsAtMs = clock.monotonicMs() + POLLING_ENDS_MS
   for (let failures = 0; clock.monotonicMs() < endsAtMs;) {
     try {
-      const sequence = view.applyPoll(await upstream.poll(holdings.entries, signal))
+      view.applyPoll(await upstream.poll(holdings.entries, signal))
       failures = 0
       deps.onInSync('poll')
-      await view.settle(view.current, sequence)
+      // Nobody waits for an acknowledgement, so that no workload that does not read is waited for.
+      await view.save().catch((error: unknown) => log.error({ err: error }, 'What a poll brought could not be saved'))
     } catch (error) {
       signal.throwIfAborted()
       // A refusal is for the node to judge; anything else passes.

@@ -30,6 +30,8 @@ export class View {
   #epoch = ''
   #settled: Settled = NOTHING
   #saving: Promise<void> | undefined
+  /** What was last written: polls that bring nothing new write nothing. */
+  #onDisk: Settled | undefined
 
   constructor(holdings: Holdings, saved: SavedState, clock: Clock) {
     this.#holdings = holdings
@@ -110,19 +112,19 @@ export class View {
 
   /** Saves what is held and waits until it is delivered: then `state` may be acknowledged. */
   async settle(state: Settled, sequence: number): Promise<void> {
-    await Promise.all([this.#save(), this.#delivered(sequence)])
+    await Promise.all([this.save(), this.#delivered(sequence)])
     if (state.epoch === this.#epoch && state.revision >= this.#settled.revision) this.#settled = state
   }
 
   /** A workload that does not read its stream must not hold back what the server waits for from all agents. */
   async #delivered(sequence: number): Promise<void> {
-    const late = Promise.withResolvers<void>()
-    using _timer = this.#clock.timer(DELIVERY_LIMIT_MS, late.resolve)
-    await Promise.race([this.#holdings.delivered(sequence), late.promise])
+    const late = new AbortController()
+    using _timer = this.#clock.timer(DELIVERY_LIMIT_MS, () => late.abort())
+    await this.#holdings.delivered(sequence, late.signal)
   }
 
-  /** One write at a time; what comes meanwhile goes into the next one. */
-  async #save(): Promise<void> {
+  /** Saves what is held. One write at a time; what comes meanwhile goes into the next one. */
+  async save(): Promise<void> {
     await this.#saving
     this.#saving ??= this.#write().finally(() => (this.#saving = undefined))
     await this.#saving
@@ -130,13 +132,13 @@ export class View {
 
   async #write(): Promise<void> {
     const { entries, bundles, digest } = this.#holdings
-    await this.#saved.writeView({
-      revision: this.#applied,
-      epoch: this.#epoch,
-      entries: [...entries.values()],
-      bundles: bundles.values(),
-      digest,
-    })
+    const [revision, epoch] = [this.#applied, this.#epoch]
+    const onDisk = this.#onDisk
+    if (onDisk?.revision === revision && onDisk.epoch === epoch && onDisk.digest.equals(digest)) return
+    // Until it is written nobody knows what is there.
+    this.#onDisk = undefined
+    await this.#saved.writeView({ revision, epoch, entries: [...entries.values()], bundles: bundles.values(), digest })
+    this.#onDisk = { revision, epoch, digest }
   }
 
   #checkDigest(expected: Buffer): void {

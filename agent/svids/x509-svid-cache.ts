@@ -176,7 +176,7 @@ export class X509SvidCache {
       // The order of the earlier state would be signed for the new one all the same, but may have failed for its own reasons.
       if (order !== undefined && !order.inFlight) this.#orders.delete(id)
       const held = this.#held.get(id)
-      if (entry !== undefined && held !== undefined && !isFor(held, entry)) this.#order(entry, false)
+      if (entry !== undefined && held !== undefined) this.#order(entry, false)
       if (entry !== undefined && order?.demanded) this.#order(entry, true)
     }
     if (bundlesChanged) this.#checkAuthorities()

@@ -92,6 +92,16 @@ describe('Entitlements', () => {
     )
   })
 
+  test('a server that was set back may bring another content under a revision that is held', () => {
+    const entitlements = new Entitlements(example)
+    entitlements.replace([anEntry('a', { revisionNumber: 5, selectors: selectors('unix:uid:1000') })], [])
+    const again = anEntry('a', { revisionNumber: 5, selectors: selectors('unix:uid:2000') })
+    expect(entitlements.replace([again], []).changedEntryIds).toEqual(['a'])
+    expect(entitlements.matching(selectors('unix:uid:1000'))).toEqual([])
+    expect(entitlements.matching(selectors('unix:uid:2000'))).toEqual([again])
+    expect(entitlements.replace([anEntry('a', { ...again })], []).changedEntryIds).toEqual([])
+  })
+
   test('the own bundle cannot be taken away; foreign ones can', () => {
     const entitlements = new Entitlements(example)
     entitlements.replace([], [bundle('example.org'), bundle('other.org')])
@@ -177,6 +187,19 @@ describe('Entitlements.delivered()', () => {
     expect(entitlements.undelivered).toBe(0)
     stop.abort(new Error('stopped'))
     await expect(after).rejects.toThrow('stopped')
+  })
+
+  test('whoever gives up waiting is not kept', async () => {
+    const entitlements = new Entitlements(example)
+    const never = entitlements.watchMatching(selectors('unix:uid:1000'), new AbortController().signal)
+    await never.next()
+    const { sequence } = entitlements.replace([anEntry('a')], [])
+    const stop = new AbortController()
+    const waiting = entitlements.delivered(sequence, stop.signal)
+    expect(entitlements.waiters).toBe(1)
+    stop.abort()
+    await waiting
+    expect(entitlements.waiters).toBe(0)
   })
 
   test('streams that a change does not concern, and those that end, hold nothing back', async () => {

@@ -252,6 +252,37 @@ describe('push and polls', () => {
     expect(again.upstream.streams).toHaveLength(1)
   })
 
+  test('polls that bring nothing new write nothing, and a workload that never reads does not slow them down', async () => {
+    await using world = await NodeWorld.start({ serverKind: 'spire' })
+    world.upstream.entries.set('a', anEntry('a'))
+    await world.passUntil(() => world.status.isInSync)
+    const stream = world.entitlements.watchMatching([{ type: 'unix', value: 'uid:1000' }], new AbortController().signal)
+    await stream.next()
+    const pending = stream.next()
+    await settled()
+    world.upstream.entries.set('b', anEntry('b'))
+    await world.passUntil(() => world.entitlements.entries.size === 2, 20_000)
+    await pending
+    const { polls } = world.upstream
+    const { writes } = world.disk
+    await world.clock.advance(30_000)
+    expect(world.upstream.polls).toBeGreaterThanOrEqual(polls + 5)
+    expect(world.disk.writes).toBe(writes)
+    await stream.return(undefined as never)
+  })
+
+  test('what a poll brought is used even when it cannot be saved', async () => {
+    await using world = await NodeWorld.start({ serverKind: 'spire' })
+    await world.passUntil(() => world.status.isInSync)
+    world.disk.failure = new Error('the disk is full')
+    world.upstream.entries.set('a', anEntry('a'))
+    await world.passUntil(() => world.entitlements.entries.size === 1, 20_000)
+    expect(world.status.isInSync).toBe(true)
+    world.disk.failure = undefined
+    const { writes } = world.disk
+    await world.passUntil(() => world.disk.writes > writes, 20_000)
+  })
+
   test('a poll that fails leaves everything as it is', async () => {
     await using world = await NodeWorld.start({ serverKind: 'spire' })
     world.upstream.entries.set('a', anEntry('a'))

@@ -86,6 +86,15 @@ describe('X509SvidCache', () => {
     expect(world.x509Svids.size).toBe(0)
   })
 
+  test('signs anew when another content comes under the same revision', async () => {
+    await using world = await holding('a')
+    const before = world.x509Svids.get('a')!
+    const again = anEntry('a', { dnsNames: ['a.internal'] })
+    world.upstream.entries.set('a', again)
+    world.entitlements.replace([again], [world.upstream.bundle])
+    await until(() => world.x509Svids.get('a') !== before)
+  })
+
   test('an entry that was deleted and made again with the same id and revision is another one', async () => {
     await using world = await holding('a')
     const before = world.x509Svids.get('a')!
