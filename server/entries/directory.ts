@@ -13,7 +13,7 @@ import { isOver, isPrivileged } from './entitlement.ts'
 import { placeOfEntry } from './entry-index.ts'
 import { agentTest, type AgentFilter, type EntryFilter } from './filter.ts'
 import { cutPage, parsePageToken, type Page, type PageRequest } from './page.ts'
-import { RecentRevisions } from './recent-revisions.ts'
+import { RECENT_REVISIONS_MAX, RecentRevisions } from './recent-revisions.ts'
 import { Wake } from './wake.ts'
 
 export interface DirectoryDeps {
@@ -61,6 +61,7 @@ export class Directory implements AsyncDisposable {
   static async open(deps: DirectoryDeps): Promise<Directory> {
     const directory = new Directory(deps)
     directory.#load(await deps.store.snapshot())
+    await directory.#readRecent()
     directory.#following = directory.#follow(directory.#stop.signal)
     return directory
   }
@@ -236,6 +237,15 @@ export class Directory implements AsyncDisposable {
     this.#state = this.#stateOf(snapshot)
     this.#recent = new RecentRevisions(snapshot.revision)
     this.#advance(snapshot.revision)
+  }
+
+  /** After a restart all agents come back at once, each a little behind: what they missed is read once for all of them. */
+  async #readRecent(): Promise<void> {
+    const base = Math.max(0, this.#revision - RECENT_REVISIONS_MAX)
+    const revisions = await this.#deps.store.changesSince(base)
+    if (revisions === undefined) return
+    this.#recent = new RecentRevisions(base)
+    for (const revision of revisions) if (revision.revision <= this.#revision) this.#recent.add(revision)
   }
 
   #stateOf(snapshot: Pick<StoreSnapshot, 'entries' | 'agents' | 'bundles'>): DirectoryState {

@@ -18,6 +18,9 @@ const HELLO_TIMEOUT_MS = 10_000
 /** The longest version that an agent may tell, in characters. */
 const VERSION_MAX_LENGTH = 255
 
+/** An agent that missed more gets a snapshot of its own view, which costs less than so much of everybody's log. */
+export const RESUME_MAX_REVISIONS = 4_096
+
 /** The push stream as a service. */
 export function syncImplementation(deps: SyncDeps, followers: Followers): Implementation {
   return implement(syncService, { follow: (requests, call) => follow(deps, followers, requests, call) })
@@ -84,6 +87,7 @@ async function revisionsAfter(
   { directory, store }: SyncDeps,
 ): ReturnType<SyncDeps['store']['changesSince']> {
   if (hello.revision <= 0 || hello.epoch !== store.epoch || hello.revision > directory.revision) return undefined
+  if (directory.revision - hello.revision > RESUME_MAX_REVISIONS) return undefined
   return directory.recentAfter(hello.revision) ?? (await store.changesSince(hello.revision))
 }
 

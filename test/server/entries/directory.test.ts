@@ -296,6 +296,14 @@ describe('following the store', () => {
     await change(creating(anEntry('3')))
     expect(directory.recentAfter(1)?.map(({ revision }) => revision)).toEqual([2, 3])
     expect(directory.recentAfter(3)).toEqual([])
+    // Those from before it was opened too: after a restart all agents come back at once.
+    expect(directory.recentAfter(0)?.map(({ revision }) => revision)).toEqual([1, 2, 3])
+  })
+
+  test('asks the store for what is older than it remembers, or pruned', async () => {
+    const { store, clock } = await directoryOf(creating(anEntry('1')))
+    store.changesSince = () => Promise.resolve(undefined)
+    await using directory = await Directory.open({ store, trustDomain, clock, log: silentLog })
     expect(directory.recentAfter(0)).toBeUndefined()
   })
 })
@@ -388,6 +396,7 @@ test('100,000 entries are ready and listed in time, and one more is a matter of 
   const fast = Object.assign(Object.create(store) as MemoryStore, {
     snapshot: () => Promise.resolve(snapshot),
     watch: () => neverEnding(),
+    changesSince: () => Promise.resolve(undefined),
   })
   const startMs = performance.now()
   await using directory = await Directory.open({ store: fast, trustDomain, clock, log: silentLog })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Mutation } from '../../../server/store/store.ts'
+import { RESUME_MAX_REVISIONS } from '../../../server/sync/follow.ts'
 import { heartbeatContentType } from '../../../server/sync/heartbeats.ts'
 import { CHUNK_MAX_BYTES } from '../../../server/sync/messages.ts'
 import type { RegistrationEntry } from '../../../src/entry/registration-entry.ts'
@@ -279,6 +280,19 @@ describe('coming back', () => {
     server.store.changesSince = () => Promise.resolve(undefined)
     const agent = await server.follow('a', { held: before })
     expect(agent.kinds[0]).toBe('snapshot')
+  })
+
+  test('SE-16 an agent that missed very much gets a snapshot, and nobody reads so much of the log for it', async () => {
+    await using server = await SyncServer.open(own(1), joining('a'), creating('1', 'a'))
+    const before = await server.follow('a')
+    before.stop.abort()
+    await server.change(creating('2', 'a'))
+    let asked = 0
+    server.directory.recentAfter = () => undefined
+    server.store.changesSince = () => Promise.resolve(void asked++ as undefined)
+    Object.defineProperty(server.directory, 'revision', { value: before.revision + RESUME_MAX_REVISIONS + 1 })
+    const agent = await server.follow('a', { held: before })
+    expect([agent.kinds[0], agent.ids, asked]).toEqual(['snapshot', ['1', '2'], 0])
   })
 
   test('an agent that holds something else after a delta is sent everything, but not over and over', async () => {
