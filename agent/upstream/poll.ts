@@ -1,4 +1,5 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
+import { SallyportError } from '../../src/errors.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { TrustDomain } from '../../src/id/trust-domain.ts'
 import { entryFromMessage } from '../../src/wire/entry-message.ts'
@@ -55,12 +56,14 @@ async function syncEntries(
   const client = transport.client(entryService)
   const requests = new Outbox<Sent<SyncAuthorizedEntriesRequest>>()
   const options = { signal, timeoutMs: CALL_TIMEOUT_MS }
+  const responses = client.syncAuthorizedEntries(requests, options)[Symbol.asyncIterator]()
   try {
     requests.push({ ids: [] })
-    const responses = client.syncAuthorizedEntries(requests, options)[Symbol.asyncIterator]()
     return await readSync(held, requests, async () => {
       const { done, value } = await responses.next()
-      return done ? undefined : value
+      if (done !== true) return value
+      // Taken as it is, it would withdraw identities that nobody has taken away.
+      throw new SallyportError('SERVER_ANSWER_INVALID', 'Cannot use the entries of the server: its answer is cut off')
     })
   } catch (error) {
     if (grpcStatusOf(error) !== 'UNIMPLEMENTED') throw error
@@ -68,6 +71,8 @@ async function syncEntries(
     return entries.map((entry) => entryFromMessage(entry))
   } finally {
     requests.end()
+    // Read to its end, else the stream stays open until its deadline. What it ends with changes nothing any more.
+    void responses.next().catch(() => undefined)
   }
 }
 
@@ -75,16 +80,16 @@ async function syncEntries(
 async function readSync(
   held: ReadonlyMap<string, RegistrationEntry>,
   requests: Outbox<Sent<SyncAuthorizedEntriesRequest>>,
-  next: () => Promise<SyncAuthorizedEntriesResponse | undefined>,
+  next: () => Promise<SyncAuthorizedEntriesResponse>,
 ): Promise<readonly RegistrationEntry[]> {
   const first = await next()
-  const whole: Entry[] = [...(first?.entries ?? [])]
-  const revisions: EntryRevision[] = [...(first?.entryRevisions ?? [])]
+  const whole: Entry[] = [...first.entries]
+  const revisions: EntryRevision[] = [...first.entryRevisions]
   const pageSize = revisions.length
-  for (let page = first; page?.more === true;) {
+  for (let page = first; page.more;) {
     page = await next()
-    whole.push(...(page?.entries ?? []))
-    revisions.push(...(page?.entryRevisions ?? []))
+    whole.push(...page.entries)
+    revisions.push(...page.entryRevisions)
   }
   if (pageSize === 0) return whole.map((entry) => entryFromMessage(entry))
   const current = new Map(
@@ -98,11 +103,11 @@ async function readSync(
     requests.push({ ids: stale.slice(start, start + pageSize) })
     for (let more = true; more;) {
       const page = await next()
-      for (const message of page?.entries ?? []) {
+      for (const message of page.entries) {
         const entry = entryFromMessage(message)
         current.set(entry.id, entry)
       }
-      more = page?.more ?? false
+      more = page.more
     }
   }
   return [...current.values()]

@@ -7,6 +7,7 @@ import { entryToMessage } from '../../../src/wire/entry-message.ts'
 import { RpcError } from '../../../src/wire/status.ts'
 import { functionTransport } from '../../fakes/function-transport.ts'
 import { anEntry, anInstant } from '../../fakes/store-objects.ts'
+import { until } from '../../fakes/until.ts'
 
 const example = TrustDomain.parse('example.org')
 const bundle = bundleOf({ trustDomain: example })
@@ -80,6 +81,31 @@ describe('pollAuthorizedEntries()', () => {
       ['e', 'f', 'g'],
     ])
     expect(polled.entries.find(({ id }) => id === 'c')?.createdAt).toEqual(anInstant(0))
+  })
+
+  test('quirk 43: an answer that is cut off is a failure, not fewer entries', async () => {
+    const revision = { id: 'a', revisionNumber: 0, createdAt: 1 }
+    const cutOff = [[], [{ entryRevisions: [revision], entries: [], more: true }]]
+    for (const pages of cutOff) {
+      async function* syncAuthorizedEntries() {
+        yield* pages
+      }
+      const transport = functionTransport({ 'spire.api.server.entry.v1.Entry': { syncAuthorizedEntries } })
+      await expect(pollAuthorizedEntries(held(anEntry('a')), { ...bundles, transport }, signal)).rejects.toThrow(
+        'cut off',
+      )
+    }
+  })
+
+  test('reads the stream to its end', async () => {
+    let ended = false
+    async function* syncAuthorizedEntries(requests: AsyncIterable<Request>) {
+      for await (const _request of requests) yield { entryRevisions: [], entries: [], more: false }
+      ended = true
+    }
+    const transport = functionTransport({ 'spire.api.server.entry.v1.Entry': { syncAuthorizedEntries } })
+    await pollAuthorizedEntries(held(), { ...bundles, transport }, signal)
+    await until(() => ended)
   })
 
   test('asks an older server for all entries', async () => {
