@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpus, release } from 'node:os'
+import { cpus, loadavg, release } from 'node:os'
 
 /** What the machine of this run is and can do, so that its figures can be compared with those of others. */
 export interface Machine {
@@ -35,4 +35,4 @@ function opensslSpeed(seconds: number): { readonly signs: number; readonly verif
 }
 
 export const printMachine = ({ description, signsPerSecond, verifiesPerSecond, slowness }: Machine): string =>
-  `${description}\nopenssl speed ecdsap256: ${Math.round(signsPerSecond)} sign/s, ${Math.round(verifiesPerSecond)} verify/s (× ${slowness.toFixed(2)} of the time that the bars were set with)`
+  `${description}\nopenssl speed ecdsap256: ${Math.round(signsPerSecond)} sign/s, ${Math.round(verifiesPerSecond)} verify/s (× ${slowness.toFixed(2)} of the time that the bars were set with); load average ${loadavg()[0]?.toFixed(1)}`

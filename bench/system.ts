@@ -188,7 +188,7 @@ export class System implements AsyncDisposable {
 }
 
 /** As `bin/sallyport.js` starts itself, so that the process that is measured is the daemon. */
-const nodeFlags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', '--max-semi-space-size=4']
+const nodeFlags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', '--max-semi-space-size=8']
 
 /** A command of the product; `BENCH_PROFILE=folder` makes daemons leave a profile there. */
 export function startSallyport(

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 const forbidden = /^(NODE_OPTIONS|NODE_TLS_REJECT_UNAUTHORIZED|NODE_EXTRA_CA_CERTS|SSLKEYLOGFILE|OPENSSL_CONF|LD_.*)$/
 const flags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
 // Short-lived objects get little room, and threads share theirs: memory that one burst needed is not kept for the next.
-const memoryFlags = ['--max-semi-space-size=4']
+const memoryFlags = ['--max-semi-space-size=8']
 const bundle = new URL('../dist/sallyport.js', import.meta.url)
 const source = new URL('../cli/main.ts', import.meta.url)
 // In a clone the sources are what counts; a package holds only the bundle.
