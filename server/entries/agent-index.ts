@@ -32,6 +32,11 @@ export class AgentIndex {
     return this.#byId.has(id)
   }
 
+  /** Known and not banned: a ban takes everything, from calls that are under way too. */
+  mayHold(id: string): boolean {
+    return this.#byId.get(id)?.agent.banned === false
+  }
+
   get(id: string): AttestedAgent | undefined {
     return this.#byId.get(id)?.agent
   }

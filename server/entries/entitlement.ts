@@ -21,7 +21,7 @@ export class Entitlement {
 
   /** Everything an agent may hold at this moment, found by walking down. */
   entriesOf(agentId: string, now: Date): RegistrationEntry[] {
-    if (!this.#agents.has(agentId)) return []
+    if (!this.#agents.mayHold(agentId)) return []
     const found = new Map<string, RegistrationEntry>()
     const walked = new Set<string>()
     const open = [agentId, ...this.#aliasesOf(agentId, now)]
@@ -39,7 +39,7 @@ export class Entitlement {
 
   /** The same question for one entry, found by walking up: costs the depth, not the size of what the agent may hold. */
   covers(agentId: string, entry: RegistrationEntry, now: Date): boolean {
-    if (!this.#agents.has(agentId) || isOver(entry, now)) return false
+    if (!this.#agents.mayHold(agentId) || isOver(entry, now)) return false
     const parentId = entry.parentId.toString()
     if (parentId === agentId) return true
     if (parentId === this.#serverId || isPrivileged(entry)) return false

@@ -1,6 +1,5 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
-import { agentRefused } from '../access/permission-denied.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { AttestedAgent } from '../store/store.ts'
 import type { RpcDeps } from './rpc-deps.ts'
@@ -38,11 +37,6 @@ export async function changeAgent(
     'CONCURRENT_CHANGE',
     `Cannot change agent ${agentId.toString()}: it was changed at the same moment`,
   )
-}
-
-/** Whatever is done for an agent ends when it is banned, also between its call's first and last step. */
-export function checkNotBanned(agent: AttestedAgent): void {
-  if (agent.banned) throw agentRefused('AGENT_BANNED', `Cannot serve ${agent.spiffeId.toString()}: agent is banned`)
 }
 
 export const agentNotFound = (agentId: SpiffeId): SallyportError =>

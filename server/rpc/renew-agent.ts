@@ -4,11 +4,12 @@ import type { RenewAgentRequest, RenewAgentResponse } from '../../src/wire/messa
 import type { Sent } from '../../src/wire/service.ts'
 import { decodeCsr, verifyCsr } from '../../src/x509/csr.ts'
 import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
+import { checkAgent } from '../access/agent-rule.ts'
 import { agentRefused } from '../access/permission-denied.ts'
 import type { AttestedAgent } from '../store/store.ts'
 import { agentRenewed } from '../audit/agent-events.ts'
 import { agentCallerOf } from './agent-caller.ts'
-import { changeAgent, checkNotBanned } from './change-agent.ts'
+import { changeAgent } from './change-agent.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { svidToMessage } from './svid-message.ts'
 
@@ -18,7 +19,7 @@ export async function renewAgent(
   call: Call,
   deps: RpcDeps,
 ): Promise<Sent<RenewAgentResponse>> {
-  const { spiffeId, agent } = agentCallerOf(call, deps)
+  const { spiffeId, agent, serialNumber: usedSerialNumber } = agentCallerOf(call, deps)
   if (agent.canReattest) {
     throw agentRefused(
       'AGENT_MUST_REATTEST',
@@ -36,7 +37,8 @@ export async function renewAgent(
   await changeAgent(spiffeId, deps, (before) => {
     // An agent that gave up waiting has asked again: what it does not wait for any more must not replace what it is given then.
     call.signal.throwIfAborted()
-    checkNotBanned(before)
+    // Banned, or replaced by an SVID that was used first: what the caller presented is worth nothing any more.
+    checkAgent(spiffeId, before, usedSerialNumber)
     return {
       agent: {
         ...before,

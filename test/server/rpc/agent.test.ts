@@ -152,7 +152,7 @@ describe('RenewAgent and PostStatus', () => {
     await renew()
     const keyHashes = server.directory.agent(agentId)?.keyHashes
     expect(keyHashes).toHaveLength(3)
-    const givenUp = { ...server.asAgent(agentId), signal: AbortSignal.abort(new Error('it gave up')) }
+    const givenUp = Object.assign(server.asAgent(agentId), { signal: AbortSignal.abort(new Error('it gave up')) })
     await expect(renew(givenUp)).rejects.toThrow('it gave up')
     expect(server.directory.agent(agentId)?.keyHashes).toEqual(keyHashes)
   })
@@ -190,6 +190,19 @@ describe('RenewAgent and PostStatus', () => {
     expect(server.directory.agent(agentId)).toMatchObject({ banned: true })
     const late = server.agents.renewAgent({ params: { csr: await csrOf(await newKey()) } }, call)
     await expect(late).rejects.toThrowCode('AGENT_REFUSED', 'banned')
+    expect(server.directory.agent(agentId)?.pendingSerialNumber).toBeUndefined()
+  })
+
+  test('a call with an SVID that was replaced meanwhile renews nothing', async () => {
+    const agentId = await server.addAgent('join_token/a')
+    const call = server.asAgent(agentId)
+    const before = server.directory.agent(agentId)
+    if (before === undefined) throw new Error('no agent')
+    const agent = { ...before, serialNumber: '2', revisionNumber: before.revisionNumber + 1 }
+    const outcome = await server.store.commit({ mutations: [{ kind: 'agent.put', agent }], audit: [] })
+    await server.directory.reached(outcome.ok ? outcome.revision : 0)
+    const renewal = server.agents.renewAgent({ params: { csr: await csrOf(await newKey()) } }, call)
+    await expect(renewal).rejects.toThrowCode('AGENT_REFUSED', 'replaced')
     expect(server.directory.agent(agentId)?.pendingSerialNumber).toBeUndefined()
   })
 

@@ -74,6 +74,20 @@ describe('BatchNewX509SVID', () => {
     expect(results).toEqual([{ status: { code: 5, message: expect.stringContaining('entry not found') }, svid: null }])
   })
 
+  test('SE-10 signs nothing for an agent that was banned while its call waited for its turn', async () => {
+    const entryId = await created('/web')
+    const call = server.asAgent(agentId)
+    await server.agents.banAgent({ id: idMessage(agentId.path) }, server.local())
+    const { results = [] } = await server.svids.batchNewX509Svid(
+      { params: [{ entryId, csr: await csrOf(await newKey()) }] },
+      call,
+    )
+    expect(results.map(({ status, svid }) => [status?.code, svid])).toEqual([[5, null]])
+    const token = server.svids.newJwtSvid({ entryId, audience: ['x'] }, call)
+    await expect(token).rejects.toThrowCode('ENTRY_NOT_FOUND')
+    expect(server.directory.entitled(agentId)).toEqual([])
+  })
+
   test('clamps a life beyond the authority’s, as SPIRE does', async () => {
     const entryId = await created('/web', { x509SvidTtl: 2 ** 31 - 1 })
     const { results = [] } = await sign({ entryId, csr: await csrOf(await newKey()) })
