@@ -147,6 +147,23 @@ describe('without its server', () => {
   }, 60_000)
 })
 
+describe('SIGSTOP', () => {
+  test('IO-08 an agent frozen for longer than its SVID lives joins again by itself and hands out nothing that has expired', async () => {
+    const house = await houseFor({ serverYaml: 'svid: {x509Ttl: 4s, agentTtl: 5s}' })
+    await house.register('/frozen')
+    await firstX509(house)
+    house.agent?.child.kill('SIGSTOP')
+    await sleep(6_500)
+    house.agent?.child.kill('SIGCONT')
+    const fetched = async (): Promise<string> => {
+      const [svid] = (await firstX509(house)).svids
+      expect(decodeCertificates(svid!.x509Svid)[0]!.notAfter.getTime()).toBeGreaterThan(Date.now())
+      return svid!.spiffeId
+    }
+    await expect.poll(() => fetched().catch(String), { timeout: 15_000 }).toBe('spiffe://example.org/frozen')
+  }, 40_000)
+})
+
 describe('SIGTERM', () => {
   test('IO-13 IO-16 quirk 9: an agent ends its streams with UNAVAILABLE and exits with 0; clients are served after the restart', async () => {
     const house = await houseFor()

@@ -59,7 +59,6 @@ describe.runIf(process.getuid?.() === 0)('an agent of several users', () => {
     await asOther('fetch', 'x509')
     const usualMs = performance.now() - before
     const sessions: ClientHttp2Session[] = []
-    let refused = 0
     for (let connection = 0; connection < 25; connection++) {
       const session = connectHttp2('http://localhost', { createConnection: () => connect(house.agentSocket) })
       session.on('error', () => undefined)
@@ -69,7 +68,7 @@ describe.runIf(process.getuid?.() === 0)('an agent of several users', () => {
           ...{ ':method': 'POST', ':path': '/SpiffeWorkloadAPI/FetchX509SVID', te: 'trailers' },
           ...{ 'content-type': 'application/grpc', 'workload.spiffe.io': 'true' },
         })
-        stream.on('error', () => refused++)
+        stream.on('error', () => undefined)
         stream.pause()
         stream.end(Buffer.alloc(5))
       }
@@ -77,7 +76,6 @@ describe.runIf(process.getuid?.() === 0)('an agent of several users', () => {
     const during = performance.now()
     expect(await asOther('fetch', 'x509')).toMatchObject({ code: 0, stdout: expect.stringContaining('/user/other') })
     expect(performance.now() - during).toBeLessThan(usualMs + 2_000)
-    // The user itself is not shut out for good either: what is refused says to come back.
     const ending = performance.now()
     expect(await house.agent?.stop('SIGTERM')).toBe(0)
     expect(performance.now() - ending).toBeLessThan(5_000)
