@@ -5,6 +5,7 @@ import { SallyportError } from '../errors.ts'
 /** gRPC's default limit for a message, which every client keeps (client-quirks 5). */
 export const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 const PREFIX_BYTES = 5
+const SLAB_BYTES = 16 * 1024
 
 /** A message with its length in front; never compressed, which suits all clients (client-quirks 6). */
 export function encodeFrame(message: Uint8Array, maxBytes = MESSAGE_MAX_BYTES): Buffer {
@@ -26,6 +27,9 @@ export class FrameReader {
   readonly #maxBytes: number
   #chunks: Buffer[] = []
   #held = 0
+  /** The memory behind the last chunk, while there is room in it for more. */
+  #slab: Buffer | undefined
+  #used = 0
   /** Bytes until something can be said: the prefix, then the message. */
   #wanted = PREFIX_BYTES
 
@@ -40,10 +44,13 @@ export class FrameReader {
 
   /** @throws {@link SallyportError} `MESSAGE_TOO_LARGE`, `PROTOCOL_INVALID` */
   push(chunk: Buffer): Frame[] {
-    this.#chunks.push(chunk)
     this.#held += chunk.length
-    if (this.#held < this.#wanted) return []
-    let rest = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#held)
+    if (this.#held < this.#wanted) {
+      this.#hold(chunk)
+      return []
+    }
+    this.#slab = undefined
+    let rest = this.#chunks.length === 0 ? chunk : Buffer.concat([...this.#chunks, chunk], this.#held)
     const frames: Frame[] = []
     while (rest.length >= PREFIX_BYTES) {
       const length = this.#checkedLength(rest)
@@ -55,6 +62,23 @@ export class FrameReader {
     this.#held = rest.length
     this.#wanted = rest.length < PREFIX_BYTES ? PREFIX_BYTES : PREFIX_BYTES + rest.readUInt32BE(1)
     return frames
+  }
+
+  /** Small pieces are copied together: a message sent byte by byte would take a hundred times its size. */
+  #hold(chunk: Buffer): void {
+    if (chunk.length > SLAB_BYTES / 4) {
+      this.#slab = undefined
+      this.#chunks.push(chunk)
+      return
+    }
+    if (this.#slab === undefined || this.#used + chunk.length > SLAB_BYTES) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+      this.#used = 0
+      this.#chunks.push(this.#slab)
+    }
+    this.#slab.set(chunk, this.#used)
+    this.#used += chunk.length
+    this.#chunks[this.#chunks.length - 1] = this.#slab.subarray(0, this.#used)
   }
 
   #checkedLength(prefix: Buffer): number {

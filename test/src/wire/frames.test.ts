@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -17,6 +19,25 @@ describe('message frames', () => {
         expect(reader.isEmpty).toBe(true)
       }),
     )
+  })
+
+  test('SE-16 a message that arrives byte by byte takes little more than its size', () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const reader = new FrameReader()
+    reader.push(Buffer.from([0, 0, 0x10, 0, 0]))
+    collect()
+    const before = process.memoryUsage()
+    for (let at = 0; at < 500_000; at += 1) reader.push(Buffer.from([at & 0xff]))
+    collect()
+    const after = process.memoryUsage()
+    expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(5_000_000)
+    const [frame] = reader.push(Buffer.alloc(0x100000 - 500_000, 7))
+    expect([frame?.bytes.length, frame?.bytes[300], frame?.bytes[499_999]]).toEqual([
+      0x100000,
+      300 & 0xff,
+      499_999 & 0xff,
+    ])
   })
 
   test('any bytes give frames or a SallyportError', () => {
