@@ -87,23 +87,34 @@ export async function join(
   remember: (attempt: NonNullable<Past['attempt']>) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Joined> {
-  const keyPair = await deps.cryptography.generateKeyPair('ec-p256')
+  // A token is only ever tried with one key: whichever request the server hears of first or last, that key lets the agent in.
+  const keyPair =
+    past.attempt === undefined ? await deps.cryptography.generateKeyPair('ec-p256') : keyPairOf(past.attempt)
   const csr = await encodeCsr({ keyPair }, deps.cryptography)
   let refusal: unknown
   for await (const { attestation, spentToken } of attempts(past, keyPair, deps)) {
+    if (attestation.type === 'join_token') await remember({ privateKey: keyPair.privateKey, tokenHash: spentToken })
+    let reply: AgentSvidReply
     try {
-      if (attestation.type === 'join_token') await remember({ privateKey: keyPair.privateKey, tokenHash: spentToken })
-      const reply = await deps.upstream.attest(attestation, csr, signal)
-      const bundle = await deps.upstream.fetchBundle(signal)
-      return { identity: await identityOf(reply, keyPair, bundle, deps), bundle, spentToken }
+      reply = await deps.upstream.attest(attestation, csr, signal)
     } catch (error) {
       if (!ANOTHER_PROOF.has(grpcStatusOf(error) ?? '') || refusalOf(error) === 'banned') throw error
       deps.log.warn({ err: error, attestor: attestation.type }, 'The server refused an attestation')
       refusal ??= error
+      continue
     }
+    // What the server has granted is not asked for in another way because it cannot be used yet, such as before a clock is set.
+    const bundle = await deps.upstream.fetchBundle(signal)
+    return { identity: await identityOf(reply, keyPair, bundle, deps), bundle, spentToken }
   }
   throw refusal ?? noProof()
 }
+
+const keyPairOf = ({ privateKey }: Pick<KeyPair, 'privateKey'>): KeyPair => ({
+  type: 'ec-p256',
+  privateKey,
+  publicKey: createPublicKey(privateKey),
+})
 
 async function* attempts(past: Past, keyPair: KeyPair, deps: JoinDeps): AsyncGenerator<Attempt> {
   const { proofs, trustDomain } = deps

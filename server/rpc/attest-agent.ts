@@ -115,6 +115,8 @@ async function commitAgent(
   deps: RpcDeps,
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
+    // A node that gave up waiting asks again: its token must not be spent, nor its record changed, by what nobody waits for.
+    call.signal.throwIfAborted()
     const agent = record()
     const { spiffeId, attestationType } = agent
     const serialNumber = agent.pendingSerialNumber ?? agent.serialNumber

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { encodeMessage } from '../../../src/wire/load.ts'
+import { decodeCsr } from '../../../src/x509/csr.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { FakeUpstream } from '../../fakes/fake-upstream.ts'
 import { anEntry, anId } from '../../fakes/store-objects.ts'
@@ -60,6 +61,38 @@ describe('a node that joins', () => {
     world.upstream.refuses.set('join_token', new SallyportError('ATTESTATION_REFUSED', 'the token is spent'))
     await world.followed()
     expect(types(world)).toEqual(['join_token', 'sallyport_rejoin'])
+  })
+
+  test('one token is tried with one key, so that whichever request arrives lets the node in', async () => {
+    await using world = await NodeWorld.start({ token: undefined })
+    await world.passUntil(() => world.status.state === 'refused')
+    const keys: string[] = []
+    const { attest } = world.upstream
+    world.upstream.attest = async (attestation, csr) => {
+      if (attestation.type === 'join_token') keys.push(decodeCsr(csr).spki.toString('hex'))
+      if (attestation.type === 'join_token' && keys.length < 3) throw away()
+      return attest.call(world.upstream, attestation, csr)
+    }
+    // Nobody knows of the first attempt, so that proof of its key is refused and the token has to be tried again.
+    world.upstream.refuses.set('sallyport_rejoin', new SallyportError('REJOIN_REFUSED', 'no such agent is known'))
+    world.token = 't0ken'
+    await world.followed()
+    expect(keys).toHaveLength(3)
+    expect(new Set(keys).size).toBe(1)
+  })
+
+  test('what was granted and cannot be used yet is not asked for in another way', async () => {
+    await using world = await NodeWorld.start({ token: undefined })
+    await world.passUntil(() => world.status.state === 'refused')
+    const { fetchBundle } = world.upstream
+    let failures = 2
+    world.upstream.fetchBundle = async () => {
+      if (failures-- > 0) throw new SallyportError('CALL_REFUSED', 'not now')
+      return fetchBundle.call(world.upstream)
+    }
+    world.token = 't0ken'
+    await world.followed()
+    expect(types(world)).toEqual(['join_token', 'sallyport_rejoin', 'sallyport_rejoin'])
   })
 
   test('says what it lacks when it has no proof, and joins once a token is put in place', async () => {
