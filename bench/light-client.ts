@@ -1,6 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
-import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
+import {
+  connect as connectHttp2,
+  constants,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { encodeFrame, FrameReader } from '../src/wire/frames.ts'
@@ -80,14 +86,9 @@ export class LightClient implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
     const stream = this.#request(path)
     const chunks: Buffer[] = []
-    const fail = (headers: Record<string, unknown>): void => {
-      if (headers['grpc-status'] !== undefined && headers['grpc-status'] !== '0') {
-        reject(
-          new Error(
-            `${path}: ${String(headers['grpc-status'])} ${decodeURIComponent(String(headers['grpc-message']))}`,
-          ),
-        )
-      }
+    const fail = ({ 'grpc-status': status, 'grpc-message': message }: IncomingHttpHeaders): void => {
+      if (typeof status !== 'string' || status === '0') return
+      reject(new Error(`${path}: ${status} ${typeof message === 'string' ? decodeURIComponent(message) : ''}`))
     }
     stream.on('response', fail).on('trailers', fail)
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -14,7 +14,7 @@ const REFERENCE_SIGNS = 54_000
 const REFERENCE_VERIFIES = 21_000
 
 export function calibrate(seconds = 1): Machine {
-  const { node, openssl = '?', sqlite = '?' } = process.versions
+  const { node, openssl, sqlite } = process.versions
   const system = spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout?.trim() ?? 'no openssl'
   const [processor] = cpus()
   const { signs, verifies } = opensslSpeed(seconds)

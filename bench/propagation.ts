@@ -28,11 +28,13 @@ export async function measurePropagation(
   const [created, updated, deleted]: [number[], number[], number[]] = [[], [], []]
   for (let round = 0; round < rounds; round++) {
     const name = `round-${round}`
-    let [id = ''] = ['']
+    let id = ''
     const certificate = (): string | undefined => watch.svids.get(`spiffe://example.org/${name}`)
     created.push(
       await watch.timeUntil(
-        async () => ([id = ''] = await system.register([order(name)])),
+        async () => {
+          id = (await system.register([order(name)]))[0] ?? ''
+        },
         () => certificate() !== undefined,
       ),
     )
