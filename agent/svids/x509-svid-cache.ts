@@ -307,7 +307,7 @@ export class X509SvidCache {
       'Holds X509-SVID',
     )
     // The entry changed while the server signed: it may have signed either state.
-    if (signedFor !== undefined && !isFor(svid, entry)) this.#order(entry, order.demanded)
+    if (signedFor !== entry) this.#order(entry, order.demanded)
     this.#evict()
     this.#ring(id)
   }

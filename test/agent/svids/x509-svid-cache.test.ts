@@ -95,6 +95,14 @@ describe('X509SvidCache', () => {
     await until(() => world.x509Svids.get('a') !== before)
   })
 
+  test('signs anew when the content changes while the server signs, under the same revision too', async () => {
+    await using world = await AgentWorld.create()
+    world.hold([anEntry('a')])
+    await until(() => world.upstream.batches === 1)
+    world.entitlements.replace([anEntry('a', { dnsNames: ['a.internal'] })], [world.upstream.bundle])
+    await until(() => world.upstream.batches === 2)
+  })
+
   test('an entry that was deleted and made again with the same id and revision is another one', async () => {
     await using world = await holding('a')
     const before = world.x509Svids.get('a')!
