@@ -16,12 +16,18 @@ export interface LaneDeps {
   readonly link: Link
 }
 
+/** As many messages may be under way before a writer has to wait, as with a window of bytes. */
+const WINDOW = 3
+
 /** One direction of a connection: what is sent arrives in order, later, and not while the link is down. */
 export class Lane {
   readonly #deps: LaneDeps
   readonly #to: SimulatedProcess
   #frames: { readonly atMs: number; readonly deliver: () => void }[] = []
   #lastMs = 0
+  /** Sent and not yet taken by the other side. */
+  #underWay = 0
+  #writers: (() => void)[] = []
   #isPumping = false
 
   constructor(deps: LaneDeps, to: SimulatedProcess) {
@@ -32,7 +38,13 @@ export class Lane {
   send(deliver: () => void): void {
     const { time, random, link } = this.#deps
     this.#lastMs = Math.max(this.#lastMs, time.nowMs + random.between(link.minMs, link.maxMs))
-    this.#frames.push({ atMs: this.#lastMs, deliver })
+    this.#underWay++
+    const taken = (): void => {
+      deliver()
+      this.#underWay--
+      if (this.#underWay < WINDOW) this.release()
+    }
+    this.#frames.push({ atMs: this.#lastMs, deliver: taken })
     this.pump()
   }
 
@@ -52,8 +64,19 @@ export class Lane {
     })
   }
 
+  /** May more be sent? Else a promise for the moment when it may, or when the connection is gone. */
+  get full(): Promise<void> | undefined {
+    return this.#underWay < WINDOW ? undefined : new Promise((resolve) => this.#writers.push(resolve))
+  }
+
+  release(): void {
+    for (const resume of this.#writers.splice(0)) resume()
+  }
+
   /** What is on its way never arrives. */
   lose(): void {
     this.#frames = []
+    this.#underWay = 0
+    this.release()
   }
 }

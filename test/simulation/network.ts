@@ -224,6 +224,7 @@ export class Pipe {
   #serverGone(): void {
     const end = this.serverEnd
     this.serverEnd = undefined
+    this.toClient.release()
     end?.lost()
     this.#forgetWhenGone()
   }
@@ -336,13 +337,14 @@ class ServerEnd {
       requestId: `${connection.id}-${id}`,
       route: this.#server.routes.get(method),
       respond: (bytes, message) => {
-        if (!pipe.server.isAlive) return
+        if (!pipe.server.isAlive) return undefined
         observer.responseSent?.(pipe.client, call, message)
         pipe.toClient.send(() => {
           trace.add(`${label} response`)
           observer.responseArrived?.(pipe.client, method, bytes)
           pipe.clientEnd?.response(id, bytes)
         })
+        return pipe.toClient.full
       },
       finish: (status) => {
         this.#calls.delete(id)

@@ -161,7 +161,8 @@ export interface ServerHalfGiven {
   readonly process: SimulatedProcess
   readonly options: ServeOptions
   readonly route: Route | undefined
-  readonly respond: (bytes: Buffer, message: object) => void
+  /** Returns a promise when the client is slow: for the moment when it may be given more. */
+  readonly respond: (bytes: Buffer, message: object) => Promise<void> | undefined
   readonly finish: (status: Status) => void
 }
 
@@ -247,13 +248,14 @@ export class ServerHalf implements Call {
       : this.#requests(codec)
     if (route.kind === 'unary' || route.kind === 'clientStream') {
       const handler = route.handler as (request: unknown, call: Call) => Promise<object>
-      this.#respond(codec, await handler(request, this))
+      void this.#respond(codec, await handler(request, this))
       return
     }
     const handler = route.handler as (request: unknown, call: Call) => AsyncIterable<object>
     for await (const response of handler(request, this)) {
       if (this.#isOver) return
-      this.#respond(codec, response)
+      const isFull = this.#respond(codec, response)
+      if (isFull !== undefined) await isFull
     }
   }
 
@@ -263,8 +265,8 @@ export class ServerHalf implements Call {
     }
   }
 
-  #respond(codec: MethodCodec, message: object): void {
-    if (!this.#isOver) this.#given.respond(encodeResponse(codec, message), message)
+  #respond(codec: MethodCodec, message: object): Promise<void> | undefined {
+    return this.#isOver ? undefined : this.#given.respond(encodeResponse(codec, message), message)
   }
 
   #fail(error: unknown): void {
