@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { text as textOf } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { printDuration } from '../src/config/field-types.ts'
 import { entryWarnings } from '../src/entry/entry-warnings.ts'
@@ -223,7 +224,9 @@ function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
   checkStatus(
     result?.status,
     result?.entry?.id === undefined || result.entry.id === ''
-      ? ''
+      ? result?.status?.code === 5
+        ? 'List the ids with `sallyport entry list`.'
+        : ''
       : `The entry that exists: sallyport entry show ${result.entry.id}`,
   )
   return result!.entry!
@@ -303,7 +306,9 @@ async function deleteEntries(options: Parameters<typeof withServer>[0], ids: rea
 async function applyEntries(
   options: { file: string; prune: boolean; dryRun: boolean } & Parameters<typeof withServer>[0],
 ): Promise<Result> {
-  const text = await readFile(options.file === '-' ? '/dev/stdin' : options.file, 'utf8').catch((error: unknown) => {
+  // /dev/stdin cannot be opened where standard input is a socket, as it is below many programs.
+  const reading = options.file === '-' ? textOf(process.stdin) : readFile(options.file, 'utf8')
+  const text = await reading.catch((error: unknown) => {
     throw new SallyportError(
       'FILE_UNUSABLE',
       `Cannot read ${options.file}: ${(error as NodeJS.ErrnoException).code ?? 'it failed'}`,

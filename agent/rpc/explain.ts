@@ -113,7 +113,11 @@ function verdictOf(
       hint: 'See the warnings.',
     }
   }
-  if (entitlements.entries.size === 0) {
+  // The entry that gives this node its name is not one for processes.
+  const registered = [...entitlements.entries.values()].filter(({ selectors }) =>
+    selectors.every(({ type }) => type !== 'spiffe_id'),
+  ).length
+  if (registered === 0) {
     return {
       verdict: `${process} has no identity: no entry is registered for this node.`,
       code: 'NO_IDENTITY',
@@ -122,7 +126,7 @@ function verdictOf(
   }
   const [first] = nearest
   return {
-    verdict: `${process} has no identity: none of the ${entitlements.entries.size} entries of this node matches.`,
+    verdict: `${process} has no identity: ${registered === 1 ? 'the one entry of this node does not match' : `none of the ${registered} entries of this node matches`}.`,
     code: 'NO_IDENTITY',
     hint:
       first === undefined

@@ -4,6 +4,9 @@ import type { RegistrationEntry } from './registration-entry.ts'
 const INTERPRETER =
   /^(?:ba|da|z|k|a|fi|c|tc)?sh$|^(?:busybox|node|nodejs|deno|bun|java|php|perl|ruby|lua|tclsh|Rscript|env|pwsh|dotnet|python|pypy)[0-9.]*$/
 
+/** What SPIRE's agents and ours find out about a process; another kind holds for none. */
+const UNIX_KIND = /^(?:uid|user|gid|group|supplementary_gid|supplementary_group|path|sha256):/
+
 /**
  * What whoever registers an entry should know about it. Warnings do not refuse anything.
  *
@@ -19,6 +22,12 @@ export function entryWarnings(entry: RegistrationEntry): string[] {
     )
   }
   for (const value of unix) {
+    if (!UNIX_KIND.test(value)) {
+      const kind = value.split(':', 1)[0]?.slice(0, 40)
+      warnings.push(
+        `No process has a selector unix:${kind}: use uid, user, gid, group, supplementary_gid, path or sha256.`,
+      )
+    }
     const program = /^path:.*?([^/]+)$/.exec(value)?.[1]
     if (program !== undefined && INTERPRETER.test(program)) {
       warnings.push(`unix:${value} is an interpreter: every script that it runs obtains the identity.`)

@@ -58,6 +58,15 @@ describe('planEntries()', () => {
   })
 })
 
+test('the name that a token gave a node is never pruned', () => {
+  const alias = stored({
+    id: `alias-${'0'.repeat(32)}`,
+    parentId: { trustDomain: 'example.org', path: `/spire/agent/join_token/${'0'.repeat(32)}` },
+  })
+  expect(plan('entries: []', [alias], true)).toEqual([])
+  expect(plan('entries: []', [stored({ id: alias.id })], true)).toMatchObject([{ action: 'delete' }])
+})
+
 test('a file with several mistakes names all of them', () => {
   const bad =
     'entries:\n  - spiffeId: x\n    parent: spiffe://example.org/n\n    selectors: [nocolon]\n    x509Tll: 1h\n'

@@ -40,6 +40,10 @@ describe('entryWarnings()', () => {
     expect(warningsFor(`unix:path:${path}`, 'unix:uid:7')).toEqual([expect.stringContaining('is an interpreter')])
   })
 
+  test('warns about a kind that no process has', () => {
+    expect(warningsFor('unix:uid:7', 'unix:usr:shop')).toEqual([expect.stringContaining('unix:usr: use uid')])
+  })
+
   test.for([
     ['unix:uid:7'],
     ['unix:path:/usr/bin/shop', 'unix:uid:7'],
