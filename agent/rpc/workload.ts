@@ -41,9 +41,10 @@ export interface WorkloadDeps {
   readonly foreignClaims: readonly string[]
 }
 
-/** The longest list of audiences, and the longest of them, that a token is asked for. */
+/** The longest list of audiences, the longest of them, and all together: what a kept token holds in memory. */
 export const AUDIENCES_MAX = 100
 export const AUDIENCE_MAX_BYTES = 2048
+export const AUDIENCES_MAX_BYTES = 8192
 
 /** The SPIFFE Workload API. */
 export function workloadApi(deps: WorkloadDeps): Implementation {
@@ -219,6 +220,9 @@ function checkAudience(audience: readonly string[]): void {
   if (audience.length === 0) throw invalid('the audience is missing')
   if (audience.length > AUDIENCES_MAX) throw invalid(`more than ${AUDIENCES_MAX} audiences`)
   if (audience.some((one) => one === '')) throw invalid('an audience is empty')
+  if (audience.reduce((sum, one) => sum + Buffer.byteLength(one), 0) > AUDIENCES_MAX_BYTES) {
+    throw invalid(`the audiences are longer than ${AUDIENCES_MAX_BYTES} bytes together`)
+  }
   if (audience.some((one) => Buffer.byteLength(one) > AUDIENCE_MAX_BYTES)) {
     throw invalid(`an audience is longer than ${AUDIENCE_MAX_BYTES} bytes`)
   }
