@@ -4,6 +4,7 @@ import { aborted, runUntilSignal } from '../src/process/run-until-signal.ts'
 import { action } from './action.ts'
 import type { GlobalOptions } from './context.ts'
 import { DevSystem } from './dev-system.ts'
+import { wrap } from './print.ts'
 
 interface DevOptions extends GlobalOptions {
   readonly once: boolean
@@ -17,6 +18,9 @@ export function devCommand(): Command {
     .addHelpText('after', '\nExamples:\n  sallyport dev\n  sallyport dev --once')
     .action(action(runDev))
 }
+
+/** The column in which the facts of the timeline begin. */
+const FACTS_AT = 41
 
 /** A line of the timeline: when, what, and the facts in grey. */
 type Say = (what: string, facts?: string) => void
@@ -82,11 +86,13 @@ async function followRenewals(
 }
 
 function timeline(): Say {
-  const start = performance.now()
+  const startMs = performance.now()
   const grey = process.stdout.isTTY ? (text: string): string => styleText('dim', text) : (text: string): string => text
   return (what, facts = '') => {
-    const at = `${((performance.now() - start) / 1000).toFixed(2)}s`.padStart(8)
-    process.stdout.write(`${grey(at)}  ${what.padEnd(30)} ${grey(facts)}\n`)
+    const at = `${((performance.now() - startMs) / 1000).toFixed(2)}s`.padStart(8)
+    const start = `${grey(at)}  ${what.padEnd(FACTS_AT - 11)} `
+    const lines = wrap(facts, (process.stdout.columns ?? Number.POSITIVE_INFINITY) - FACTS_AT)
+    process.stdout.write(`${start}${lines.map(grey).join(`\n${' '.repeat(FACTS_AT)}`)}\n`)
   }
 }
 
