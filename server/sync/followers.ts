@@ -160,15 +160,27 @@ export class Followers {
   #hear(update: DirectoryUpdate): void {
     this.#revision = Math.max(this.#revision, update.revision)
     if (update.concerned === 'all') {
-      for (const follower of this.#all) follower.mark({ view: true, bundles: true, entryIds: new Set() })
+      for (const follower of this.#all) {
+        if (this.#maySee(follower.agentId)) follower.mark({ view: true, bundles: true, entryIds: new Set() })
+      }
       this.#recheckAll()
       return
     }
-    for (const [agentId, concern] of update.concerned) this.#byAgent.get(agentId)?.mark(concern)
+    for (const [agentId, concern] of update.concerned) {
+      if (this.#maySee(agentId)) this.#byAgent.get(agentId)?.mark(concern)
+    }
     for (const change of update.changes) {
       if (change.kind === 'agent') this.#hearOfAgent(change.spiffeId.toString(), change.after)
       else if (change.kind === 'bundle' && change.trustDomain === this.#deps.trustDomain.name) this.#recheckAll()
     }
+  }
+
+  /**
+   * Who was banned or evicted is told so by the end of its stream and hears nothing before: an empty view would make it withdraw
+   * what is valid until it expires.
+   */
+  #maySee(agentId: string): boolean {
+    return this.#deps.directory.agent(agentId)?.banned === false
   }
 
   #hearOfAgent(agentId: string, after: AttestedAgent | undefined): void {

@@ -96,9 +96,9 @@ attestor:
     await house.json('agent', 'ban', agent!.spiffeId)
     await house.agent?.printed(/has banned this agent/)
     const status = () => house.json<{ state: string }>('status', '--of', 'agent')
-    await expect.poll(async () => (await status()).state).toBe('banned')
+    await expect.poll(async () => (await status()).state, { timeout: 10_000 }).toBe('banned')
     // What is still valid is served on.
-    expect((await house.cli('fetch', 'x509')).code).toBe(0)
+    expect(await house.cli('fetch', 'x509')).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('a node whose certificate another authority signed is refused', async () => {

@@ -388,11 +388,14 @@ describe('who may go on', () => {
 
   test('SE-10 rank 37: a ban and an eviction end it at once, each with its reason', async () => {
     await using server = await SyncServer.open(own(1), joining('a'), joining('b'))
+    await server.change(creating('1', 'a'))
     const [a, b] = [await server.follow('a'), await server.follow('b')]
     const record = server.directory.agent(anId('/spire/agent/a'))
     if (record === undefined) throw new Error('no agent')
     await server.change({ kind: 'agent.put', agent: { ...record, banned: true, serialNumber: '', revisionNumber: 1 } })
     expect([codeOf(a), reasonOf(a)]).toEqual(['AGENT_REFUSED', 4])
+    // The end is all that it hears: what it holds is valid until it expires.
+    expect(a.ids).toEqual(['1'])
     await server.change({ kind: 'agent.delete', spiffeId: anId('/spire/agent/b') }, creating('late', 'b'))
     expect([codeOf(b), reasonOf(b)]).toEqual(['AGENT_REFUSED', 2])
     expect(b.ids).toEqual([])
