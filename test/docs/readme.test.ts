@@ -55,12 +55,11 @@ describe('the README', () => {
     const waitFor = (of: string): string =>
       `for i in $(seq 100); do sallyport health --of ${of} >/dev/null 2>&1 && break; sleep 0.1; done`
     const script = commandsBelow('Five minutes to a real set-up')
-      .replace(/^npm link.*$/m, '')
       .replace('--dir ./server ', `--dir ./server --listen ${address} --advertise ${address} `)
       .replace(/^(sallyport server run .*)&$/m, `$1&\n${waitFor('server')}`)
       .replace(
         /^(sallyport agent run .*)&$/m,
-        `$1 --runtime-dir agent/run --socket ${sockets.api} --admin-socket ${sockets.admin} &\n${waitFor('agent')}`,
+        `$1 --data-dir agent/data --runtime-dir agent/run --socket ${sockets.api} --admin-socket ${sockets.admin} &\n${waitFor('agent')}`,
       )
     expect(script).toContain(address)
     expect(script).toContain(sockets.api)
