@@ -131,7 +131,7 @@ export class ClientHalf {
     }
   }
 
-  async *responses(): AsyncGenerator<unknown> {
+  async *responses(): AsyncGenerator {
     try {
       for (let bytes = await this.#inbox.next(); bytes !== undefined; bytes = await this.#inbox.next()) {
         yield this.#codec.decodeResponse(bytes)
@@ -259,7 +259,7 @@ export class ServerHalf implements Call {
     }
   }
 
-  async *#requests(codec: MethodCodec): AsyncGenerator<unknown> {
+  async *#requests(codec: MethodCodec): AsyncGenerator {
     for (let bytes = await this.#inbox.next(); bytes !== undefined; bytes = await this.#inbox.next()) {
       yield codec.decodeRequest(bytes)
     }
