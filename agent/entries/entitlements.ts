@@ -108,6 +108,26 @@ export class Entitlements {
     return applied
   }
 
+  /** The digest that a change would lead to. */
+  digestAfter({ entries, removedEntryIds, bundles, removedTrustDomains }: Changes): Buffer {
+    const digest = ViewDigest.from(this.digest)
+    const entriesAfter = new Map<string, RegistrationEntry | undefined>(entries.map((entry) => [entry.id, entry]))
+    for (const id of removedEntryIds) entriesAfter.set(id, undefined)
+    for (const [id, entry] of entriesAfter) {
+      const held = this.#entries.get(id)
+      if (held !== undefined) digest.removeEntry(held)
+      if (entry !== undefined) digest.addEntry(entry)
+    }
+    const bundlesAfter = new Map<string, Bundle | undefined>(bundles.map((bundle) => [bundle.trustDomain.name, bundle]))
+    for (const name of removedTrustDomains) if (name !== this.trustDomain.name) bundlesAfter.set(name, undefined)
+    for (const [name, bundle] of bundlesAfter) {
+      const held = this.#bundles.get(name)
+      if (held !== undefined) digest.removeBundle(held)
+      if (bundle !== undefined) digest.addBundle(bundle)
+    }
+    return digest.bytes
+  }
+
   /** Calls `listener` after each change, before any stream has seen it. */
   onApplied(listener: (applied: Applied) => void): Disposable {
     this.#listeners.add(listener)

@@ -2,6 +2,14 @@ import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { BundleSet } from '../../src/bundle/bundle-set.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 
+/** Whole entries and bundles that are new or changed, and the names of those that are gone. */
+interface Changes {
+  readonly entries: readonly RegistrationEntry[]
+  readonly removedEntryIds: readonly string[]
+  readonly bundles: readonly Bundle[]
+  readonly removedTrustDomains: readonly string[]
+}
+
 /** Where the node puts what the server says. Kept by the room beside this one. */
 export interface Holdings {
   readonly entries: ReadonlyMap<string, RegistrationEntry>
@@ -10,12 +18,9 @@ export interface Holdings {
   /** Of everything held, as the server computes it. */
   readonly digest: Buffer
   replace(entries: readonly RegistrationEntry[], bundles: readonly Bundle[]): { readonly sequence: number }
-  apply(changes: {
-    readonly entries: readonly RegistrationEntry[]
-    readonly removedEntryIds: readonly string[]
-    readonly bundles: readonly Bundle[]
-    readonly removedTrustDomains: readonly string[]
-  }): { readonly sequence: number }
+  apply(changes: Changes): { readonly sequence: number }
+  /** The digest that a change would lead to. */
+  digestAfter(changes: Changes): Buffer
   /**
    * Resolves when every open workload stream that a change up to `sequence` concerned has been written to, or has ended, or when
    * `signal` aborts.

@@ -43,9 +43,12 @@ export class View {
     return this.#revision
   }
 
-  /** What to say in a hello. */
+  /**
+   * What to say in a hello. Nothing while more is held than what is settled: a difference from there could not be applied to what is
+   * held, so everything is asked for.
+   */
   get settled(): Settled {
-    return this.#settled
+    return this.#settled.digest.equals(this.#holdings.digest) ? this.#settled : NOTHING
   }
 
   /** Takes up what was saved before a restart. */
@@ -84,10 +87,12 @@ export class View {
     if (delta.to < this.#applied) return undefined
     if (delta.from > this.#revision)
       throw this.#mismatch(`a change from revision ${delta.from} came at ${this.#revision}`)
+    // Looked at before it is applied: two streams that overlap may each be right, and their mixture is not.
+    if (!this.#holdings.digestAfter(delta).equals(delta.digest))
+      throw this.#mismatch(`a change to revision ${delta.to} does not fit what is held`)
     const { sequence } = this.#holdings.apply(delta)
     this.#applied = delta.to
     this.#revision = Math.max(this.#revision, delta.to)
-    this.#checkDigest(delta.digest)
     return sequence
   }
 

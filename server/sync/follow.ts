@@ -38,6 +38,9 @@ async function* follow(
   const hello = await readHello(messages, deps, call)
   const follower = new Follower(deps, { call, caller, revisionNow: () => followers.revision })
   using _registered = followers.add(follower)
+  // It may have been banned or evicted since the call was let in; from here on changes of its record are heard.
+  const refusal = await deps.refusalOf(call)
+  if (refusal !== undefined) throw refusal
   follower.start(hello, await revisionsAfter(hello, deps))
   follower.beat(await followers.latestBeat())
   deps.log.info({ agentId: follower.agentId, version: hello.agentVersion, requestId: call.requestId }, 'Agent follows')

@@ -102,6 +102,30 @@ describe('Entitlements', () => {
     expect(entitlements.replace([anEntry('a', { ...again })], []).changedEntryIds).toEqual([])
   })
 
+  test('the digest after a change is known before it is applied', () => {
+    const ids = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'))
+    const names = fc.uniqueArray(fc.constantFrom('example.org', 'other.org', 'third.org'))
+    const revision = fc.integer({ min: 0, max: 2 })
+    const change = fc.record({ put: ids, removed: ids, bundles: names, gone: names, revision }).map((made) =>
+      changes({
+        entries: made.put.map((id) => anEntry(id, { revisionNumber: made.revision })),
+        removedEntryIds: made.removed,
+        bundles: made.bundles.map((name) => bundle(name, made.revision + 1)),
+        removedTrustDomains: made.gone.filter((name) => !made.bundles.includes(name)),
+      }),
+    )
+    fc.assert(
+      fc.property(fc.array(change), (all) => {
+        const entitlements = new Entitlements(example)
+        for (const one of all) {
+          const expected = entitlements.digestAfter(one)
+          entitlements.apply(one)
+          expect(entitlements.digest).toEqual(expected)
+        }
+      }),
+    )
+  })
+
   test('the own bundle cannot be taken away; foreign ones can', () => {
     const entitlements = new Entitlements(example)
     entitlements.replace([], [bundle('example.org'), bundle('other.org')])

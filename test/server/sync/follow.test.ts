@@ -401,6 +401,18 @@ describe('who may go on', () => {
     expect(b.ids).toEqual([])
   })
 
+  test('SE-10 an agent that lost its rights between its call and its hello hears nothing', async () => {
+    await using server = await SyncServer.open(own(1), joining('a'))
+    // Its call was let in with the record as it was then.
+    const record = server.directory.agent(anId('/spire/agent/a'))
+    if (record === undefined) throw new Error('no agent')
+    await server.change({ kind: 'agent.put', agent: { ...record, banned: true, revisionNumber: 1 } })
+    const agent = await server.follow('a', { serialNumber: record.serialNumber })
+    expect([codeOf(agent), reasonOf(agent)]).toEqual(['AGENT_REFUSED', 4])
+    expect(agent.messages).toEqual([])
+    expect(server.followers.connectedCount).toBe(0)
+  })
+
   test('SE-10 an agent that does not read loses its connection within 1 s', async () => {
     await using server = await SyncServer.open(own(1), joining('a'))
     const connection = tlsConnection(undefined)
