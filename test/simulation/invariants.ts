@@ -44,6 +44,7 @@ export class Invariants {
   readonly #follow = codecOf(syncService, 'Follow')
   readonly #workloads = new Map<SimulatedProcess, Workload>()
   readonly #presentedUntil = new WeakMap<Connection, number>()
+  readonly #presentedId = new WeakMap<Connection, string>()
   /** By agent id: how often it was let in by its token. */
   readonly #joined = new Map<string, number>()
   /** By key id of the signing key: when the last token of it ends. */
@@ -66,7 +67,7 @@ export class Invariants {
     }
     system.server.hooks = {
       beforeCommit: (transactions) => this.#beforeCommit(transactions),
-      afterCommit: () => undefined,
+      afterCommit: (committed) => this.#afterCommit(committed),
     }
   }
 
@@ -99,6 +100,10 @@ export class Invariants {
 
   get #now(): number {
     return this.#system.world.time.nowMs
+  }
+
+  get #isServerCalm(): boolean {
+    return this.#now - this.#system.server.disturbedMs > STREAM_GRACE_MS
   }
 
   #broken(what: string): void {
@@ -274,11 +279,17 @@ export class Invariants {
     if (connection.transport !== 'tls') return
     let until = this.#presentedUntil.get(connection)
     if (until === undefined) {
-      const ends = (connection.presentedChain ?? []).map((der) => decodeCertificate(der).notAfter.getTime())
-      this.#presentedUntil.set(connection, (until = Math.min(...ends)))
+      const chain = (connection.presentedChain ?? []).map((der) => decodeCertificate(der))
+      this.#presentedUntil.set(connection, (until = Math.min(...chain.map(({ notAfter }) => notAfter.getTime()))))
+      this.#presentedId.set(connection, chain[0]?.uriSans[0] ?? '')
+    }
+    const agentId = this.#presentedId.get(connection) ?? ''
+    const outcastMs = this.#outcast.get(agentId)
+    if (outcastMs !== undefined && this.#now - outcastMs > STREAM_GRACE_MS && this.#isServerCalm) {
+      this.#broken(`${call.method} is served to ${agentId}, which is outcast`)
     }
     const lateMs = this.#system.server.process.wallMs - until
-    if (lateMs > STREAM_GRACE_MS && this.#now - this.#system.server.disturbedMs > STREAM_GRACE_MS) {
+    if (lateMs > STREAM_GRACE_MS && this.#isServerCalm) {
       this.#broken(`${call.method} is served to an agent whose SVID ended ${lateMs} ms ago`)
     }
   }
@@ -298,11 +309,14 @@ export class Invariants {
     if (type === 'x509-svid.issued' && facts['purpose'] === 'workload') this.#checkIssued(facts)
     if (type === 'jwt-svid.issued' && facts['entryId'] !== undefined) this.#checkIssued(facts)
     if (type === 'authority.activated' && facts['kind'] === 'x509') this.#checkActivation(facts)
-    if (type === 'agent.attested') {
+  }
+
+  #afterCommit(committed: readonly Transaction[]): void {
+    for (const { type, facts } of committed.flatMap(({ audit }) => audit)) {
+      if (type !== 'agent.attested') continue
       const id = String(facts['spiffeId'])
       this.#joined.set(id, (this.#joined.get(id) ?? 0) + 1)
-      if (this.#joined.get(id) === 2 && this.#system.world.oracle.agents.has(id))
-        this.#broken(`${id} joined twice with one token`)
+      if (this.#joined.get(id) === 2) this.#broken(`${id} joined twice with one token`)
     }
   }
 
@@ -325,12 +339,12 @@ export class Invariants {
   #checkActivation(facts: AuditEvent['facts']): void {
     const { oracle } = this.#system.world
     const id = String(facts['authorityId'])
-    if (
-      !oracle.ownBundle?.x509Authorities.some(({ certificate }) => certificate.subjectKeyId?.toString('hex') === id)
-    ) {
-      // Nothing could sign: there is nobody to wait for.
-      return
-    }
+    const wallMs = this.#system.server.process.wallMs
+    const couldSign = oracle.authorities
+      .values()
+      .some((row) => row.kind === 'x509' && row.state === 'active' && row.notAfter.getTime() > wallMs)
+    // Where nothing could sign there is nobody to wait for.
+    if (!couldSign) return
     for (const agent of this.#system.agents) {
       const record = oracle.agents.get(agent.identity)
       if (record === undefined || record.banned || this.#system.calmMs(agent) < CALM_MS) continue

@@ -373,15 +373,17 @@ class ServerEnd {
   }
 
   cancelled(id: number): void {
-    this.#calls.get(id)?.cancelled()
+    const call = this.#calls.get(id)
+    if (call === undefined) return
     this.#calls.delete(id)
+    this.#server.network.deps.observer.callEnded?.(this.pipe.client, call)
+    call.cancelled()
   }
 
   lost(): void {
     this.#server.forget(this)
     this.#closed.abort(new SallyportError('CALL_CANCELLED', 'The connection is closed'))
-    for (const call of this.#calls.values()) call.cancelled()
-    this.#calls.clear()
+    for (const id of [...this.#calls.keys()]) this.cancelled(id)
   }
 
   drain(): void {

@@ -1,7 +1,7 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { printSelector, type Selector } from '../../src/entry/selector.ts'
-import type { AttestedAgent, Change, Revision } from '../../server/store/store.ts'
+import type { AttestedAgent, AuthorityRow, Change, Revision } from '../../server/store/store.ts'
 
 /** What one agent should hold from a revision on, until the next of its history. */
 export interface ExpectedView {
@@ -25,6 +25,7 @@ export class Oracle {
   readonly entries = new Map<string, RegistrationEntry>()
   readonly agents = new Map<string, AttestedAgent>()
   readonly bundles = new Map<string, Bundle>()
+  readonly authorities = new Map<string, AuthorityRow>()
   readonly #histories = new Map<string, ExpectedView[]>()
   #times: { readonly revision: number; readonly atMs: number }[] = [{ revision: 0, atMs: 0 }]
   revision = 0
@@ -90,7 +91,10 @@ export class Oracle {
         if (change.after === undefined) this.bundles.delete(change.trustDomain)
         else this.bundles.set(change.trustDomain, change.after)
         return true
-      default:
+      case 'authority':
+        this.authorities.set(change.row.authorityId, change.row)
+        return false
+      case 'token':
         return false
     }
   }

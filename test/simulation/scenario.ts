@@ -1,3 +1,8 @@
+import { Outbox } from '../../agent/upstream/outbox.ts'
+import { parseJoinString } from '../../src/config/join-string.ts'
+import { agentService, type AttestAgentRequest } from '../../src/wire/messages/spire-api-server-agent-v1.ts'
+import type { Sent } from '../../src/wire/service.ts'
+import { encodeCsr } from '../../src/x509/encode-csr.ts'
 import { parseJws } from '../../src/jws/parse-jws.ts'
 import { Refused, type EntryOrder } from './admin.ts'
 import type { AgentMachine } from './agent-machine.ts'
@@ -41,6 +46,7 @@ const faults = [
   'lose-disk',
   'evict',
   'ban',
+  'thief',
 ] as const
 
 /** For each agent. */
@@ -83,11 +89,42 @@ export class Scenario {
     this.#meanFaultMs = lastsMs / this.#random.pick([3, 8, 20])
   }
 
+  /** Somebody who has seen an invitation uses it as well, sooner or later than the node that it was made for. */
+  async #steal(invitation: string): Promise<void> {
+    const { world, server } = this.#system
+    const { token, serverAddress } = parseJoinString(invitation)
+    const thief = world.process('thief', server.wall)
+    await thief.wait(this.#random.pick([0, 5, 20, 5_000, 60_000]) + this.#random.between(0, 10))
+    const transport = world.network.connect({
+      ...{ link: world.link('thief-server', 0.3, 4), address: serverAddress, client: thief },
+      tls: { clientAddress: '10.9.9.9', chain: undefined, verify: () => undefined },
+    })
+    const requests = new Outbox<Sent<AttestAgentRequest>>()
+    const csr = await encodeCsr({ keyPair: await world.cryptography.generateKeyPair('ec-p256') }, world.cryptography)
+    requests.push({ params: { data: { type: 'join_token', payload: Buffer.from(token) }, params: { csr } } })
+    try {
+      for await (const _ of transport.client(agentService).attestAgent(requests, { timeoutMs: 20_000 })) {
+        world.trace.add('a thief has joined')
+        this.#stolen = true
+      }
+    } catch (error) {
+      world.trace.add('a thief is refused')
+      world.trace.remark(String(error))
+    }
+  }
+  #stolen = false
+
   get faults(): readonly string[] {
     return this.#faults
   }
 
   start(): void {
+    if (this.#faults.includes('thief')) {
+      this.#system.server.hasThieves = true
+      this.#system.onInvited = (invitation) => {
+        if (!this.#isOver) void this.#steal(invitation)
+      }
+    }
     for (const _ of this.#system.workloads) this.#do('create')
     this.#later(this.#meanDeedMs, () => this.#deedLoop())
     if (this.#faults.length > 0) this.#later(this.#meanFaultMs, () => this.#faultLoop())
@@ -118,7 +155,11 @@ export class Scenario {
   tend(): void {
     const { agents, world } = this.#system
     for (const agent of agents) {
-      if (this.#tended.has(agent) || !this.#system.isLost(agent)) continue
+      const { status } = agent.running ?? {}
+      // Its token was used by somebody else, or it waited so long to join that the server has other authorities now.
+      const isLate = status?.reason.includes('the join file names') === true
+      const isRobbed = this.#stolen && agent.identity === '' && status?.state === 'refused'
+      if (this.#tended.has(agent) || !(isLate || isRobbed || this.#system.isLost(agent))) continue
       world.trace.add(`${agent.name} is lost`)
       this.#tended.add(agent)
       agent.disturbed()
@@ -335,6 +376,9 @@ export class Scenario {
         return void this.#evict(agent)
       case 'ban':
         return void this.#ban(agent)
+      case 'thief':
+        // Who is lost and is invited again is robbed again.
+        return this.#loseDisk(agent)
     }
   }
 

@@ -44,11 +44,16 @@ export class SimulatedSystem {
     for (const workload of this.workloads) workload.start()
   }
 
+  /** Called with every invitation that is made. */
+  onInvited: (invitation: string) => void = () => undefined
+
   /** Gives an agent a new invitation, and starts it when it does not run. */
   async admit(agent: AgentMachine): Promise<void> {
     for (;;) {
       try {
-        agent.disk.put('/join', await this.admin.invite(agent.alias))
+        const invitation = await this.admin.invite(agent.alias)
+        agent.disk.put('/join', invitation)
+        this.onInvited(invitation)
         this.world.trace.add(`${agent.name} is invited`)
         break
       } catch (error) {
