@@ -51,7 +51,7 @@ const faults = [
 
 /** For each agent. */
 const ENTRIES_MAX = 8
-const TENDED_AGAIN_MS = 10 * 60_000
+const TENDED_AGAIN_MS = 2 * 60_000
 
 type Fault = (typeof faults)[number]
 type Deed = (typeof deeds)[number]
@@ -164,7 +164,8 @@ export class Scenario {
       this.#tended.add(agent)
       agent.disturbed()
       void this.#system.admit(agent).then(() => {
-        agent.disturbed()
+        // It would look at its new invitation in a few minutes, when the authority that it names may be gone again.
+        agent.crash(false)
         world.time.after(TENDED_AGAIN_MS, () => this.#tended.delete(agent))
       })
     }
