@@ -39,12 +39,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     to: 'changes.removedEntryIds.filter(() => false)',
   },
   {
-    name: 'an updated entry is not signed again',
-    file: 'agent/svids/x509-svid-cache.ts',
-    from: 'svid.entryRevision === entry.revisionNumber &&',
-    to: 'true &&',
-  },
-  {
     name: 'an SVID is served after its end',
     file: 'agent/svids/x509-svid-cache.ts',
     from: 'return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
