@@ -26,6 +26,7 @@ export async function simulateDay(seed = 1, hours = 24): Promise<Day> {
   const invariants = new Invariants(system)
   const { world, agents, workloads, admin } = system
   system.start()
+  await advance(system, invariants, TICK_MS)
   for (const [index, { alias }] of agents.entries()) {
     for (const { uid } of workloads.filter(({ agent }) => agent.alias === alias)) {
       const id = `entry-${index}-${uid}`

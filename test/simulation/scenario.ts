@@ -24,6 +24,7 @@ const deeds = [
   'token',
   'token',
   'nest',
+  'reopen',
 ] as const
 
 /** What goes wrong. A run draws some of them. */
@@ -216,6 +217,8 @@ export class Scenario {
       case 'recreate':
         if (there.length > 0) this.#recreate(this.#random.pick(there))
         return
+      case 'reopen':
+        return this.#random.pick(this.#system.workloads).reopen()
       case 'token':
         void this.#passToken(this.#random.pick(this.#system.workloads))
         return

@@ -66,6 +66,13 @@ export class Workload {
     void this.#follow(this.process)
   }
 
+  /** Ends its stream and opens another one, as a process does that starts anew. */
+  reopen(): void {
+    this.#reopened.abort(new Error('opened anew'))
+    this.#reopened = new AbortController()
+  }
+  #reopened = new AbortController()
+
   /** Asks for a token; undefined when it got none. */
   async fetchToken(audience: string): Promise<string | undefined> {
     const client = this.#transport.client(spiffeWorkloadApiService)
@@ -96,7 +103,7 @@ export class Workload {
     while (process.isAlive) {
       try {
         const client = this.#transport.client(spiffeWorkloadApiService)
-        for await (const message of client.fetchX509Svid({}, { metadata: METADATA })) {
+        for await (const message of client.fetchX509Svid({}, { metadata: METADATA, signal: this.#reopened.signal })) {
           this.streamSinceMs ??= world.time.nowMs
           this.current = readIdentities(message, world.time.nowMs)
           world.trace.add(`${this.name} has ${this.current.svids.map(({ spiffeId }) => spiffeId).join(' ')}`)

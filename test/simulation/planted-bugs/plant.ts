@@ -36,7 +36,7 @@ export class Garden implements Disposable {
     for (const edit of edits) this.#apply(edit)
     try {
       const output = await this.#simulate(options)
-      const found = /^seed (\d+) [^:]*: (.*)$/m.exec(output)
+      const found = /^seed (\d+) \(faults: [^)]*\): (.*)$/m.exec(output)
       const seeds = found?.[1] === undefined ? undefined : Number(found[1]) - options.from + 1
       return { name, seeds, how: found?.[2] ?? '', seconds: (performance.now() - startMs) / 1000 }
     } finally {
