@@ -7,7 +7,7 @@ import { threadPoolCryptography as cryptography } from '../src/key/thread-pool-c
 import { runUntilSignal, aborted } from '../src/process/run-until-signal.ts'
 import { connectTls } from '../src/tls/connect-tls.ts'
 import { tlsServer } from '../src/tls/tls-server.ts'
-import type { X509Source } from '../src/tls/x509-source.ts'
+import type { TlsSource } from '../src/tls/tls-source.ts'
 import { openChannel } from '../src/wire/channel.ts'
 import { workloadEndpoint } from '../src/workload/endpoint.ts'
 import { WorkloadClient } from '../src/workload/workload-client.ts'
@@ -74,7 +74,7 @@ function tellSvid({ svids }: X509Context): void {
   })
 }
 
-function listen(source: X509Source, peerId: string): void {
+function listen(source: TlsSource, peerId: string): void {
   const http = createServer((_request, response) =>
     response.end(`hello from ${source.current().svid.spiffeId.toString()}`),
   )
@@ -91,7 +91,7 @@ function listen(source: X509Source, peerId: string): void {
   server.listen(0, '127.0.0.1', () => tell({ event: 'serving', port: (server.address() as AddressInfo).port }))
 }
 
-async function call(source: X509Source, peerId: string, port: number): Promise<void> {
+async function call(source: TlsSource, peerId: string, port: number): Promise<void> {
   const start = systemClock.monotonicMs()
   const { socket, peer } = await connectTls({
     source,

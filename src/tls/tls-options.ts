@@ -9,7 +9,7 @@ import {
 import { SallyportError } from '../errors.ts'
 import type { X509Svid } from '../svid/x509-svid.ts'
 import { printPem } from '../x509/pem.ts'
-import type { X509Source } from './x509-source.ts'
+import type { TlsSource } from './tls-source.ts'
 
 /** What the TLS engine presents for an SVID: TLS 1.3, and no tickets, because a resumed session skips certificates and their expiry. */
 export function contextOptions(svid: X509Svid): SecureContextOptions {
@@ -40,12 +40,12 @@ export function secureContextOf(svid: X509Svid): SecureContext {
  * the engine knows one pool of authorities, and in one pool any trust domain vouches for any other. Use `tlsServer`, which
  * verifies every peer before it hands the connection over.
  */
-export function tlsServerOptions(source: X509Source): TlsOptions {
+export function tlsServerOptions(source: TlsSource): TlsOptions {
   return { ...contextOptions(source.current().svid), requestCert: true, rejectUnauthorized: false }
 }
 
 /** Options for `tls.connect` with the SVID of this moment. They verify nothing by themselves: use `connectTls`. */
-export function tlsClientOptions(source: X509Source): ConnectionOptions {
+export function tlsClientOptions(source: TlsSource): ConnectionOptions {
   return {
     secureContext: secureContextOf(source.current().svid),
     minVersion: 'TLSv1.3',

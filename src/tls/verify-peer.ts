@@ -7,11 +7,11 @@ import type { Cryptography } from '../key/cryptography.ts'
 import { verifyX509Svid } from '../svid/verify-x509-svid.ts'
 import { X509_SVID_MAX_CHAIN, type X509Svid } from '../svid/x509-svid.ts'
 import { decodeCertificate } from '../x509/decode-certificate.ts'
-import type { X509Source } from './x509-source.ts'
+import type { TlsSource } from './tls-source.ts'
 
 /** What verifying a peer takes. */
 export interface PeerVerification {
-  readonly source: X509Source
+  readonly source: TlsSource
   readonly clock: Clock
   readonly cryptography: Cryptography
 }

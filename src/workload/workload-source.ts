@@ -1,5 +1,5 @@
 import { SallyportError } from '../errors.ts'
-import type { X509Source } from '../tls/x509-source.ts'
+import type { TlsSource } from '../tls/tls-source.ts'
 import { selectSvid, type SvidChoice } from './select-svid.ts'
 import type { WorkloadClient } from './workload-client.ts'
 import { NO_X509_CONTEXT, type X509Context } from './x509-context.ts'
@@ -15,7 +15,7 @@ export interface WorkloadSourceOptions {
 }
 
 /** This workload's SVID and bundles, kept current by a watch. All of one update takes effect at once. */
-export interface WorkloadSource extends X509Source, AsyncDisposable {
+export interface WorkloadSource extends TlsSource, AsyncDisposable {
   /** Resolves when the watch has ended; rejects when it ended because asking again is of no use. */
   readonly ended: Promise<void>
 }

@@ -15,7 +15,7 @@ import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import { connectTls } from '../../../src/tls/connect-tls.ts'
 import { contextOptions, secureContextOf, tlsClientOptions } from '../../../src/tls/tls-options.ts'
 import { tlsServer } from '../../../src/tls/tls-server.ts'
-import type { X509Source } from '../../../src/tls/x509-source.ts'
+import type { TlsSource } from '../../../src/tls/tls-source.ts'
 import { issueBad } from '../../fakes/bad-svids.ts'
 import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
 
@@ -30,7 +30,7 @@ const svidOf = ({ chain, keyPair }: TestSvid, id = chain[0].uriSans[0]!): X509Sv
   privateKey: keyPair.privateKey,
   hint: '',
 })
-const sourceOf = (svid: X509Svid, ...bundles: readonly Bundle[]): X509Source => ({
+const sourceOf = (svid: X509Svid, ...bundles: readonly Bundle[]): TlsSource => ({
   current: () => ({ svid, bundles: bundleSetOf(bundles) }),
 })
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
 })
 
 interface Side {
-  readonly source: X509Source
+  readonly source: TlsSource
   readonly wants: IdMatcher
 }
 
@@ -244,7 +244,7 @@ describe('mutual TLS', () => {
   test('FS-09 the next connection presents the SVID of that moment', async () => {
     const renewed = svidOf(await home.issue('/db'))
     let held = db
-    const source: X509Source = { current: () => ({ svid: held, bundles: bundleSetOf([home.bundle()]) }) }
+    const source: TlsSource = { current: () => ({ svid: held, bundles: bundleSetOf([home.bundle()]) }) }
     const peers: X509Svid[] = []
     const listener = tlsServer({ source, client: memberOf('example.org'), clock, cryptography, onConnection: () => {} })
     for (const svid of [db, renewed]) {
@@ -275,7 +275,7 @@ describe('mutual TLS', () => {
   test('a server whose SVID was withdrawn refuses connections and lives', async () => {
     let held: X509Svid | undefined = db
     const refusals: Error[] = []
-    const source: X509Source = {
+    const source: TlsSource = {
       current() {
         if (held === undefined) throw new Error('no SVID')
         return { svid: held, bundles: bundleSetOf([home.bundle()]) }
