@@ -387,6 +387,8 @@ export class Invariants {
     const { agent, current } = workload
     const record = oracle.agents.get(agent.identity)
     if (record === undefined || record.banned || this.#system.isLost(agent)) return
+    // It is about to be told again what it had.
+    if (time.nowMs - workload.reopenedMs < SHOWS_WITHIN_MS) return
     const views = oracle.viewsSince(agent.identity, time.nowMs - SHOWS_WITHIN_MS)
     const wanted = views.map((view) => identitiesOf(view, workload))
     const has = workload.streamSinceMs === undefined ? '' : printIdentities(current)

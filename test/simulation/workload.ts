@@ -68,10 +68,13 @@ export class Workload {
 
   /** Ends its stream and opens another one, as a process does that starts anew. */
   reopen(): void {
+    this.reopenedMs = this.#world.time.nowMs
     this.#reopened.abort(new Error('opened anew'))
     this.#reopened = new AbortController()
   }
   #reopened = new AbortController()
+  /** When it last opened its stream anew by its own will. */
+  reopenedMs = -Infinity
 
   /** Asks for a token; undefined when it got none. */
   async fetchToken(audience: string): Promise<string | undefined> {
