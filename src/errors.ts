@@ -105,11 +105,23 @@ export const errorCodes = {
     means: 'Bytes are not a certificate in strict DER, or the certificate breaks a rule that the message names.',
     remedy: 'Make the certificate again as the message says.',
   },
+  CERTIFICATE_REVOKED: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'A revocation list of its issuer names a certificate, or that list is out of date.',
+    remedy: 'Get a new certificate, or a newer revocation list.',
+  },
   CERTIFICATE_UNTRUSTED: {
     grpc: 'UNAUTHENTICATED',
     http: 401,
     means: 'A certificate does not lead to an authority of the trust domain.',
     remedy: 'Check that both sides hold the current bundle of that trust domain.',
+  },
+  CRL_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'Bytes are not a certificate revocation list in strict DER, or it is of a kind that cannot be applied.',
+    remedy: 'Publish a complete list (X.509 CRL version 2, DER), or turn revocation checking off.',
   },
   CSR_INVALID: {
     grpc: 'INVALID_ARGUMENT',
@@ -224,6 +236,30 @@ export const errorCodes = {
     means: 'This workload holds no SVID that was asked for by id or hint.',
     remedy: 'Compare with `sallyport fetch x509`; register an entry if it is missing.',
   },
+  SOURCE_CLOSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'A source of SVIDs or bundles was used after it had been closed.',
+    remedy: 'Close a source last, when nothing uses it any more.',
+  },
+  SOURCE_TIMEOUT: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'A source has not got its first SVID or bundle in time; the message says what is missing.',
+    remedy: 'Check that the agent runs and that an entry matches this process: `sallyport explain --pid PID`.',
+  },
+  SVID_EXPIRED: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'The SVID of this workload has expired, and the agent has not sent a newer one.',
+    remedy: 'Run `sallyport status` on the node: the agent or the server has been away for longer than an SVID lives.',
+  },
+  WORKLOAD_API_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'The Workload API answered a call with an error of its own, which the message repeats.',
+    remedy: 'Look for the cause in the log of the agent.',
+  },
   WORKLOAD_RESPONSE_INVALID: {
     grpc: 'INTERNAL',
     http: 502,
@@ -331,7 +367,7 @@ export const errorCodes = {
   SOCKET_PATH_UNSAFE: {
     grpc: 'FAILED_PRECONDITION',
     http: 500,
-    means: 'A socket cannot be made at that path safely; the message says why.',
+    means: 'A socket at that path cannot be made or trusted; the message says why.',
     remedy: 'Choose a short path below a directory that only its owner may write.',
   },
   // server/access
@@ -803,4 +839,9 @@ export class SallyportError extends Error {
   get row(): ErrorRow {
     return errorCodes[this.code]
   }
+}
+
+/** Whether something that was caught is an error that Sallyport threw on purpose, with its stable `code`. */
+export function isSallyportError(error: unknown): error is SallyportError {
+  return error instanceof SallyportError
 }
