@@ -29,8 +29,8 @@ export interface ChannelOptions {
   readonly address: { readonly unix: string } | { readonly host: string; readonly port: number }
   readonly tls?: ChannelTls | undefined
   readonly clock?: Clock | undefined
-  /** Refuses a unix socket whose folders others can write. Default: false, for sockets that a person named. */
-  readonly socketOwnerCheck?: boolean | undefined
+  /** Called before each connection; throws where nobody may connect, such as below a folder that others can write. */
+  readonly beforeConnect?: (() => Promise<void> | void) | undefined
   /** Default: 10 s. */
   readonly connectTimeoutMs?: number | undefined
   /** Default: 4 MiB, as everywhere in gRPC. */

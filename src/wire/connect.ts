@@ -3,7 +3,6 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect as connectSocket, isIP, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import { SallyportError } from '../errors.ts'
-import { checkSocketPath } from '../peer/socket-path.ts'
 import type { ChannelOptions, ChannelTls } from './channel.ts'
 import type { TlsIdentity } from './listen-tls.ts'
 import { pemOf, presentedChain } from './tls-identity.ts'
@@ -15,7 +14,7 @@ const WINDOW_BYTES = 1024 * 1024
  * Opens HTTP/2 to a server. Over TLS, `verify` has accepted the server before this resolves, so that no byte of a request
  * reaches anybody else.
  *
- * @throws {@link SallyportError} `UNREACHABLE`, `SOCKET_PATH_UNSAFE`, and what `verify` throws
+ * @throws {@link SallyportError} `UNREACHABLE`, and what `beforeConnect` and `verify` throw
  */
 export async function openSession(options: ChannelOptions, signal: AbortSignal): Promise<ClientHttp2Session> {
   const socket = await openSocket(options, signal)
@@ -33,14 +32,9 @@ export async function openSession(options: ChannelOptions, signal: AbortSignal):
   return session
 }
 
-async function openSocket(
-  { address, tls, socketOwnerCheck = false }: ChannelOptions,
-  signal: AbortSignal,
-): Promise<Socket> {
-  if ('unix' in address) {
-    if (socketOwnerCheck) checkSocketPath(address.unix)
-    return established(connectSocket(address.unix), 'connect', address.unix, signal)
-  }
+async function openSocket({ address, tls, beforeConnect }: ChannelOptions, signal: AbortSignal): Promise<Socket> {
+  await beforeConnect?.()
+  if ('unix' in address) return established(connectSocket(address.unix), 'connect', address.unix, signal)
   const name = `${address.host}:${address.port}`
   if (tls === undefined) return established(connectSocket(address), 'connect', name, signal)
   const socket = connectTls({
