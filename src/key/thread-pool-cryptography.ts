@@ -1,5 +1,6 @@
-import { constants, generateKeyPair, type KeyObject, sign, verify } from 'node:crypto'
+import { generateKeyPair, type KeyObject, sign, verify } from 'node:crypto'
 import type { Cryptography, KeyPair, SignatureAlgorithm, SignatureEncoding } from './cryptography.ts'
+import { keyInput } from './key-input.ts'
 import type { KeyType } from './key-type.ts'
 import { signatureAlgorithms } from './signature-algorithm.ts'
 
@@ -59,13 +60,6 @@ function signInPool(
     })
     inPool++
   })
-}
-
-function keyInput(algorithm: SignatureAlgorithm, key: KeyObject, dsaEncoding: SignatureEncoding) {
-  const { padding } = signatureAlgorithms[algorithm]
-  if (padding === undefined) return { key, dsaEncoding }
-  if (padding === 'pkcs1') return { key, padding: constants.RSA_PKCS1_PADDING }
-  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
 }
 
 function generate(type: KeyType): Promise<KeyPair> {

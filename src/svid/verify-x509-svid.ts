@@ -1,8 +1,9 @@
+import type { Bundle } from '../bundle/bundle.ts'
 import type { BundleSet } from '../bundle/bundle-set.ts'
 import { SallyportError } from '../errors.ts'
 import type { Cryptography } from '../key/cryptography.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import { verifyChain } from '../x509/verify-chain.ts'
+import { type PathToVerify, verifyChain, verifyChainNow } from '../x509/verify-chain.ts'
 import { checkX509SvidLeaf, type LeafTolerance } from './x509-svid-leaf.ts'
 import { X509_SVID_MAX_CHAIN, type X509Svid } from './x509-svid.ts'
 
@@ -20,6 +21,41 @@ export async function verifyX509Svid(
   cryptography: Cryptography,
   tolerance: LeafTolerance = {},
 ): Promise<X509Svid> {
+  const claim = claimOf(chain, bundles, now, tolerance)
+  await verifyChain({ ...claim.path, cryptography })
+  return claim.svid
+}
+
+/** A proven identity, with the bundle that proved it and until when it does. */
+export interface VerifiedX509Svid {
+  readonly svid: X509Svid
+  readonly bundle: Bundle
+  /** The latest start and the earliest end of all certificates from the leaf to the authority, both included. */
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+
+/** {@link verifyX509Svid} in one go, for TLS, where data must not arrive before the answer. */
+export function verifyX509SvidNow(
+  chain: readonly Certificate[],
+  bundles: BundleSet,
+  now: Date,
+  tolerance: LeafTolerance = {},
+): VerifiedX509Svid {
+  const { svid, bundle, path } = claimOf(chain, bundles, now, tolerance)
+  const proof = verifyChainNow(path)
+  const notBefore = new Date(Math.max(...proof.map((certificate) => certificate.notBefore.getTime())))
+  const notAfter = new Date(Math.min(...proof.map((certificate) => certificate.notAfter.getTime())))
+  return { svid, bundle, notBefore, notAfter }
+}
+
+/** Who a chain says it is, and what must be shown for that. */
+function claimOf(
+  chain: readonly Certificate[],
+  bundles: BundleSet,
+  now: Date,
+  tolerance: LeafTolerance,
+): { readonly svid: X509Svid; readonly bundle: Bundle; readonly path: PathToVerify } {
   const [leaf, ...intermediates] = chain
   if (leaf === undefined)
     throw new SallyportError('X509_SVID_INVALID', 'Cannot accept X509-SVID: no certificate was presented')
@@ -38,6 +74,9 @@ export async function verifyX509Svid(
     )
   }
   const authorities = bundle.x509Authorities.map(({ certificate }) => certificate)
-  await verifyChain({ chain: [leaf, ...intermediates], authorities, now, cryptography })
-  return { spiffeId, chain: [leaf, ...intermediates], privateKey: undefined, hint: '' }
+  return {
+    svid: { spiffeId, chain: [leaf, ...intermediates], privateKey: undefined, hint: '' },
+    bundle,
+    path: { chain: [leaf, ...intermediates], authorities, now },
+  }
 }

@@ -1,25 +1,40 @@
+import type { KeyObject } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
-import type { Cryptography } from '../key/cryptography.ts'
+import type { Cryptography, SignatureAlgorithm } from '../key/cryptography.ts'
 import { checkPublicKey, type KeyLimits, VERIFIED_KEYS } from '../key/public-key.ts'
 import { isSignatureAlgorithm, signatureAlgorithms } from '../key/signature-algorithm.ts'
+import { verifySignatureNow } from '../key/verify-signature-now.ts'
 import type { Certificate } from './certificate.ts'
 import { ANY_PURPOSE_OID, purposeOids } from './extension-oids.ts'
 
 /** The longest chain that is verified, and the longest that is sent. */
 export const CHAIN_MAX_CERTIFICATES = 10
 
-export interface ChainToVerify {
+export interface PathToVerify {
   /** As a peer sent it: the leaf, then each issuer of the one before. A root at the end is passed over. */
   readonly chain: readonly Certificate[]
   /** Where paths may end: the certificates of one trust domain's bundle, self-signed or not. */
   readonly authorities: readonly Certificate[]
   readonly now: Date
-  readonly cryptography: Cryptography
   /** What the leaf is about to be used for; a certificate without extended key usage is for everything. */
   readonly purpose?: keyof typeof purposeOids
   /** Keys that are accepted in the chain. Default: {@link VERIFIED_KEYS}. */
   readonly keyLimits?: KeyLimits
 }
+
+export interface ChainToVerify extends PathToVerify {
+  readonly cryptography: Cryptography
+}
+
+/** Asks whoever drives the validation whether a signature is that of a key. */
+interface SignatureQuestion {
+  readonly algorithm: SignatureAlgorithm
+  readonly key: KeyObject
+  readonly data: Buffer
+  readonly signature: Buffer
+}
+
+type Asking<T> = Generator<SignatureQuestion, T, boolean>
 
 /**
  * X.509 path validation (RFC 5280 §6): every certificate is in time, signed by the next one with SHA-2 and an accepted
@@ -29,7 +44,28 @@ export interface ChainToVerify {
  * @throws {@link SallyportError} `CERTIFICATE_UNTRUSTED`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_INVALID`, `KEY_REFUSED`
  */
 export async function verifyChain(input: ChainToVerify): Promise<readonly Certificate[]> {
-  const { chain, authorities, now, cryptography } = input
+  const steps = validatePath(input)
+  let step = steps.next()
+  while (step.done !== true) {
+    const { algorithm, key, data, signature } = step.value
+    step = steps.next(await input.cryptography.verify(algorithm, key, data, signature, 'der'))
+  }
+  return step.value
+}
+
+/** {@link verifyChain} in one go, for a moment in which nothing may wait: between a handshake and the first byte. */
+export function verifyChainNow(input: PathToVerify): readonly Certificate[] {
+  const steps = validatePath(input)
+  let step = steps.next()
+  while (step.done !== true) {
+    const { algorithm, key, data, signature } = step.value
+    step = steps.next(verifySignatureNow(algorithm, key, data, signature, 'der'))
+  }
+  return step.value
+}
+
+function* validatePath(input: PathToVerify): Asking<readonly Certificate[]> {
+  const { chain, authorities, now } = input
   if (chain.length === 0) throw invalid('it is empty')
   if (chain.length > CHAIN_MAX_CERTIFICATES) throw invalid(`it has more than ${CHAIN_MAX_CERTIFICATES} certificates`)
   const path: Certificate[] = []
@@ -39,11 +75,11 @@ export async function verifyChain(input: ChainToVerify): Promise<readonly Certif
     if (previous !== undefined) {
       const why = problemOfIssuer(certificate, path)
       if (why !== undefined) throw invalid(`certificate ${index + 1} ${why}`)
-      const isSigned = await isSignedBy(previous, certificate, cryptography)
+      const isSigned = yield* isSignedBy(previous, certificate)
       if (!isSigned) throw untrusted(`certificate ${index} is not signed by certificate ${index + 1}`)
     }
     path.push(certificate)
-    const authority = await authorityOf(path, input)
+    const authority = yield* authorityOf(path, input)
     if (authority !== undefined) return [...path, authority]
     const next = chain[index + 1]
     if (next === undefined || !isNamedBy(certificate, next)) break
@@ -52,7 +88,7 @@ export async function verifyChain(input: ChainToVerify): Promise<readonly Certif
 }
 
 /** What costs little comes before any signature. What is left of a chain behind its authority is never looked at. */
-function checkWithoutSignature(certificate: Certificate, index: number, input: ChainToVerify): void {
+function checkWithoutSignature(certificate: Certificate, index: number, input: PathToVerify): void {
   const { now, purpose, keyLimits = VERIFIED_KEYS } = input
   const place = `certificate ${index + 1}`
   const late = problemOfTime(certificate, now)
@@ -77,14 +113,14 @@ function problemOfTime({ notBefore, notAfter }: Certificate, now: Date): string 
 }
 
 /** The authority that signed the last certificate of a path. */
-async function authorityOf(path: readonly Certificate[], input: ChainToVerify): Promise<Certificate | undefined> {
-  const { authorities, now, cryptography, purpose, keyLimits = VERIFIED_KEYS } = input
+function* authorityOf(path: readonly Certificate[], input: PathToVerify): Asking<Certificate | undefined> {
+  const { authorities, now, purpose, keyLimits = VERIFIED_KEYS } = input
   const last = path.at(-1)!
   for (const authority of authorities) {
     if (!isNamedBy(last, authority) || problemOfAuthority(authority, path, now) !== undefined) continue
     if (!isFor(authority, purpose)) continue
     checkPublicKey(authority.publicKey, keyLimits)
-    if (await isSignedBy(last, authority, cryptography)) return authority
+    if (yield* isSignedBy(last, authority)) return authority
   }
   return undefined
 }
@@ -113,11 +149,11 @@ function problemOfIssuer(issuer: Certificate, path: readonly Certificate[]): str
   return isTooLong ? `allows a path length of ${issuer.pathLength}` : undefined
 }
 
-async function isSignedBy(certificate: Certificate, issuer: Certificate, cryptography: Cryptography): Promise<boolean> {
-  const { signatureAlgorithm: algorithm, tbs, signature } = certificate
+function* isSignedBy(certificate: Certificate, issuer: Certificate): Asking<boolean> {
+  const { signatureAlgorithm: algorithm, tbs: data, signature } = certificate
   if (!isSignatureAlgorithm(algorithm)) return false
   if (signatureAlgorithms[algorithm].keyKind !== issuer.publicKey.asymmetricKeyType) return false
-  return cryptography.verify(algorithm, issuer.publicKey, tbs, signature, 'der')
+  return yield { algorithm, key: issuer.publicKey, data, signature }
 }
 
 function reasonWithoutAuthority(path: readonly Certificate[], authorities: readonly Certificate[], now: Date): string {

@@ -6,7 +6,8 @@ import type { ErrorCode } from '../../../src/errors.ts'
 import { memberOf } from '../../../src/id/matcher.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
-import { verifyX509Svid } from '../../../src/svid/verify-x509-svid.ts'
+import { verifyX509Svid, verifyX509SvidNow } from '../../../src/svid/verify-x509-svid.ts'
+import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import type { Certificate } from '../../../src/x509/certificate.ts'
 import { decodeCertificate } from '../../../src/x509/decode-certificate.ts'
 import { badSvidNames, badSvids, issueBad } from '../../fakes/bad-svids.ts'
@@ -22,8 +23,21 @@ beforeAll(async () => {
 })
 
 const both = (): Bundle[] => [authority.bundle(), other.bundle()]
-const verify = (chain: readonly Certificate[], bundles = both(), at = now) =>
-  verifyX509Svid(chain, bundleSetOf(bundles), at, cryptography)
+
+/** In both forms, which must agree. */
+async function verify(chain: readonly Certificate[], bundles = both(), at = now): Promise<X509Svid> {
+  const known = bundleSetOf(bundles)
+  const later = await verifyX509Svid(chain, known, at, cryptography).catch((error: unknown) => error as Error)
+  let atOnce: X509Svid | Error
+  try {
+    atOnce = verifyX509SvidNow(chain, known, at).svid
+  } catch (error) {
+    atOnce = error as Error
+  }
+  expect(atOnce).toEqual(later)
+  if (later instanceof Error) throw later
+  return later
+}
 
 /** What the SPIFFE rules say about a chain that path validation alone would accept. */
 const codeOf = (chainCode: ErrorCode | undefined): ErrorCode => chainCode ?? 'X509_SVID_INVALID'
@@ -180,5 +194,16 @@ describe('published vectors', () => {
     const forged = decodeCertificate(der)
     expect(forged.uriSans).toEqual(['spiffe://vector.test/wob'])
     await expect(verify([forged], [anchored])).rejects.toThrowCode('CERTIFICATE_UNTRUSTED')
+  })
+})
+
+describe('verifyX509SvidNow()', () => {
+  test('says for how long the proof holds: no longer than any certificate from the leaf to the authority', async () => {
+    const soon = new Date(now.getTime() + 90_000)
+    const recent = new Date(now.getTime() - 30_000)
+    const { chain } = await (await authority.intermediate({ notAfter: soon })).issue('/x', { notBefore: recent })
+    const verified = verifyX509SvidNow(chain, bundleSetOf(both()), now)
+    expect([verified.notBefore, verified.notAfter]).toEqual([recent, soon])
+    expect(verified.bundle.trustDomain.name).toBe('example.org')
   })
 })
