@@ -14,7 +14,7 @@ import { silentLog } from '../../../src/log/log.ts'
 import { bundleFromMessage } from '../../../src/wire/bundle-message.ts'
 import type { Call, Connection } from '../../../src/wire/call.ts'
 import { entryFromMessage } from '../../../src/wire/entry-message.ts'
-import { codecsOf } from '../../../src/wire/load.ts'
+import { codecOf } from '../../../src/wire/codec.ts'
 import {
   syncService,
   type AgentMessage,
@@ -27,7 +27,7 @@ import { MemoryStore } from '../../fakes/memory-store.ts'
 import { anId, anInstant, doing } from '../../fakes/store-objects.ts'
 
 const trustDomain = TrustDomain.parse('example.org')
-const codec = codecsOf(syncService).get('Follow')
+const codec = codecOf(syncService, 'Follow')
 
 /** The push streams of a server, without sockets. */
 export class SyncServer implements AsyncDisposable {
@@ -179,7 +179,7 @@ export class FakeAgent {
 
   hello(): Hello {
     const digest = this.revision === 0 ? Buffer.alloc(0) : this.digest
-    return { revision: this.revision, digest, epoch: this.epoch, agentVersion: '', nonce: Buffer.alloc(32) }
+    return { revision: this.revision, digest, epoch: this.epoch, agentVersion: '', nonce: Buffer.alloc(32), policy: null }
   }
 
   send(message: AgentMessage): void {
@@ -188,7 +188,7 @@ export class FakeAgent {
   }
 
   acknowledge(revision = this.revision, digest = this.digest): void {
-    this.send({ ack: { revision, digest } })
+    this.send({ ack: { revision, digest, policy: null } })
   }
 
   /** Lets a reader that stood still go on. */
@@ -222,7 +222,7 @@ export class FakeAgent {
   }
 
   #take(sent: ServerMessage): void {
-    const message = codec?.decodeResponse(codec.encodeResponse(sent)) as ServerMessage
+    const message = codec.decodeResponse(codec.encodeResponse(sent)) as ServerMessage
     this.messages.push(message)
     const { snapshot, delta } = message
     if (snapshot) {
