@@ -53,6 +53,25 @@ export const errorCodes = {
     means: 'A registration entry breaks a rule that the message names.',
     remedy: 'Correct the field that the message names.',
   },
+  // src/policy
+  CONDITION_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A condition of a rule or guard cannot be read, or compares what cannot be compared.',
+    remedy: 'Correct it at the place that the message names; docs/policy.md holds the grammar.',
+  },
+  PATH_TEMPLATE_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not a template of request paths.',
+    remedy: 'Write whole segments, such as /v1/orders/{id} or /admin/**.',
+  },
+  PATTERN_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A text is not a pattern of SPIFFE IDs.',
+    remedy: 'Write whole segments, such as /ns/web/** or spiffe://partner.example/billing/*.',
+  },
   // src/config
   CONFIG_INVALID: {
     grpc: 'INVALID_ARGUMENT',
@@ -65,6 +84,12 @@ export const errorCodes = {
     http: 400,
     means: 'A configuration file cannot be read.',
     remedy: 'Check the path and its permissions; `sallyport server init` writes one.',
+  },
+  POLICY_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A policy has problems; the message lists all of them by line and path.',
+    remedy: 'Correct each of them; `sallyport policy validate FILE` says for each what to do.',
   },
   DURATION_INVALID: {
     grpc: 'INVALID_ARGUMENT',
