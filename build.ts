@@ -1,5 +1,5 @@
-// `npm run build`: one file for the command line, one for the writer thread, and the proto files beside them.
-import { cpSync, rmSync } from 'node:fs'
+// `npm run build`: one file for the command line, one for the writer thread.
+import { rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 rmSync('dist', { recursive: true, force: true })
@@ -22,4 +22,3 @@ await build({
   },
   logLevel: 'warning',
 })
-cpSync('proto', 'dist/proto', { recursive: true, filter: (path) => !path.endsWith('.ts') })

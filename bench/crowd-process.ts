@@ -1,6 +1,6 @@
 import { encodeFrame } from '../src/wire/frames.ts'
 import { syncService } from '../src/wire/messages/sallyport-sync-v1.ts'
-import { codecOf } from '../src/wire/routes.ts'
+import { codecOf } from '../src/wire/codec.ts'
 import { joinAgents, type LightAgent } from './light-agent.ts'
 import { decoderOf, LightClient, prepare } from './light-client.ts'
 import { inParallel } from './load.ts'

@@ -9,14 +9,15 @@ import {
 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { codecOf } from '../src/wire/codec.ts'
 import { encodeFrame, FrameReader } from '../src/wire/frames.ts'
-import { codecOf } from '../src/wire/routes.ts'
+import type { MessageType } from '../src/wire/message-type.ts'
 import type { Methods, Sent, Service } from '../src/wire/service.ts'
 import { pemOf } from '../src/wire/tls-identity.ts'
 
 type MethodOf<M extends Methods, K extends keyof M> = M[K]
-type Request<T> = T extends { readonly request?: infer Q } ? NonNullable<Q> : never
-type Response<T> = T extends { readonly response?: infer R } ? NonNullable<R> : never
+type Request<T> = T extends { readonly request: MessageType<infer Q> } ? Q : never
+type Response<T> = T extends { readonly response: MessageType<infer R> } ? R : never
 
 /** A call whose bytes are made beforehand, so that sending it costs next to nothing. */
 export interface PreparedCall {

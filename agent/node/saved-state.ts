@@ -6,9 +6,10 @@ import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import { bundleFromMessage, bundleToMessage } from '../../src/wire/bundle-message.ts'
+import { decodeMessage } from '../../src/wire/decode-message.ts'
+import { encodeMessage } from '../../src/wire/encode-message.ts'
 import { entryFromMessage, entryToMessage } from '../../src/wire/entry-message.ts'
-import { decodeMessage, encodeMessage, type MessageType } from '../../src/wire/load.ts'
-import type { Snapshot } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import { snapshotType } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Disk } from './disk.ts'
 
 /** What the agent is: its key and its own SVID, as the server last gave it. */
@@ -77,10 +78,6 @@ const savedNode = z.object({
   serverTimeMs: z.number().nullable(),
   checkpoints: z.array(z.object({ keyId: z.string(), epoch: z.string(), sequence: z.number(), hash: base64 })),
 })
-const snapshotType: MessageType<Snapshot> = {
-  protoFile: 'sallyport/sync/v1/sync.proto',
-  name: 'sallyport.sync.v1.Snapshot',
-}
 const HASH_BYTES = 32
 
 /** The two files of an agent's data folder, each replaced whole. */

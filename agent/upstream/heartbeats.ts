@@ -1,13 +1,8 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { SallyportError } from '../../src/errors.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
-import { decodeMessage, type MessageType } from '../../src/wire/load.ts'
-import type { Heartbeat, HeartbeatContent } from '../../src/wire/messages/sallyport-sync-v1.ts'
-
-const contentType: MessageType<HeartbeatContent> = {
-  protoFile: 'sallyport/sync/v1/sync.proto',
-  name: 'sallyport.sync.v1.HeartbeatContent',
-}
+import { decodeMessage } from '../../src/wire/decode-message.ts'
+import { type Heartbeat, heartbeatContentType } from '../../src/wire/messages/sallyport-sync-v1.ts'
 
 /** A heartbeat is a few dozen bytes. */
 const HEARTBEAT_MAX_BYTES = 4096
@@ -40,7 +35,7 @@ export class HeartbeatReader {
     if (!(await this.#cryptography.verify('EdDSA', publicKey, heartbeat.content, heartbeat.signature, 'der'))) {
       throw invalid('its signature is wrong')
     }
-    const content = decodeMessage(contentType, heartbeat.content)
+    const content = decodeMessage(heartbeatContentType, heartbeat.content)
     if (content.serverTimeMs < this.#lastTimeMs) throw invalid('its time is before that of the last one')
     this.#lastTimeMs = content.serverTimeMs
     return {

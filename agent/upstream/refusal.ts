@@ -1,12 +1,10 @@
 import { SallyportError, type GrpcStatusName } from '../../src/errors.ts'
-import { decodeMessage, type MessageType } from '../../src/wire/load.ts'
-import type { PermissionDeniedDetails, PermissionDeniedDetailsReason } from '../../src/wire/messages/spire-api-types.ts'
+import { decodeMessage } from '../../src/wire/decode-message.ts'
+import {
+  permissionDeniedDetailsType,
+  type PermissionDeniedDetailsReason,
+} from '../../src/wire/messages/spire-api-types.ts'
 import { RpcError } from '../../src/wire/status.ts'
-
-const detailsType: MessageType<PermissionDeniedDetails> = {
-  protoFile: 'spire/api/types/status.proto',
-  name: 'spire.api.types.PermissionDeniedDetails',
-}
 
 /** The gRPC status that an error has or would have. */
 export function grpcStatusOf(error: unknown): GrpcStatusName | undefined {
@@ -28,7 +26,7 @@ function reasonOf(error: unknown): PermissionDeniedDetailsReason | undefined {
   const detail = error instanceof SallyportError || error instanceof RpcError ? error.detail : undefined
   if (detail === undefined || !detail.typeUrl.endsWith('/spire.api.types.PermissionDeniedDetails')) return undefined
   try {
-    return decodeMessage(detailsType, detail.value).reason
+    return decodeMessage(permissionDeniedDetailsType, detail.value).reason
   } catch {
     // What cannot be read refuses without a reason.
     return undefined

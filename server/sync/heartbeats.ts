@@ -1,16 +1,11 @@
 import { hash } from 'node:crypto'
-import { encodeMessage, type MessageType } from '../../src/wire/load.ts'
-import type { HeartbeatContent, ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import { encodeMessage } from '../../src/wire/encode-message.ts'
+import { heartbeatContentType, type ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import type { SyncDeps } from './sync-deps.ts'
 
 /** How often connected agents hear that the server lives, and at which revision it stands. */
 export const HEARTBEAT_MS = 5000
-
-export const heartbeatContentType: MessageType<HeartbeatContent> = {
-  protoFile: 'sallyport/sync/v1/sync.proto',
-  name: 'sallyport.sync.v1.HeartbeatContent',
-}
 
 /** One heartbeat, for every stream the same objects: it is encoded and signed once however many agents listen. */
 export interface Beat {

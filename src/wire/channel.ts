@@ -2,12 +2,12 @@ import type { ClientHttp2Session } from 'node:http2'
 import { systemClock, type Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { ClientCall, type ClientCallGiven } from './client-call.ts'
+import { methodCodec } from './codec.ts'
 import { openSession } from './connect.ts'
 import { MESSAGE_MAX_BYTES } from './frames.ts'
-import type { Client, ClientOptions, Transport } from './handlers.ts'
+import type { AnyMethod, Client, ClientOptions, Transport } from './handlers.ts'
 import type { TlsIdentity } from './listen-tls.ts'
-import { codecOf } from './routes.ts'
-import type { MethodKind, Methods, Service } from './service.ts'
+import type { Methods, Service } from './service.ts'
 
 export type { TlsIdentity } from './listen-tls.ts'
 
@@ -59,10 +59,7 @@ class Channel implements Transport, AsyncDisposable {
   }
 
   client<M extends Methods>(service: Service<M>): Client<Service<M>> {
-    const methods = Object.entries(service.methods).map(([key, { name, kind }]) => [
-      key,
-      this.#method(service, name, kind),
-    ])
+    const methods = Object.entries(service.methods).map(([key, method]) => [key, this.#method(service, method)])
     return Object.fromEntries(methods) as Client<Service<M>>
   }
 
@@ -75,7 +72,9 @@ class Channel implements Transport, AsyncDisposable {
     await this.close()
   }
 
-  #method(service: Service, name: string, kind: MethodKind): unknown {
+  #method(service: Service, method: AnyMethod): unknown {
+    const { kind } = method
+    const codec = methodCodec(service, method)
     const open = async (options: ClientOptions = {}): Promise<ClientCall> => {
       const startMs = this.#clock.monotonicMs()
       const session = await this.#session(options)
@@ -87,7 +86,7 @@ class Channel implements Transport, AsyncDisposable {
       const given = { ...options, timeoutMs }
       return this.#start({
         session,
-        codec: codecOf(service, name),
+        codec,
         options: given,
         clock: this.#clock,
         maxMessageBytes,
@@ -189,7 +188,7 @@ class Channel implements Transport, AsyncDisposable {
   }
 }
 
-function send(call: ClientCall, kind: MethodKind, request: unknown): void {
+function send(call: ClientCall, kind: AnyMethod['kind'], request: unknown): void {
   if (kind === 'unary' || kind === 'serverStream') call.sendOne(request)
   else void call.sendAll(request as AsyncIterable<unknown>)
 }

@@ -4,9 +4,9 @@ import { constants } from 'node:http2'
 import type { Clock } from '../clock.ts'
 import { SallyportError, type GrpcStatusName } from '../errors.ts'
 import { printTimeout } from './call-headers.ts'
+import type { MethodCodec } from './codec.ts'
 import { contentOf, encodeFrame, FrameReader } from './frames.ts'
 import type { ClientOptions } from './handlers.ts'
-import type { MethodCodec } from './load.ts'
 import { fromStatus, percentDecode, RpcError } from './status.ts'
 
 export interface ClientCallGiven {

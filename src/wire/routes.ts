@@ -1,5 +1,5 @@
+import { type MethodCodec, methodCodec } from './codec.ts'
 import type { AnyMethod, Implementation } from './handlers.ts'
-import { codecsOf, type MethodCodec } from './load.ts'
 
 /** A method that is served: where, how its bytes are read, and by which function. */
 export interface Route {
@@ -7,8 +7,7 @@ export interface Route {
   readonly kind: AnyMethod['kind']
   /** Undefined: the service is known, the method is not offered. */
   readonly handler: unknown
-  /** Reads the .proto file when it is first asked for. */
-  readonly codec: () => MethodCodec
+  readonly codec: MethodCodec
 }
 
 /** All methods of these services by path. */
@@ -16,19 +15,14 @@ export function routesOf(implementations: readonly Implementation[]): ReadonlyMa
   const routes = new Map<string, Route>()
   for (const { service, handlers } of implementations) {
     for (const [key, method] of Object.entries(service.methods)) {
-      const path = `/${service.name}/${method.name}`
+      const codec = methodCodec(service, method)
+      const { path } = codec
       const handler = handlers[key]
       const known = routes.get(path)
       if (known?.handler !== undefined && handler !== undefined) throw new TypeError(`Two handlers for ${path}`)
       if (known?.handler !== undefined) continue
-      routes.set(path, { path, kind: method.kind, handler, codec: () => codecOf(service, method.name) })
+      routes.set(path, { path, kind: method.kind, handler, codec })
     }
   }
   return routes
-}
-
-export function codecOf(service: { readonly name: string; readonly protoFile: string }, method: string): MethodCodec {
-  const codec = codecsOf(service).get(method)
-  if (codec === undefined) throw new TypeError(`${service.protoFile} has no method ${service.name}/${method}`)
-  return codec
 }

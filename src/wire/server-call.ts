@@ -6,7 +6,7 @@ import type { Call, Connection } from './call.ts'
 import { metadataOf, timeoutOf } from './call-headers.ts'
 import { contentOf, encodeFrame, FrameReader } from './frames.ts'
 import type { WireLimits } from './limits.ts'
-import type { MethodCodec } from './load.ts'
+import type { MethodCodec } from './codec.ts'
 import type { Route } from './routes.ts'
 import { isDeliberate, okStatus, percentEncode, toStatus, type Status } from './status.ts'
 
@@ -91,7 +91,7 @@ export class ServerCall implements Call {
   }
 
   async #serve(route: Route): Promise<void> {
-    const codec = route.codec()
+    const codec = route.codec
     if (route.kind === 'unary' || route.kind === 'clientStream') {
       const request = route.kind === 'unary' ? await this.#readOne(codec) : this.#readAll(codec)
       const response = await (route.handler as UnaryHandler)(request, this)

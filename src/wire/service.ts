@@ -1,27 +1,23 @@
+import type { MessageType } from './message-type.ts'
+
 /** How many messages each side of a method sends. */
 export type MethodKind = 'unary' | 'serverStream' | 'clientStream' | 'bidi'
 
-/** One method of a service. `Q` and `R` exist for the compiler only. */
+/** One method of a service. */
 export interface Method<K extends MethodKind, Q, R> {
   /** As on the wire, such as `FetchX509SVID`. */
   readonly name: string
   readonly kind: K
-  readonly request?: Q
-  readonly response?: R
+  readonly request: MessageType<Q>
+  readonly response: MessageType<R>
 }
 
 export type Methods = Readonly<Record<string, Method<MethodKind, unknown, unknown>>>
 
-/** A gRPC service: its full name, the file that defines it, and its methods by our own spelling. */
+/** A gRPC service: its full name and its methods by our own spelling. */
 export interface Service<M extends Methods = Methods> {
   readonly name: string
-  /** Below `proto/`. */
-  readonly protoFile: string
   readonly methods: M
-}
-
-export function defineService<const M extends Methods>(name: string, protoFile: string, methods: M): Service<M> {
-  return { name, protoFile, methods }
 }
 
 /** A message as it may be given to be sent: what is left out has its default value. */

@@ -1,6 +1,7 @@
 import { errorCodes, SallyportError, type ErrorCode, type GrpcStatusName } from '../errors.ts'
-import { decodeMessage, encodeMessage, type MessageType } from './load.ts'
-import type { ErrorInfo, Status as StatusMessage } from './messages/google-rpc.ts'
+import { decodeMessage } from './decode-message.ts'
+import { encodeMessage } from './encode-message.ts'
+import { errorInfoType, statusType } from './messages/google-rpc.ts'
 
 /** A gRPC status as it goes over the wire. Trailer values are what HTTP/2 may carry: printable ASCII. */
 export interface Status {
@@ -51,8 +52,6 @@ const HINT_MAX_BYTES = 1024
 const DETAILS_MAX_BYTES = 4096
 
 const DOMAIN = 'sallyport'
-const statusType: MessageType<StatusMessage> = { protoFile: 'google/rpc/status.proto', name: 'google.rpc.Status' }
-const errorInfoType: MessageType<ErrorInfo> = { protoFile: 'google/rpc/status.proto', name: 'google.rpc.ErrorInfo' }
 const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo'
 
 export const okStatus: Status = { number: 0, name: 'OK', message: '', trailers: {} }

@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { parseJoinString } from '../../src/config/join-string.ts'
 import { threadPoolCryptography as cryptography } from '../../src/key/thread-pool-cryptography.ts'
-import { protoFolder } from '../../src/wire/load.ts'
+import { protoFolder } from '../../proto/proto-folder.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import { encodeCsr } from '../../src/x509/encode-csr.ts'
 import { printPem } from '../../src/x509/pem.ts'
@@ -43,7 +43,7 @@ export class StockClient implements Disposable {
     options: grpc.ChannelOptions = {},
   ) {
     const definition = loadSync(files[service], {
-      ...{ includeDirs: [protoFolder()], enums: String, longs: Number, defaults: true, oneofs: true },
+      ...{ includeDirs: [protoFolder], enums: String, longs: Number, defaults: true, oneofs: true },
     })
     const Client = grpc.makeClientConstructor(definition[service] as grpc.ServiceDefinition, service)
     this.#client = new Client(address, credentials, options) as never

@@ -1,10 +1,10 @@
 import type { Call } from '../../src/wire/call.ts'
-import { codecOf } from '../../src/wire/routes.ts'
-import { decodeMessage } from '../../src/wire/load.ts'
+import { codecOf } from '../../src/wire/codec.ts'
+import { decodeMessage } from '../../src/wire/decode-message.ts'
 import {
   syncService,
   type AgentMessage,
-  type HeartbeatContent,
+  heartbeatContentType,
   type ServerMessage,
 } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { X509SvidResponse } from '../../src/wire/messages/spiffe-workload.ts'
@@ -231,7 +231,7 @@ export class Invariants {
     if (agent === undefined) return
     const { snapshot, delta, heartbeat } = this.#follow.decodeResponse(bytes) as ServerMessage
     const { oracle } = this.#system.world
-    const content = heartbeat ? (decodeMessage(CONTENT, heartbeat.content) as HeartbeatContent) : undefined
+    const content = heartbeat ? decodeMessage(heartbeatContentType, heartbeat.content) : undefined
     const revision = snapshot?.revision ?? delta?.to ?? content?.revision ?? 0
     this.#largestRevision = Math.max(this.#largestRevision, revision)
     if (revision > oracle.revision) this.#broken(`the server tells of revision ${revision}, which is not committed`)
@@ -418,8 +418,6 @@ export class Invariants {
     }
   }
 }
-
-const CONTENT = { protoFile: 'sallyport/sync/v1/sync.proto', name: 'sallyport.sync.v1.HeartbeatContent' }
 
 const hasAuthority = ({ bundle }: ExpectedView, id: string): boolean =>
   bundle?.x509Authorities.some(({ certificate }) => certificate.subjectKeyId?.toString('hex') === id) ?? false

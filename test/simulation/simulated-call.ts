@@ -1,7 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
 import type { ClientOptions } from '../../src/wire/handlers.ts'
-import type { MethodCodec } from '../../src/wire/load.ts'
+import type { MethodCodec } from '../../src/wire/codec.ts'
 import type { Route } from '../../src/wire/routes.ts'
 import type { ServeOptions } from '../../src/wire/serve.ts'
 import { fromStatus, isDeliberate, okStatus, toStatus, type Status } from '../../src/wire/status.ts'
@@ -241,7 +241,7 @@ export class ServerHalf implements Call {
   }
 
   async #serve(route: Route): Promise<void> {
-    const codec = route.codec()
+    const codec = route.codec
     const isSingle = route.kind === 'unary' || route.kind === 'serverStream'
     const request = isSingle
       ? codec.decodeRequest((await this.#inbox.next()) ?? Buffer.alloc(0))

@@ -1,12 +1,14 @@
 // Written by proto/generate-types.ts from the .proto files. Do not edit.
-import { defineService, type Method } from '../service.ts'
-
-export const adminService = defineService('sallyport.agent.v1.Admin', 'sallyport/agent/v1/admin.proto', {
-  getStatus: { name: 'GetStatus', kind: 'unary' } as Method<'unary', GetStatusRequest, GetStatusResponse>,
-  explain: { name: 'Explain', kind: 'unary' } as Method<'unary', ExplainRequest, ExplainResponse>,
-})
+import { type MessageType, NO_BYTES, NO_ITEMS } from '../message-type.ts'
+import type { Service } from '../service.ts'
 
 export interface GetStatusRequest {}
+
+export const getStatusRequestType: MessageType<GetStatusRequest> = {
+  name: 'sallyport.agent.v1.GetStatusRequest',
+  create: () => ({}),
+  fields: [],
+}
 
 export interface GetStatusResponse {
   readonly spiffeId: string
@@ -27,13 +29,68 @@ export interface GetStatusResponse {
   readonly checkpoints: readonly Checkpoint[]
 }
 
+export const getStatusResponseType: MessageType<GetStatusResponse> = {
+  name: 'sallyport.agent.v1.GetStatusResponse',
+  create: () => ({
+    spiffeId: '',
+    version: '',
+    serverAddress: '',
+    state: '',
+    reason: '',
+    revision: 0,
+    lastHeartbeat: 0,
+    svidExpiresAt: 0,
+    svidRenewsAt: 0,
+    entries: 0,
+    x509Svids: 0,
+    jwtSvids: 0,
+    openStreams: 0,
+    startedAt: 0,
+    transport: '',
+    checkpoints: NO_ITEMS,
+  }),
+  fields: [
+    { number: 1, name: 'spiffeId', kind: 'string' },
+    { number: 2, name: 'version', kind: 'string' },
+    { number: 3, name: 'serverAddress', kind: 'string' },
+    { number: 4, name: 'state', kind: 'string' },
+    { number: 5, name: 'reason', kind: 'string' },
+    { number: 6, name: 'revision', kind: 'int64' },
+    { number: 7, name: 'lastHeartbeat', kind: 'int64' },
+    { number: 8, name: 'svidExpiresAt', kind: 'int64' },
+    { number: 9, name: 'svidRenewsAt', kind: 'int64' },
+    { number: 10, name: 'entries', kind: 'int32' },
+    { number: 11, name: 'x509Svids', kind: 'int32' },
+    { number: 12, name: 'jwtSvids', kind: 'int32' },
+    { number: 13, name: 'openStreams', kind: 'int32' },
+    { number: 14, name: 'startedAt', kind: 'int64' },
+    { number: 15, name: 'transport', kind: 'string' },
+    { number: 16, name: 'checkpoints', kind: 'message', type: () => checkpointType, repeated: true },
+  ],
+}
+
 export interface Checkpoint {
   readonly sequence: number
   readonly hash: Buffer
 }
 
+export const checkpointType: MessageType<Checkpoint> = {
+  name: 'sallyport.agent.v1.Checkpoint',
+  create: () => ({ sequence: 0, hash: NO_BYTES }),
+  fields: [
+    { number: 1, name: 'sequence', kind: 'int64' },
+    { number: 2, name: 'hash', kind: 'bytes' },
+  ],
+}
+
 export interface ExplainRequest {
   readonly pid: number
+}
+
+export const explainRequestType: MessageType<ExplainRequest> = {
+  name: 'sallyport.agent.v1.ExplainRequest',
+  create: () => ({ pid: 0 }),
+  fields: [{ number: 1, name: 'pid', kind: 'int32' }],
 }
 
 export interface ExplainResponse {
@@ -47,6 +104,30 @@ export interface ExplainResponse {
   readonly warnings: readonly string[]
 }
 
+export const explainResponseType: MessageType<ExplainResponse> = {
+  name: 'sallyport.agent.v1.ExplainResponse',
+  create: () => ({
+    pid: 0,
+    selectors: NO_ITEMS,
+    matching: NO_ITEMS,
+    nearest: NO_ITEMS,
+    verdict: '',
+    code: '',
+    hint: '',
+    warnings: NO_ITEMS,
+  }),
+  fields: [
+    { number: 1, name: 'pid', kind: 'int32' },
+    { number: 2, name: 'selectors', kind: 'string', repeated: true },
+    { number: 3, name: 'matching', kind: 'message', type: () => explainedEntryType, repeated: true },
+    { number: 4, name: 'nearest', kind: 'message', type: () => explainedEntryType, repeated: true },
+    { number: 5, name: 'verdict', kind: 'string' },
+    { number: 6, name: 'code', kind: 'string' },
+    { number: 7, name: 'hint', kind: 'string' },
+    { number: 8, name: 'warnings', kind: 'string', repeated: true },
+  ],
+}
+
 export interface ExplainedEntry {
   readonly entryId: string
   readonly spiffeId: string
@@ -55,3 +136,31 @@ export interface ExplainedEntry {
   readonly actualValues: readonly string[]
   readonly svidExpiresAt: number
 }
+
+export const explainedEntryType: MessageType<ExplainedEntry> = {
+  name: 'sallyport.agent.v1.ExplainedEntry',
+  create: () => ({
+    entryId: '',
+    spiffeId: '',
+    selectors: NO_ITEMS,
+    missingSelectors: NO_ITEMS,
+    actualValues: NO_ITEMS,
+    svidExpiresAt: 0,
+  }),
+  fields: [
+    { number: 1, name: 'entryId', kind: 'string' },
+    { number: 2, name: 'spiffeId', kind: 'string' },
+    { number: 3, name: 'selectors', kind: 'string', repeated: true },
+    { number: 4, name: 'missingSelectors', kind: 'string', repeated: true },
+    { number: 5, name: 'actualValues', kind: 'string', repeated: true },
+    { number: 6, name: 'svidExpiresAt', kind: 'int64' },
+  ],
+}
+
+export const adminService = {
+  name: 'sallyport.agent.v1.Admin',
+  methods: {
+    getStatus: { name: 'GetStatus', kind: 'unary', request: getStatusRequestType, response: getStatusResponseType },
+    explain: { name: 'Explain', kind: 'unary', request: explainRequestType, response: explainResponseType },
+  },
+} as const satisfies Service

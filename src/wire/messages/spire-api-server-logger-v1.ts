@@ -1,25 +1,49 @@
 // Written by proto/generate-types.ts from the .proto files. Do not edit.
-import { defineService, type Method } from '../service.ts'
-import type * as spireApiTypes from './spire-api-types.ts'
+import { type MessageType } from '../message-type.ts'
+import type { Service } from '../service.ts'
+import * as spireApiTypes from './spire-api-types.ts'
 
 export interface GetLoggerRequest {}
+
+export const getLoggerRequestType: MessageType<GetLoggerRequest> = {
+  name: 'spire.api.server.logger.v1.GetLoggerRequest',
+  create: () => ({}),
+  fields: [],
+}
 
 export interface SetLogLevelRequest {
   readonly newLevel: spireApiTypes.LogLevel
 }
 
+export const setLogLevelRequestType: MessageType<SetLogLevelRequest> = {
+  name: 'spire.api.server.logger.v1.SetLogLevelRequest',
+  create: () => ({ newLevel: 'UNSPECIFIED' }),
+  fields: [{ number: 1, name: 'newLevel', kind: 'enum', values: spireApiTypes.logLevelNumbers }],
+}
+
 export interface ResetLogLevelRequest {}
 
-export const loggerService = defineService(
-  'spire.api.server.logger.v1.Logger',
-  'spire/api/server/logger/v1/logger.proto',
-  {
-    getLogger: { name: 'GetLogger', kind: 'unary' } as Method<'unary', GetLoggerRequest, spireApiTypes.Logger>,
-    setLogLevel: { name: 'SetLogLevel', kind: 'unary' } as Method<'unary', SetLogLevelRequest, spireApiTypes.Logger>,
-    resetLogLevel: { name: 'ResetLogLevel', kind: 'unary' } as Method<
-      'unary',
-      ResetLogLevelRequest,
-      spireApiTypes.Logger
-    >,
+export const resetLogLevelRequestType: MessageType<ResetLogLevelRequest> = {
+  name: 'spire.api.server.logger.v1.ResetLogLevelRequest',
+  create: () => ({}),
+  fields: [],
+}
+
+export const loggerService = {
+  name: 'spire.api.server.logger.v1.Logger',
+  methods: {
+    getLogger: { name: 'GetLogger', kind: 'unary', request: getLoggerRequestType, response: spireApiTypes.loggerType },
+    setLogLevel: {
+      name: 'SetLogLevel',
+      kind: 'unary',
+      request: setLogLevelRequestType,
+      response: spireApiTypes.loggerType,
+    },
+    resetLogLevel: {
+      name: 'ResetLogLevel',
+      kind: 'unary',
+      request: resetLogLevelRequestType,
+      response: spireApiTypes.loggerType,
+    },
   },
-)
+} as const satisfies Service

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
-import { encodeMessage } from '../../../src/wire/load.ts'
+import { encodeMessage } from '../../../src/wire/encode-message.ts'
+import { permissionDeniedDetailsType } from '../../../src/wire/messages/spire-api-types.ts'
 import { decodeCsr } from '../../../src/x509/csr.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { FakeUpstream } from '../../fakes/fake-upstream.ts'
@@ -9,12 +10,11 @@ import { until } from '../../fakes/until.ts'
 import { NodeWorld } from './node-world.ts'
 
 const hours = (count: number) => count * 3_600_000
-const detailsType = { protoFile: 'spire/api/types/status.proto', name: 'spire.api.types.PermissionDeniedDetails' }
 
 function denied(reason: string): SallyportError {
   const typeUrl = 'type.googleapis.com/spire.api.types.PermissionDeniedDetails'
   return new SallyportError('AGENT_REFUSED', `denied: ${reason}`, {
-    detail: { typeUrl, value: encodeMessage(detailsType, { reason }) },
+    detail: { typeUrl, value: encodeMessage(permissionDeniedDetailsType, { reason }) },
   })
 }
 

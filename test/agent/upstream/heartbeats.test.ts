@@ -2,16 +2,22 @@ import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:cryp
 import { describe, expect, test } from 'vitest'
 import { HeartbeatReader } from '../../../agent/upstream/heartbeats.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
-import { encodeMessage } from '../../../src/wire/load.ts'
+import { encodeMessage } from '../../../src/wire/encode-message.ts'
+import { heartbeatContentType } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Heartbeat } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 
-const contentType = { protoFile: 'sallyport/sync/v1/sync.proto', name: 'sallyport.sync.v1.HeartbeatContent' }
 const keys = generateKeyPairSync('ed25519')
 
 function heartbeat(serverTimeMs: number, fields: Partial<Heartbeat> & { readonly key?: KeyObject } = {}): Heartbeat {
   const publicKey = keys.publicKey.export({ format: 'der', type: 'spki' })
   const checkpoint = { sequence: 5, hash: Buffer.alloc(32, 1) }
-  const content = encodeMessage(contentType, { epoch: 'e', revision: 7, serverTimeMs, fastLaneSequence: 0, checkpoint })
+  const content = encodeMessage(heartbeatContentType, {
+    epoch: 'e',
+    revision: 7,
+    serverTimeMs,
+    fastLaneSequence: 0,
+    checkpoint,
+  })
   return {
     content,
     signature: sign(null, content, fields.key ?? keys.privateKey),

@@ -10,8 +10,8 @@ import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import { silentLog } from '../../../src/log/log.ts'
-import { decodeMessage } from '../../../src/wire/load.ts'
-import type { PermissionDeniedDetails } from '../../../src/wire/messages/spire-api-types.ts'
+import { decodeMessage } from '../../../src/wire/decode-message.ts'
+import { permissionDeniedDetailsType } from '../../../src/wire/messages/spire-api-types.ts'
 import { keyHashOf } from '../../../src/x509/rejoin-payload.ts'
 import { fakeCall, tlsConnection, unixConnection } from '../../fakes/fake-call.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
@@ -89,8 +89,7 @@ const refusalOf = async (action: Promise<unknown>): Promise<SallyportError> => {
 function reasonOf({ detail }: SallyportError): string | undefined {
   if (detail === undefined) return undefined
   expect(detail.typeUrl).toBe('type.googleapis.com/spire.api.types.PermissionDeniedDetails')
-  const type = { protoFile: 'spire/api/types/status.proto', name: 'spire.api.types.PermissionDeniedDetails' }
-  return decodeMessage<PermissionDeniedDetails>(type, detail.value).reason
+  return decodeMessage(permissionDeniedDetailsType, detail.value).reason
 }
 
 describe('agents', () => {

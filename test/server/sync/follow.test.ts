@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Mutation } from '../../../server/store/store.ts'
 import { RESUME_MAX_REVISIONS } from '../../../server/sync/follow.ts'
-import { heartbeatContentType } from '../../../server/sync/heartbeats.ts'
 import { CHUNK_MAX_BYTES } from '../../../server/sync/messages.ts'
 import type { RegistrationEntry } from '../../../src/entry/registration-entry.ts'
 import { parseSelector } from '../../../src/entry/selector.ts'
 import { SallyportError } from '../../../src/errors.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
-import { codecsOf, decodeMessage } from '../../../src/wire/load.ts'
-import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
+import { codecOf } from '../../../src/wire/codec.ts'
+import { decodeMessage } from '../../../src/wire/decode-message.ts'
+import { heartbeatContentType, syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { tlsConnection } from '../../fakes/fake-call.ts'
 import { settled } from '../../fakes/fake-clock.ts'
 import { aBundle, anAgent, anEntry, anId, anInstant } from '../../fakes/store-objects.ts'
@@ -112,8 +112,8 @@ describe('a stream', () => {
     expect(agent.entries.size).toBe(100)
     const chunks = agent.messages.filter(({ snapshot }) => snapshot)
     expect(chunks.length).toBeGreaterThan(3)
-    const codec = codecsOf(syncService).get('Follow')
-    for (const chunk of chunks) expect(codec?.encodeResponse(chunk).length).toBeLessThanOrEqual(CHUNK_MAX_BYTES + 100)
+    const codec = codecOf(syncService, 'Follow')
+    for (const chunk of chunks) expect(codec.encodeResponse(chunk).length).toBeLessThanOrEqual(CHUNK_MAX_BYTES + 100)
     expect(chunks.map(({ snapshot }) => snapshot?.last)).toEqual([...chunks.slice(1).map(() => false), true])
   })
 })

@@ -179,7 +179,14 @@ export class FakeAgent {
 
   hello(): Hello {
     const digest = this.revision === 0 ? Buffer.alloc(0) : this.digest
-    return { revision: this.revision, digest, epoch: this.epoch, agentVersion: '', nonce: Buffer.alloc(32), policy: null }
+    return {
+      revision: this.revision,
+      digest,
+      epoch: this.epoch,
+      agentVersion: '',
+      nonce: Buffer.alloc(32),
+      policy: null,
+    }
   }
 
   send(message: AgentMessage): void {

@@ -10,7 +10,8 @@ import { AuthorityRewriter } from '../../../src/wire/authority-filter.ts'
 import { FlightReader, isAcceptable } from '../../../src/wire/authority-gate.ts'
 import { encodeFields, HpackDecoder } from '../../../src/wire/hpack.ts'
 import { encodeHttp2Frame, frameFlag, frameType, PREFACE, readFrameHeader } from '../../../src/wire/http2-frames.ts'
-import { protoFolder } from '../../../src/wire/load.ts'
+import { protoFolder } from '../../../proto/proto-folder.ts'
+import { codecOf } from '../../../src/wire/codec.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { served, thrownBy } from './sockets.ts'
@@ -60,7 +61,7 @@ describe('quirk 1: a unix socket takes every :authority', () => {
     async (authority) => {
       const { path } = await served()
       const definition = loadSync('grpc/health/v1/health.proto', {
-        includeDirs: [protoFolder()],
+        includeDirs: [protoFolder],
         enums: String,
         defaults: true,
       })
@@ -89,8 +90,7 @@ describe('quirk 1: a unix socket takes every :authority', () => {
       'content-type': 'application/grpc',
     })
     const nonce = Buffer.alloc(1024 * 1024, 5)
-    const { codecsOf } = await import('../../../src/wire/load.ts')
-    const codec = codecsOf(syncService).get('Follow')!
+    const codec = codecOf(syncService, 'Follow')
     const message = codec.encodeRequest({ hello: { nonce } })
     const head = Buffer.alloc(5)
     head.writeUInt32BE(message.length, 1)

@@ -12,7 +12,7 @@ import type { Call } from '../../../src/wire/call.ts'
 import { implement } from '../../../src/wire/handlers.ts'
 import { encodeFields } from '../../../src/wire/hpack.ts'
 import { encodeHttp2Frame, frameFlag, frameType, PREFACE } from '../../../src/wire/http2-frames.ts'
-import { protoFolder } from '../../../src/wire/load.ts'
+import { protoFolder } from '../../../proto/proto-folder.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { RpcError } from '../../../src/wire/status.ts'
@@ -26,7 +26,7 @@ type StockHealth = grpc.Client & {
 
 function stockClient(path: string, options: grpc.ChannelOptions = {}): StockHealth {
   const definition = loadSync('grpc/health/v1/health.proto', {
-    includeDirs: [protoFolder()],
+    includeDirs: [protoFolder],
     enums: String,
     defaults: true,
   })

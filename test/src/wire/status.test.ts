@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { errorCodes, SallyportError, type ErrorCode } from '../../../src/errors.ts'
-import { decodeMessage, type MessageType } from '../../../src/wire/load.ts'
-import type { ErrorInfo, Status as StatusMessage } from '../../../src/wire/messages/google-rpc.ts'
+import { decodeMessage } from '../../../src/wire/decode-message.ts'
+import { errorInfoType, statusType } from '../../../src/wire/messages/google-rpc.ts'
 import {
   fromStatus,
   itemStatus,
@@ -16,8 +16,6 @@ import {
   type Status,
 } from '../../../src/wire/status.ts'
 
-const statusType: MessageType<StatusMessage> = { protoFile: 'google/rpc/status.proto', name: 'google.rpc.Status' }
-const errorInfoType: MessageType<ErrorInfo> = { protoFile: 'google/rpc/status.proto', name: 'google.rpc.ErrorInfo' }
 const rebuild = (status: Status): Error => fromStatus(status.number, status.message, (name) => status.trailers[name])
 
 const codes = Object.keys(errorCodes) as ErrorCode[]

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import type { Connection } from '../../../src/wire/call.ts'
 import type { TlsIdentity } from '../../../src/wire/channel.ts'
-import { protoFolder } from '../../../src/wire/load.ts'
+import { protoFolder } from '../../../proto/proto-folder.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { serve, type ServeOptions, type WireServer } from '../../../src/wire/serve.ts'
 import { pemOf } from '../../../src/wire/tls-identity.ts'
@@ -112,7 +112,7 @@ describe('TLS', () => {
     const server = identityOf(await authority.issue('/spire/server'))
     const { port, seen } = await servedTls(() => server)
     const definition = loadSync('grpc/health/v1/health.proto', {
-      includeDirs: [protoFolder()],
+      includeDirs: [protoFolder],
       enums: String,
       defaults: true,
     })

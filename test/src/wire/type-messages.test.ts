@@ -6,17 +6,12 @@ import { SallyportError } from '../../../src/errors.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { bundleFromMessage, bundleToMessage } from '../../../src/wire/bundle-message.ts'
+import { decodeMessage } from '../../../src/wire/decode-message.ts'
+import { encodeMessage } from '../../../src/wire/encode-message.ts'
 import { entryDraftFromMessage, entryFromMessage, entryToMessage } from '../../../src/wire/entry-message.ts'
 import { idFromMessage, idToMessage } from '../../../src/wire/id-message.ts'
-import { decodeMessage, encodeMessage, type MessageType } from '../../../src/wire/load.ts'
-import type { Bundle as BundleMessage, Entry, EntryMask } from '../../../src/wire/messages/spire-api-types.ts'
+import { bundleType, type Entry, type EntryMask, entryType } from '../../../src/wire/messages/spire-api-types.ts'
 import { TestAuthority } from '../../fakes/test-authority.ts'
-
-const entryType: MessageType<Entry> = { protoFile: 'spire/api/types/entry.proto', name: 'spire.api.types.Entry' }
-const bundleType: MessageType<BundleMessage> = {
-  protoFile: 'spire/api/types/bundle.proto',
-  name: 'spire.api.types.Bundle',
-}
 
 const example = TrustDomain.parse('example.org')
 const segment = fc.stringMatching(/^[a-z0-9-]{1,10}$/)

@@ -1,0 +1,2 @@
+/** Where the .proto files are. */
+export const protoFolder = import.meta.dirname
