@@ -53,6 +53,7 @@ export function storedEntry(index: number): RegistrationEntry {
     storeSvid: false,
     x509PrefetchDisabled: false,
     jwtIncludesJti: false,
+    labels: {},
     createdAt: systemClock.now(),
     revisionNumber: 0,
   }

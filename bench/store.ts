@@ -41,6 +41,7 @@ function creation(index: number): Transaction {
     storeSvid: false,
     x509PrefetchDisabled: false,
     jwtIncludesJti: false,
+    labels: {},
     createdAt: systemClock.now(),
     revisionNumber: 0,
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { NO_LABELS } from '../../src/entry/labels.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
@@ -64,6 +65,7 @@ export function aliasEntryOf(
     storeSvid: false,
     x509PrefetchDisabled: false,
     jwtIncludesJti: false,
+    labels: NO_LABELS,
     createdAt: now,
     revisionNumber: 0,
   }

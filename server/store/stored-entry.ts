@@ -1,3 +1,4 @@
+import { NO_LABELS, type Labels } from '../../src/entry/labels.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { printSelector, type Selector } from '../../src/entry/selector.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
@@ -20,6 +21,7 @@ export interface StoredEntry {
   readonly storeSvid?: true | undefined
   readonly x509PrefetchDisabled?: true | undefined
   readonly jwtIncludesJti?: true | undefined
+  readonly labels?: Labels | undefined
   readonly createdAt: number
   readonly revisionNumber: number
 }
@@ -41,6 +43,7 @@ export function storedEntryOf(entry: RegistrationEntry): StoredEntry {
     storeSvid: entry.storeSvid || undefined,
     x509PrefetchDisabled: entry.x509PrefetchDisabled || undefined,
     jwtIncludesJti: entry.jwtIncludesJti || undefined,
+    labels: Object.keys(entry.labels).length === 0 ? undefined : entry.labels,
     createdAt: entry.createdAt.getTime(),
     revisionNumber: entry.revisionNumber,
   }
@@ -71,6 +74,7 @@ export function entryOf(
     storeSvid: stored.storeSvid ?? false,
     x509PrefetchDisabled: stored.x509PrefetchDisabled ?? false,
     jwtIncludesJti: stored.jwtIncludesJti ?? false,
+    labels: stored.labels ?? NO_LABELS,
     createdAt: new Date(stored.createdAt),
     revisionNumber: stored.revisionNumber,
   }

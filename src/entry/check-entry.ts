@@ -2,6 +2,7 @@ import { SallyportError } from '../errors.ts'
 import type { SpiffeId } from '../id/spiffe-id.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
 import { dnsNameProblem } from './dns-name.ts'
+import { labelsProblem, NO_LABELS, type Labels } from './labels.ts'
 import type { RegistrationEntry } from './registration-entry.ts'
 import { printSelector, selectorOf, type Selector } from './selector.ts'
 
@@ -29,6 +30,7 @@ export interface EntryDraft {
   readonly storeSvid?: boolean | undefined
   readonly x509PrefetchDisabled?: boolean | undefined
   readonly jwtIncludesJti?: boolean | undefined
+  readonly labels?: Labels | undefined
   readonly createdAt: Date
   readonly revisionNumber?: number | undefined
 }
@@ -60,6 +62,7 @@ export function checkEntry(
     storeSvid: draft.storeSvid ?? false,
     x509PrefetchDisabled: draft.x509PrefetchDisabled ?? false,
     jwtIncludesJti: draft.jwtIncludesJti ?? false,
+    labels: draft.labels ?? NO_LABELS,
     createdAt: draft.createdAt,
     revisionNumber: draft.revisionNumber ?? 0,
   }
@@ -85,6 +88,8 @@ function* problemsOf(entry: RegistrationEntry, trustDomain: TrustDomain): Genera
     if (why !== undefined) yield `dnsNames: ${JSON.stringify(name.slice(0, 120))} ${why}`
   }
   if (Buffer.byteLength(entry.hint) > ENTRY_HINT_MAX_BYTES) yield `hint: longer than ${ENTRY_HINT_MAX_BYTES} bytes`
+  const label = labelsProblem(entry.labels)
+  if (label !== undefined) yield `labels: ${label}`
   if (entry.storeSvid) yield* problemsOfStoring(entry)
   if (!Number.isSafeInteger(entry.revisionNumber) || entry.revisionNumber < 0) yield 'revisionNumber: must be 0 or more'
   return undefined

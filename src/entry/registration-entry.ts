@@ -1,5 +1,6 @@
 import type { SpiffeId } from '../id/spiffe-id.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
+import type { Labels } from './labels.ts'
 import type { Selector } from './selector.ts'
 
 /** Says that workloads with all of `selectors`, on nodes of `parentId`, are `spiffeId`. Holding one is proof that it is valid. */
@@ -24,6 +25,8 @@ export interface RegistrationEntry {
   readonly storeSvid: boolean
   readonly x509PrefetchDisabled: boolean
   readonly jwtIncludesJti: boolean
+  /** Facts for policy, such as `env: prod`; the entries of one SPIFFE ID agree in them (ZO-11). SPIRE's API does not carry them. */
+  readonly labels: Labels
   readonly createdAt: Date
   /** Counts the updates of this entry, from 0. */
   readonly revisionNumber: number

@@ -1,4 +1,5 @@
 import type { EntryDraft } from '../entry/check-entry.ts'
+import { NO_LABELS } from '../entry/labels.ts'
 import type { RegistrationEntry } from '../entry/registration-entry.ts'
 import { selectorOf } from '../entry/selector.ts'
 import { idFromMessage, idToMessage, trustDomainFromText } from './id-message.ts'
@@ -73,6 +74,8 @@ export function entryFromMessage(message: Entry): RegistrationEntry {
     storeSvid: message.storeSvid,
     x509PrefetchDisabled: additionalAttributes?.disableX509SvidPrefetch ?? false,
     jwtIncludesJti: additionalAttributes?.jwtSvidIncludeJti ?? false,
+    // SPIRE's message has no field for them.
+    labels: NO_LABELS,
     createdAt: instantOf(message.createdAt),
     revisionNumber: message.revisionNumber,
   }

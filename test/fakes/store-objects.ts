@@ -29,6 +29,7 @@ export function anEntry(id: string, fields: Partial<RegistrationEntry> = {}): Re
     storeSvid: false,
     x509PrefetchDisabled: false,
     jwtIncludesJti: false,
+    labels: {},
     createdAt: anInstant(0),
     revisionNumber: 0,
     ...fields,
@@ -50,6 +51,7 @@ export function aFullEntry(id: string): RegistrationEntry {
     storeSvid: true,
     x509PrefetchDisabled: true,
     jwtIncludesJti: true,
+    labels: { env: 'prod', pci: 'true' },
   })
 }
 

@@ -40,6 +40,7 @@ describe('checkEntry()', () => {
       storeSvid: false,
       x509PrefetchDisabled: false,
       jwtIncludesJti: false,
+      labels: {},
       revisionNumber: 0,
     })
   })
@@ -91,6 +92,16 @@ describe('checkEntry()', () => {
     ],
     ['too many DNS names', { dnsNames: many(ENTRY_MAX_DNS_NAMES + 1).map((n) => `h${n}.test`) }, 'dnsNames: more than'],
     ['a bad DNS name', { dnsNames: ['a.test', 'a_b.test'] }, 'dnsNames: "a_b.test"'],
+    ['a label without a name', { labels: { '': 'x' } }, 'labels: "" is not a name'],
+    ['a label whose name has a space', { labels: { 'a b': 'x' } }, 'labels: "a b" is not a name'],
+    ['a label named like a prototype', { labels: JSON.parse('{"__proto__": "x"}') }, 'labels: "__proto__" is not'],
+    ['a long label', { labels: { env: 'x'.repeat(256) } }, 'labels: the value of "env" is longer than 255 bytes'],
+    ['a label of two lines', { labels: { env: 'a\nb' } }, 'labels: the value of "env" has a control character'],
+    [
+      'too many labels',
+      { labels: Object.fromEntries(many(65).map((n) => [`l${n}`, ''])) },
+      'labels: more than 64 labels',
+    ],
     ['a negative revision', { revisionNumber: -1 }, 'revisionNumber:'],
     [
       'storing with selectors of two types',

@@ -39,6 +39,7 @@ const entries: fc.Arbitrary<RegistrationEntry> = fc.record({
   storeSvid: fc.boolean(),
   x509PrefetchDisabled: fc.boolean(),
   jwtIncludesJti: fc.boolean(),
+  labels: fc.constant({}),
   createdAt: instant,
   revisionNumber: fc.nat(2 ** 31),
 })
