@@ -85,12 +85,6 @@ export const errorCodes = {
     means: 'A configuration file cannot be read.',
     remedy: 'Check the path and its permissions; `sallyport server init` writes one.',
   },
-  POLICY_INVALID: {
-    grpc: 'INVALID_ARGUMENT',
-    http: 400,
-    means: 'A policy has problems; the message lists all of them by line and path.',
-    remedy: 'Correct each of them; `sallyport policy validate FILE` says for each what to do.',
-  },
   DURATION_INVALID: {
     grpc: 'INVALID_ARGUMENT',
     http: 400,
@@ -102,6 +96,13 @@ export const errorCodes = {
     http: 400,
     means: 'A text is not what `sallyport token create` printed.',
     remedy: 'Make a new one with `sallyport token create` and copy it whole.',
+  },
+  // src/policy-file
+  POLICY_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A policy has problems; the message lists all of them by line and path.',
+    remedy: 'Correct each of them; `sallyport policy validate FILE` says for each what to do.',
   },
   // src/process
   ENVIRONMENT_REFUSED: {

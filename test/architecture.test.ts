@@ -11,7 +11,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['enforce'],
     ['workload', 'federation'],
     ['wire'],
-    ['tls'],
+    ['tls', 'policy-file'],
     ['svid', 'policy'],
     ['bundle'],
     ['x509', 'jws'],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseDocument, type Document } from 'yaml'
 import type { z } from 'zod'
 import { SallyportError } from '../errors.ts'
-import { nearestName } from './nearest-name.ts'
+import { printProblem, schemaProblems } from './schema-problems.ts'
 
 /** The largest configuration file that is read. */
 export const CONFIG_MAX_BYTES = 1 << 20
@@ -65,57 +65,8 @@ function valueOf(document: Document.Parsed, name: string, hint?: string): unknow
 export function checkConfig<S extends z.ZodType>(value: unknown, name: string, schema: S, hint?: string): z.output<S> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  throw invalid(
-    name,
-    result.error.issues.flatMap((issue) => problemsOf(issue, value, schema)),
-    hint,
-  )
+  throw invalid(name, schemaProblems(result.error, value, schema).map(printProblem), hint)
 }
-
-function problemsOf(issue: z.core.$ZodIssue, whole: unknown, schema: z.ZodType): string[] {
-  const path = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') {
-    const known = namesAt(schema, issue.path)
-    return issue.keys.map((key) => {
-      const near = nearestName(key, known)
-      return `unknown key "${[...issue.path, key].join('.')}"${near === undefined ? '' : `, did you mean "${near}"?`}`
-    })
-  }
-  if (issue.code === 'invalid_type' && valueAt(whole, issue.path) === undefined) return [`${path}: is missing`]
-  return [path === '' ? issue.message : `${path}: ${issue.message}`]
-}
-
-/** Issues do not hold the value that they are about. */
-function valueAt(whole: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce(
-    (value: unknown, step) => (value as Record<PropertyKey, unknown> | null | undefined)?.[step],
-    whole,
-  )
-}
-
-/** The names that the schema knows at a path, seen through defaults and optionals. */
-function namesAt(schema: unknown, path: readonly PropertyKey[]): string[] {
-  let current = unwrap(schema)
-  for (const step of path)
-    current = unwrap(typeof step === 'number' ? elementOf(current) : shapeOf(current)?.[String(step)])
-  return Object.keys(shapeOf(current) ?? {})
-}
-
-function unwrap(schema: unknown): unknown {
-  let current = schema as { def?: { innerType?: unknown; in?: unknown } } | undefined
-  for (
-    let inner = current?.def?.innerType ?? current?.def?.in;
-    inner !== undefined;
-    inner = current?.def?.innerType ?? current?.def?.in
-  )
-    current = inner as typeof current
-  return current
-}
-
-const shapeOf = (schema: unknown): Record<string, unknown> | undefined =>
-  (schema as { shape?: Record<string, unknown> } | undefined)?.shape
-
-const elementOf = (schema: unknown): unknown => (schema as { element?: unknown } | undefined)?.element
 
 function invalid(name: string, problems: readonly string[], hint?: string): SallyportError {
   const text =
