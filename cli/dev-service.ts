@@ -1,18 +1,16 @@
-import { createServer, request } from 'node:http'
+import { request } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Command } from 'commander'
 import { systemClock } from '../src/clock.ts'
 import { exactly } from '../src/id/matcher.ts'
-import { threadPoolCryptography as cryptography } from '../src/key/thread-pool-cryptography.ts'
 import { runUntilSignal, aborted } from '../src/process/run-until-signal.ts'
 import { connectTls } from '../src/tls/connect-tls.ts'
+import { peerOf } from '../src/tls/peer-of.ts'
 import { tlsServer } from '../src/tls/tls-server.ts'
 import type { TlsSource } from '../src/tls/tls-source.ts'
-import { openChannel } from '../src/wire/channel.ts'
-import { workloadEndpoint } from '../src/workload/endpoint.ts'
-import { WorkloadClient } from '../src/workload/workload-client.ts'
-import { openWorkloadSource } from '../src/workload/workload-source.ts'
-import type { X509Context } from '../src/workload/x509-context.ts'
+import type { SourceHealth } from '../src/workload/source-health.ts'
+import { X509Source } from '../src/workload/x509-source.ts'
 
 /** What a demo service tells the process that started it, one JSON object a line. */
 export type DemoEvent =
@@ -41,14 +39,10 @@ export function devServiceCommand(): Command {
 const tell = (event: DemoEvent): void => void process.stdout.write(`${JSON.stringify(event)}\n`)
 
 async function runService(peerId: string, signal: AbortSignal): Promise<void> {
-  const transport = openChannel({ address: workloadEndpoint(undefined, process.env) })
-  const client = new WorkloadClient({
-    transport,
-    clock: systemClock,
-    onError: (error) => tell({ event: 'failed', message: error.message }),
-  })
   tell({ event: 'watching' })
-  const source = await openWorkloadSource({ client, signal, onChange: tellSvid })
+  const source = await X509Source.open({ signal, timeoutMs: Infinity, onHealth: tellTrouble })
+  tellSvid(source)
+  source.onChange(() => tellSvid(source))
   listen(source, peerId)
   process.stdin.setEncoding('utf8')
   // The starter says whom to call, once both services hold an SVID.
@@ -56,12 +50,15 @@ async function runService(peerId: string, signal: AbortSignal): Promise<void> {
     call(source, peerId, Number(line)).catch((error: Error) => tell({ event: 'failed', message: error.message }))
   })
   await aborted(signal)
-  await source[Symbol.asyncDispose]()
-  await transport.close()
+  await source.close()
   process.exit(0)
 }
 
-function tellSvid({ svids }: X509Context): void {
+function tellTrouble({ error }: SourceHealth): void {
+  if (error !== undefined) tell({ event: 'failed', message: error.message })
+}
+
+function tellSvid({ svids }: X509Source): void {
   const [svid] = svids
   if (svid === undefined) return
   const [leaf] = svid.chain
@@ -75,28 +72,16 @@ function tellSvid({ svids }: X509Context): void {
 }
 
 function listen(source: TlsSource, peerId: string): void {
-  const http = createServer((_request, response) =>
-    response.end(`hello from ${source.current().svid.spiffeId.toString()}`),
-  )
-  const server = tlsServer({
-    source,
-    clock: systemClock,
-    cryptography,
-    client: exactly(peerId),
-    onConnection: (socket, peer) => {
-      tell({ event: 'served', peer: peer.spiffeId.toString() })
-      http.emit('connection', socket)
-    },
+  const server = createServer(tlsServer(source, { allow: exactly(peerId) }), (incoming, response) => {
+    tell({ event: 'served', peer: peerOf(incoming).id.toString() })
+    response.end(`hello from ${source.current().svid.spiffeId.toString()}`)
   })
   server.listen(0, '127.0.0.1', () => tell({ event: 'serving', port: (server.address() as AddressInfo).port }))
 }
 
 async function call(source: TlsSource, peerId: string, port: number): Promise<void> {
   const start = systemClock.monotonicMs()
-  const { socket, peer } = await connectTls({
-    source,
-    clock: systemClock,
-    cryptography,
+  const { socket, peer } = await connectTls(source, {
     to: { host: '127.0.0.1', port },
     server: exactly(peerId),
   })
@@ -113,5 +98,5 @@ async function call(source: TlsSource, peerId: string, port: number): Promise<vo
     sent.on('error', reject)
     sent.end()
   })
-  tell({ event: 'called', peer: peer.spiffeId.toString(), answer, durationMs: systemClock.monotonicMs() - start })
+  tell({ event: 'called', peer: peer.id.toString(), answer, durationMs: systemClock.monotonicMs() - start })
 }

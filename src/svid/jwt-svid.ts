@@ -16,6 +16,8 @@ export interface JwtSvid {
   /** Every claim, as the token has it. */
   readonly claims: JsonObject
   readonly token: string
+  /** Which key of its trust domain has signed it; undefined when it does not say. */
+  readonly keyId: string | undefined
   readonly hint: string
 }
 
@@ -29,7 +31,7 @@ export function parseJwtSvid(token: string, hint = ''): JwtSvid {
 }
 
 /** The claims of a token, in the types and places that JWT-SVID §3 asks for. */
-export function jwtSvidOf({ payload }: ParsedJws, token: string, hint = ''): JwtSvid {
+export function jwtSvidOf({ payload, keyId }: ParsedJws, token: string, hint = ''): JwtSvid {
   const expiresAt = instantOf(payload, 'exp')
   if (expiresAt === undefined) throw invalid('it has no "exp"')
   return {
@@ -39,6 +41,7 @@ export function jwtSvidOf({ payload }: ParsedJws, token: string, hint = ''): Jwt
     expiresAt,
     claims: payload,
     token,
+    keyId,
     hint,
   }
 }

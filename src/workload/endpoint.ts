@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { SallyportError } from '../errors.ts'
@@ -7,6 +7,12 @@ import { SallyportError } from '../errors.ts'
 export type WorkloadEndpoint = { readonly unix: string } | { readonly host: string; readonly port: number }
 
 export const ENDPOINT_VARIABLE = 'SPIFFE_ENDPOINT_SOCKET'
+
+/** The address as a person writes it. */
+export const printEndpoint = (endpoint: WorkloadEndpoint): string =>
+  'unix' in endpoint
+    ? `unix:${endpoint.unix}`
+    : `tcp://${isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`
 
 /** The longest path that a unix socket can have on Linux, in bytes. */
 const SOCKET_PATH_MAX_BYTES = 107
@@ -74,22 +80,32 @@ function tcpEndpoint(text: string, rest: string): WorkloadEndpoint {
 }
 
 /**
- * Refuses a socket in a directory where others can put their own in its place: whoever serves it could hand out false identities.
+ * Refuses a socket where somebody else could put their own in its place: whoever serves it could hand out false identities.
+ * Folders of the path as it is written and of the one that links lead to may be written by their owner alone, or are sticky.
  *
- * @throws {@link SallyportError} `ENDPOINT_INVALID`
+ * @throws {@link SallyportError} `SOCKET_PATH_UNSAFE`
  */
 export async function checkSocketPath(path: string): Promise<void> {
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const mode = await modeOf(folder)
-    const isSticky = (mode & 0o1000) !== 0
-    if ((mode & 0o002) !== 0 && !isSticky) {
-      throw invalid(
-        path,
-        `everybody can write to ${folder}`,
-        'Move the socket, or take the write permission away from others.',
-      )
+  for (const start of new Set([dirname(path), await realFolder(dirname(path))])) {
+    for (let folder = start; ; folder = dirname(folder)) {
+      const mode = await modeOf(folder)
+      const isSticky = (mode & 0o1000) !== 0
+      if ((mode & 0o022) !== 0 && !isSticky) {
+        throw unsafe(path, `others may write to ${folder}`, `Run \`chmod go-w ${folder}\`, or move the socket.`)
+      }
+      if (folder === dirname(folder)) break
     }
-    if (folder === dirname(folder)) return
+  }
+}
+
+/** The folder behind all links. One that does not exist yet is made by the agent, below one that was looked at. */
+async function realFolder(folder: string): Promise<string> {
+  try {
+    return await realpath(folder)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT' && folder !== dirname(folder))
+      return realFolder(dirname(folder))
+    throw unsafe(folder, `the folder ${folder} cannot be looked at`, undefined, cause)
   }
 }
 
@@ -97,16 +113,21 @@ async function modeOf(folder: string): Promise<number> {
   try {
     return (await stat(folder)).mode
   } catch (cause) {
-    // A folder that does not exist yet is made by the agent, below one that was looked at.
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return 0
-    throw new SallyportError('ENDPOINT_INVALID', `Cannot look at the folder ${folder} of the socket`, { cause })
+    throw unsafe(folder, `the folder ${folder} cannot be looked at`, undefined, cause)
   }
 }
 
-function invalid(text: string, why: string, hint?: string): SallyportError {
+function unsafe(path: string, why: string, hint?: string, cause?: unknown): SallyportError {
+  return new SallyportError('SOCKET_PATH_UNSAFE', `Cannot trust the socket ${path}: ${why}`, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+function invalid(text: string, why: string): SallyportError {
   return new SallyportError(
     'ENDPOINT_INVALID',
     `Cannot use Workload API address ${JSON.stringify(text.slice(0, 200))}: ${why}`,
-    hint === undefined ? {} : { hint },
   )
 }

@@ -46,6 +46,7 @@ export async function* watchStream<M, T>(
         backoff.succeeded()
         yield state.value
       }
+      onError(new SallyportError('UNREACHABLE', 'The Workload API ended the stream'))
     } catch (error) {
       signal.throwIfAborted()
       const status = statusOf(error)

@@ -1,6 +1,6 @@
 import { bundleSetOf, type BundleSet } from '../bundle/bundle-set.ts'
 import { parseJwks } from '../bundle/jwks.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JsonObject } from '../jws/strict-json.ts'
 import { type JwtSvid, parseJwtSvid } from '../svid/jwt-svid.ts'
@@ -11,6 +11,7 @@ import {
   spiffeWorkloadApiService,
   type X509BundlesResponse,
 } from '../wire/messages/spiffe-workload.ts'
+import { connectWorkloadApi } from './connect-workload-api.ts'
 import { jsonOfStruct } from './struct.ts'
 import { type WatchOptions, watchStream } from './watch.ts'
 import {
@@ -25,9 +26,19 @@ import {
 /** Proof that the caller means to speak to the Workload API, and is not tricked into it by somebody else's request. */
 const SECURITY_HEADER = { 'workload.spiffe.io': 'true' } as const
 
+/** How a client is opened. */
+export interface WorkloadClientOptions {
+  /** Where the Workload API is: `unix:///path` or `tcp://address:port`. Default: the environment's `SPIFFE_ENDPOINT_SOCKET`. */
+  readonly endpoint?: string | undefined
+  /** Told about failures that watches retry. */
+  readonly onError?: ((error: Error) => void) | undefined
+}
+
 export interface WorkloadClientDeps {
   readonly transport: Transport
   readonly clock: Clock
+  /** For messages: where the other end is. */
+  readonly address?: string | undefined
   /** From 0 to 1; spreads retries. Default: `Math.random`. */
   readonly random?: (() => number) | undefined
   /** Told about failures that watches retry. */
@@ -51,15 +62,33 @@ export interface ValidatedJwtSvid {
  *
  * @see SPIFFE_Workload_API.md
  */
-export class WorkloadClient {
+export class WorkloadClient implements AsyncDisposable {
+  /** The clock of everything that is built on this client. */
+  readonly clock: Clock
+  /** Where the Workload API is, for messages. */
+  readonly address: string
   readonly #api: Client<typeof spiffeWorkloadApiService>
   readonly #transport: Transport
   readonly #watching: Omit<WatchOptions, 'signal'>
 
+  /**
+   * A client of the Workload API at an address. Connects when first used, and again after the connection was lost.
+   *
+   * @throws {@link SallyportError} `ENDPOINT_INVALID`, `SOCKET_PATH_UNSAFE`
+   * @see SPIFFE_Workload_Endpoint.md §4
+   */
+  static async open(options: WorkloadClientOptions = {}): Promise<WorkloadClient> {
+    const { transport, address } = await connectWorkloadApi(options.endpoint)
+    return new WorkloadClient({ transport, address, clock: systemClock, onError: options.onError })
+  }
+
+  /** A client over any transport, such as that of a test. Most callers want {@link WorkloadClient.open}. */
   constructor(deps: WorkloadClientDeps) {
     this.#api = deps.transport.client(spiffeWorkloadApiService)
     this.#transport = deps.transport
     const { clock, random = Math.random, onError = () => {} } = deps
+    this.clock = clock
+    this.address = deps.address ?? 'the Workload API'
     this.#watching = { clock, random, onError }
   }
 
@@ -68,28 +97,32 @@ export class WorkloadClient {
     return firstOf(this.#api.fetchX509Svid({}, this.#call(options)), x509ContextOf)
   }
 
-  /** The SVIDs and bundles, now and after every change, until `signal` aborts. An empty context: the agent has withdrawn them. */
-  watchX509Svids(signal: AbortSignal): AsyncGenerator<X509Context> {
+  /**
+   * The SVIDs and bundles, now and after every change, until `signal` aborts. An empty context: the agent has withdrawn them.
+   *
+   * @param onError told of what is retried, in place of the client's own
+   */
+  watchX509Svids(signal: AbortSignal, onError?: (error: Error) => void): AsyncGenerator<X509Context> {
     const open = () => this.#api.fetchX509Svid({}, this.#call({ signal }))
-    return watchStream(open, x509ContextOf, NO_X509_CONTEXT, { ...this.#watching, signal })
+    return watchStream(open, x509ContextOf, NO_X509_CONTEXT, this.#watch(signal, onError))
   }
 
   fetchX509Bundles(options: ClientOptions = {}): Promise<BundleSet> {
     return firstOf(this.#api.fetchX509Bundles({}, this.#call(options)), x509BundlesOf)
   }
 
-  watchX509Bundles(signal: AbortSignal): AsyncGenerator<BundleSet> {
+  watchX509Bundles(signal: AbortSignal, onError?: (error: Error) => void): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchX509Bundles({}, this.#call({ signal }))
-    return watchStream(open, x509BundlesOf, bundleSetOf([]), { ...this.#watching, signal })
+    return watchStream(open, x509BundlesOf, bundleSetOf([]), this.#watch(signal, onError))
   }
 
   fetchJwtBundles(options: ClientOptions = {}): Promise<BundleSet> {
     return firstOf(this.#api.fetchJwtBundles({}, this.#call(options)), jwtBundlesOf)
   }
 
-  watchJwtBundles(signal: AbortSignal): AsyncGenerator<BundleSet> {
+  watchJwtBundles(signal: AbortSignal, onError?: (error: Error) => void): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchJwtBundles({}, this.#call({ signal }))
-    return watchStream(open, jwtBundlesOf, bundleSetOf([]), { ...this.#watching, signal })
+    return watchStream(open, jwtBundlesOf, bundleSetOf([]), this.#watch(signal, onError))
   }
 
   /** Tokens for an audience, the default identity's first. */
@@ -110,8 +143,17 @@ export class WorkloadClient {
     return { spiffeId: SpiffeId.parse(spiffeId), claims: jsonOfStruct(claims) }
   }
 
+  /** Ends every call and watch, and the connection. */
   close(): Promise<void> {
     return this.#transport.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #watch(signal: AbortSignal, onError = this.#watching.onError): WatchOptions {
+    return { ...this.#watching, onError, signal }
   }
 
   #call(options: ClientOptions): ClientOptions {

@@ -2,8 +2,16 @@ import type { Client, ClientOptions, Transport } from '../../src/wire/handlers.t
 import type { spiffeWorkloadApiService } from '../../src/wire/messages/spiffe-workload.ts'
 import type { Methods, Service } from '../../src/wire/service.ts'
 
-/** What a stream does, step by step: sends a message, or fails; at its end it closes cleanly. */
-export type Step = object | Error | (() => void | Promise<void>)
+/** What a stream does, step by step: sends a message, or fails, or waits; at its end it closes cleanly. */
+export type Step = object | Error | ((options: ClientOptions) => void | Promise<void>)
+
+/** A step that says nothing more until the client has had enough. */
+export const silence = ({ signal }: ClientOptions): Promise<void> =>
+  new Promise<void>((_resolve, reject) => {
+    const stop = (): void => reject(signal?.reason as Error)
+    if (signal?.aborted === true) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  })
 
 export interface RecordedCall {
   readonly method: string
@@ -46,7 +54,7 @@ export class ScriptedWorkloadApi implements Transport {
     if (script === undefined) throw new Error(`no more scripts for ${method}`)
     for (const step of script) {
       if (step instanceof Error) throw step
-      if (typeof step === 'function') await step()
+      if (typeof step === 'function') await (step as (given: ClientOptions) => void | Promise<void>)(options)
       else yield step as T
     }
   }

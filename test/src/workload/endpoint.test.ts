@@ -1,10 +1,11 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
-import { checkSocketPath, parseEndpoint, workloadEndpoint } from '../../../src/workload/endpoint.ts'
+import { checkSocketPath, parseEndpoint, printEndpoint, workloadEndpoint } from '../../../src/workload/endpoint.ts'
+import { WorkloadClient } from '../../../src/workload/workload-client.ts'
 
 describe('parseEndpoint()', () => {
   test.for([
@@ -65,6 +66,12 @@ describe('parseEndpoint()', () => {
     expect(() => parseEndpoint('npipe:spire-agent')).toThrowCode('ENDPOINT_INVALID', 'named pipes')
   })
 
+  test('prints what it read', () => {
+    for (const address of ['unix:/run/agent.sock', 'tcp://127.0.0.1:8000', 'tcp://[::1]:8000']) {
+      expect(printEndpoint(parseEndpoint(address))).toBe(address)
+    }
+  })
+
   test('on any text returns an address or throws a SallyportError', () => {
     const text = fc.string({
       unit: fc.constantFrom('unix:', 'tcp://', '127.0.0.1', ':', '80', '/', '[::1]', '?', 'a', '..'),
@@ -97,22 +104,46 @@ describe('workloadEndpoint()', () => {
 })
 
 describe('checkSocketPath()', () => {
-  test('SE-05 refuses a socket below a folder that everybody can write to, the sticky bit aside', async () => {
-    const root = await mkdtemp(join(tmpdir(), 'endpoint-'))
-    const inner = join(root, 'open', 'inner')
+  let root: string
+  let inner: string
+
+  beforeEach(async () => {
+    root = await realpath(await mkdtemp(join(tmpdir(), 'endpoint-')))
+    inner = join(root, 'open', 'inner')
     await mkdir(inner, { recursive: true })
-    try {
-      await checkSocketPath(join(inner, 'agent.sock'))
-      await chmod(join(root, 'open'), 0o777)
-      await expect(checkSocketPath(join(inner, 'agent.sock'))).rejects.toThrowCode(
-        'ENDPOINT_INVALID',
-        'everybody can write',
-      )
-      await chmod(join(root, 'open'), 0o1777)
-      await checkSocketPath(join(inner, 'agent.sock'))
-      await checkSocketPath(join(inner, 'not', 'there', 'yet', 'agent.sock'))
-    } finally {
-      await rm(root, { recursive: true })
+    await chmod(join(root, 'open'), 0o755)
+    await chmod(inner, 0o755)
+  })
+
+  afterEach(async () => rm(root, { recursive: true }))
+
+  test('accepts folders that only their owners may write, there or not yet', async () => {
+    await checkSocketPath(join(inner, 'agent.sock'))
+    await checkSocketPath(join(inner, 'not', 'there', 'yet', 'agent.sock'))
+  })
+
+  test.for([0o777, 0o757, 0o775])('SE-05: refuses a socket below a folder of mode %o', async (mode) => {
+    await chmod(join(root, 'open'), mode)
+    for (const name of ['agent.sock', 'not/there/yet/agent.sock']) {
+      await expect(checkSocketPath(join(inner, name))).rejects.toThrowCode('SOCKET_PATH_UNSAFE', 'others may write to')
     }
+  })
+
+  test('SE-05: a sticky folder is no danger, since nobody may replace what is in it', async () => {
+    await chmod(join(root, 'open'), 0o1777)
+    await checkSocketPath(join(inner, 'agent.sock'))
+  })
+
+  test('SE-05: a link does not hide the folder behind it', async () => {
+    await symlink(inner, join(root, 'link'))
+    await checkSocketPath(join(root, 'link', 'agent.sock'))
+    await chmod(join(root, 'open'), 0o777)
+    await expect(checkSocketPath(join(root, 'link', 'agent.sock'))).rejects.toThrowCode('SOCKET_PATH_UNSAFE')
+  })
+
+  test('SE-05: WorkloadClient.open() looks before anything is connected', async () => {
+    await chmod(join(root, 'open'), 0o777)
+    const opening = WorkloadClient.open({ endpoint: `unix:${join(inner, 'agent.sock')}` })
+    await expect(opening).rejects.toThrowCode('SOCKET_PATH_UNSAFE', join(root, 'open'))
   })
 })

@@ -5,11 +5,11 @@ import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { signJws } from '../../../src/jws/sign-jws.ts'
 import { RpcError } from '../../../src/wire/status.ts'
 import { WorkloadClient } from '../../../src/workload/workload-client.ts'
-import { openWorkloadSource } from '../../../src/workload/workload-source.ts'
 import type { X509Context } from '../../../src/workload/x509-context.ts'
 import { HurryingClock } from '../../fakes/hurrying-clock.ts'
 import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
 import { ScriptedWorkloadApi, type Step } from '../../fakes/workload-api.ts'
+import { svidMessageOf, x509MessageOf } from '../../fakes/workload-messages.ts'
 
 let home: TestAuthority
 let partner: TestAuthority
@@ -21,19 +21,9 @@ beforeAll(async () => {
   ;[web, api] = await Promise.all([home.issue('/web'), home.issue('/api')])
 })
 
-const svidMessage = ({ chain, keyPair }: TestSvid, changes: object = {}) => ({
-  spiffeId: chain[0].uriSans[0],
-  x509Svid: Buffer.concat(chain.map(({ der }) => der)),
-  x509SvidKey: keyPair.privateKey.export({ type: 'pkcs8', format: 'der' }),
-  bundle: home.certificate.der,
-  hint: '',
-  ...changes,
-})
-const message = (svids: readonly object[] = [svidMessage(web)], federatedBundles: Record<string, Buffer> = {}) => ({
-  svids,
-  crl: [],
-  federatedBundles,
-})
+const svidMessage = (svid: TestSvid, changes?: object) => svidMessageOf(svid, home, changes)
+const message = (svids: readonly object[] = [svidMessage(web)], federatedBundles: Record<string, Buffer> = {}) =>
+  x509MessageOf(svids, federatedBundles)
 
 function clientOf(scripts: Record<string, readonly (readonly Step[])[]>) {
   const agent = new ScriptedWorkloadApi(scripts)
@@ -334,70 +324,5 @@ describe('JWT-SVIDs', () => {
     const { client, agent } = clientOf({})
     await client.close()
     expect(agent.closed).toBe(true)
-  })
-})
-
-describe('openWorkloadSource()', () => {
-  const until = (signal: AbortSignal) => () =>
-    new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-
-  test('WA-31 is current at every moment: SVID and bundles of one message', async () => {
-    const change = Promise.withResolvers<void>()
-    const stop = new AbortController()
-    const { client } = clientOf({
-      fetchX509Svid: [[message(), () => change.promise, message([svidMessage(api)]), until(stop.signal)]],
-    })
-    const changed = Promise.withResolvers<void>()
-    const seen: string[][] = []
-    const source = await openWorkloadSource({
-      client,
-      signal: stop.signal,
-      onChange: (context) => {
-        seen.push(names(context))
-        if (seen.length === 2) changed.resolve()
-      },
-    })
-    expect(source.current().svid.spiffeId.path).toBe('/web')
-    change.resolve()
-    await changed.promise
-    expect(source.current().svid.spiffeId.path).toBe('/api')
-    expect(source.current().bundles.get('example.org')).toBeDefined()
-    stop.abort()
-    await source.ended
-  })
-
-  test('WA-25 after a withdrawal it is nobody', async () => {
-    const denied = new RpcError('PERMISSION_DENIED', 'no identity issued')
-    const withdrawn = Promise.withResolvers<void>()
-    const stop = new AbortController()
-    const { client } = clientOf({ fetchX509Svid: [[message(), denied], [until(stop.signal)]] })
-    const source = await openWorkloadSource({
-      client,
-      signal: stop.signal,
-      onChange: ({ svids }) => svids.length === 0 && withdrawn.resolve(),
-    })
-    await withdrawn.promise
-    expect(() => source.current()).toThrowCode('IDENTITY_NOT_HELD', 'withdrawn')
-    stop.abort()
-  })
-
-  test('WA-19 a choice that matches nothing is an error', async () => {
-    const stop = new AbortController()
-    const { client } = clientOf({ fetchX509Svid: [[message(), until(stop.signal)]] })
-    const source = await openWorkloadSource({ client, signal: stop.signal, choice: { hint: 'external' } })
-    expect(() => source.current()).toThrowCode('IDENTITY_NOT_HELD', 'external')
-    stop.abort()
-  })
-
-  test('WE-19 opening fails when asking is of no use', async () => {
-    const { client } = clientOf({ fetchX509Svid: [[new RpcError('INVALID_ARGUMENT', 'security header missing')]] })
-    await expect(openWorkloadSource({ client, signal: forever })).rejects.toThrow('security header missing')
-  })
-
-  test('IO-41 the wait for the first SVID ends with the signal', async () => {
-    const { client } = clientOf({ fetchX509Svid: [[() => Promise.reject(new RpcError('UNAVAILABLE', 'x'))]] })
-    await expect(openWorkloadSource({ client, signal: AbortSignal.abort(new Error('too late')) })).rejects.toThrow(
-      'too late',
-    )
   })
 })

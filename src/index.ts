@@ -1,0 +1,46 @@
+/**
+ * The SDK of Sallyport: identities of this workload from any SPIFFE Workload API, and the verification of others.
+ *
+ * @packageDocumentation
+ */
+
+// Errors
+export { type ErrorCode, isSallyportError, SallyportError } from './errors.ts'
+
+// Identities
+export { SpiffeId } from './id/spiffe-id.ts'
+export { TrustDomain } from './id/trust-domain.ts'
+export { atOrBelow, exactly, type IdMatcher, memberOf } from './id/matcher.ts'
+
+// Sources and the Workload API
+export { X509Source, type X509Identity, type X509SourceOptions, type X509State } from './workload/x509-source.ts'
+export { JwtSource, type JwtSourceOptions, type JwtSvidFetch } from './workload/jwt-source.ts'
+export { BundleSource } from './workload/bundle-source.ts'
+export type { SourceOptions } from './workload/source-options.ts'
+export type { SourceHealth, SourceStatus } from './workload/source-health.ts'
+export type { SvidChoice, SvidPicker } from './workload/select-svid.ts'
+export {
+  type JwtSvidRequest,
+  type ValidatedJwtSvid,
+  WorkloadClient,
+  type WorkloadClientOptions,
+} from './workload/workload-client.ts'
+export type { X509Context } from './workload/x509-context.ts'
+
+// SVIDs and bundles
+export {
+  type CertificateChain,
+  type JwtVerifyOptions,
+  verifyJwtSvid,
+  verifyX509Svid,
+  type X509VerifyOptions,
+} from './svid/verify.ts'
+export type { X509Svid } from './svid/x509-svid.ts'
+export type { JwtSvid } from './svid/jwt-svid.ts'
+export type { Certificate } from './x509/certificate.ts'
+export type { Bundle, JwtAuthority, X509Authority } from './bundle/bundle.ts'
+export { type BundleSet, bundleSetOf } from './bundle/bundle-set.ts'
+export { parseBundleDocument } from './bundle/bundle-document.ts'
+export { parseBundleMap } from './bundle/bundle-map.ts'
+
+// TLS, HTTP and tokens on requests
