@@ -243,6 +243,18 @@ export const errorCodes = {
     means: 'The other side of a connection presented no certificate.',
     remedy: 'Connect with an X509-SVID.',
   },
+  PEER_NOT_VERIFIED: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'The peer of a request or connection was asked for, and Sallyport has not verified it.',
+    remedy: 'Serve with the options of tlsServer(), or protect() the server, and ask for the peer of what it hands over.',
+  },
+  SERVER_NOT_PROTECTED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: 'A server cannot be made to verify its peers.',
+    remedy: 'Pass a server of node:tls, node:https or http2.createSecureServer(), once.',
+  },
   TLS_FAILED: {
     grpc: 'UNAVAILABLE',
     http: 502,

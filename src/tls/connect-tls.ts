@@ -1,81 +1,122 @@
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
-import type { IdMatcher } from '../id/matcher.ts'
-import type { X509Svid } from '../svid/x509-svid.ts'
-import { tlsClientOptions } from './tls-options.ts'
-import { type PeerVerification, verifyPeer } from './verify-peer.ts'
+import { Connections } from './connections.ts'
+import { bearsConnection } from './peer-of.ts'
+import { checkedClient, type TlsClientOptions } from './tls-client.ts'
+import { DEFAULT_MIN_VERSION, secureContextOf } from './tls-options.ts'
+import type { TlsSource } from './tls-source.ts'
+import type { VerifiedPeer } from './verified-peer.ts'
+import { verifyPeer } from './verify-peer.ts'
+
+/** How long connecting and the handshake may take together, unless told otherwise. */
+const DEFAULT_TIMEOUT_MS = 10_000
 
 /** Where to connect: an address, or a connection that is already there, such as one through a proxy. */
-export type TlsDestination = { readonly host: string; readonly port: number } | { readonly connection: Duplex }
+export type TlsDestination =
+  { readonly host: string; readonly port: number } | { readonly path: string } | { readonly connection: Duplex }
 
-export interface ConnectTlsOptions extends PeerVerification {
+export interface ConnectTlsOptions extends TlsClientOptions {
   readonly to: TlsDestination
-  /** Who must answer there. */
-  readonly server: IdMatcher
   readonly alpnProtocols?: readonly string[] | undefined
+  /** The name for those who share an address (SNI); says nothing about identity. Default: the host, if it is a name. */
+  readonly servername?: string | undefined
+  /** For connecting and the handshake together. Default: 10 seconds. */
+  readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Where it is registered, for those who look at open connections. */
+  readonly connections?: Connections | undefined
 }
 
-/** A connection whose peer is verified. For HTTP: `http.request({ createConnection: () => socket })`. */
+/** A connection whose peer is verified. For HTTP/1.1: `http.request({ createConnection: () => socket })`. */
 export interface VerifiedConnection {
   readonly socket: TLSSocket
-  readonly peer: X509Svid
+  readonly peer: VerifiedPeer
 }
+
+const unwatched = new Connections()
 
 /**
  * Connects with the SVID of the moment and verifies the server against the bundle of its own trust domain; not a byte is written
  * before that.
  *
- * @throws {@link SallyportError} `TLS_FAILED`, `PEER_CERTIFICATE_MISSING`, `PEER_REFUSED`, and those of `verifyX509Svid`
+ * @throws {@link SallyportError} `TLS_FAILED`, `PEER_CERTIFICATE_MISSING`, `PEER_REFUSED`, those of `verifyX509Svid` and of the source
  */
-export async function connectTls(options: ConnectTlsOptions): Promise<VerifiedConnection> {
-  const { to, server, alpnProtocols, signal } = options
+export async function connectTls(source: TlsSource, options: ConnectTlsOptions): Promise<VerifiedConnection> {
+  const {
+    to,
+    server,
+    alpnProtocols,
+    signal,
+    servername,
+    connections = unwatched,
+    clock = systemClock,
+  } = checkedClient(options)
   signal?.throwIfAborted()
-  const socket = await handshake(
+  const own = source.current().svid
+  const name = servername ?? ('host' in to && isIP(to.host) === 0 ? to.host : undefined)
+  const peers = await handshake(
     {
-      ...tlsClientOptions(options.source),
+      secureContext: secureContextOf(own),
+      minVersion: DEFAULT_MIN_VERSION,
+      // Verified below, by our rules and before anything else; an SVID names no host, so its id is compared instead.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
       ...('connection' in to ? { socket: to.connection } : to),
+      ...(name === undefined ? {} : { servername: name }),
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
     },
-    signal,
+    options,
+    (socket) => verifyPeer(socket.getPeerX509Certificate(), server, { source, clock }),
   )
-  try {
-    return { socket, peer: await verifyPeer(socket, server, options) }
-  } catch (error) {
-    socket.destroy()
-    throw error
-  }
+  bearsConnection(peers.socket, connections.add({ ...peers, own, role: 'client' }))
+  return peers
 }
 
-function handshake(options: ConnectionOptions, signal: AbortSignal | undefined): Promise<TLSSocket> {
+function handshake(
+  options: ConnectionOptions,
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, clock = systemClock }: ConnectTlsOptions,
+  verify: (socket: TLSSocket) => VerifiedPeer,
+): Promise<VerifiedConnection> {
   return new Promise((resolve, reject) => {
     const socket = connect(options)
-    const abort = (): void => {
-      socket.destroy(signal?.reason as Error)
+    const failed = (cause: Error): SallyportError =>
+      new SallyportError('TLS_FAILED', `Cannot connect to ${addressOf(options)}: ${cause.message}`, { cause })
+    const fail = (error: Error): void => {
+      settled()
+      socket.destroy()
+      reject(error)
     }
-    const fail = (cause: Error): void => {
+    const abort = (): void => fail(signal?.reason as Error)
+    const timer = clock.timer(timeoutMs, () => fail(failed(new Error(`no answer within ${timeoutMs} ms`))))
+    const close = (): void => fail(failed(new Error('the connection was closed')))
+    const settled = (): void => {
+      timer[Symbol.dispose]()
       signal?.removeEventListener('abort', abort)
-      if (signal?.aborted === true) return reject(signal.reason as Error)
-      reject(
-        new SallyportError('TLS_FAILED', `Cannot connect to ${addressOf(options)}: ${cause.message}`, {
-          cause,
-        }),
-      )
+      socket.off('close', close)
     }
     signal?.addEventListener('abort', abort, { once: true })
-    const close = (): void => fail(new Error('the connection was closed'))
-    socket.once('error', fail)
+    // Stays: a reset must not end the process. To whoever reads the socket it shows as the socket's end.
+    socket.on('error', (cause) => fail(failed(cause)))
     // Some streams close without an error.
     socket.once('close', close)
     socket.once('secureConnect', () => {
-      signal?.removeEventListener('abort', abort)
-      socket.off('error', fail).off('close', close)
-      // Between here and the caller's own listener the peer is being verified; its reset shows as a destroyed socket.
-      socket.on('error', () => socket.destroy())
-      resolve(socket)
+      try {
+        const peer = verify(socket)
+        // The engine had no authorities to say so by.
+        socket.authorized = true
+        settled()
+        resolve({ socket, peer })
+      } catch (error) {
+        fail(error as Error)
+      }
     })
   })
 }
 
-const addressOf = ({ host, port }: ConnectionOptions): string => (host === undefined ? 'the peer' : `${host}:${port}`)
+function addressOf({ host, port, path }: ConnectionOptions): string {
+  if (path !== undefined) return path
+  return host === undefined ? 'the peer' : `${host}:${port}`
+}

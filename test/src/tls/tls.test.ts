@@ -4,18 +4,18 @@ import { rm } from 'node:fs/promises'
 import { connect as connectPlain, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundleSetOf } from '../../../src/bundle/bundle-set.ts'
 import type { Bundle } from '../../../src/bundle/bundle.ts'
-import { systemClock as clock } from '../../../src/clock.ts'
 import { exactly, type IdMatcher, memberOf } from '../../../src/id/matcher.ts'
-import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import { connectTls } from '../../../src/tls/connect-tls.ts'
-import { contextOptions, secureContextOf, tlsClientOptions } from '../../../src/tls/tls-options.ts'
+import { peerOf } from '../../../src/tls/peer-of.ts'
+import { contextOptions, secureContextOf } from '../../../src/tls/tls-options.ts'
 import { tlsServer } from '../../../src/tls/tls-server.ts'
 import type { TlsSource } from '../../../src/tls/tls-source.ts'
+import type { VerifiedPeer } from '../../../src/tls/verified-peer.ts'
 import { issueBad } from '../../fakes/bad-svids.ts'
 import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
 
@@ -67,23 +67,13 @@ async function dial(listener: Server): Promise<Socket> {
 /** What became of a connection between two sides, over a unix socket: no port is opened. */
 async function meet(server: Side, client: Side) {
   const refused = Promise.withResolvers<Error>()
-  const accepted = Promise.withResolvers<{ socket: TLSSocket; peer: X509Svid }>()
-  const listener = tlsServer({
-    source: server.source,
-    client: server.wants,
-    clock,
-    cryptography,
-    onConnection: (socket, peer) => accepted.resolve({ socket, peer }),
-    onRefused: (error) => refused.resolve(error),
-  })
+  const accepted = Promise.withResolvers<{ socket: TLSSocket; peer: VerifiedPeer }>()
+  const listener = createTlsServer(
+    tlsServer(server.source, { allow: server.wants, onRefused: (error) => refused.resolve(error) }),
+    (socket) => accepted.resolve({ socket, peer: peerOf(socket) }),
+  )
   const near = await dial(listener)
-  const dialled = connectTls({
-    to: { connection: near },
-    source: client.source,
-    server: client.wants,
-    clock,
-    cryptography,
-  })
+  const dialled = connectTls(client.source, { to: { connection: near }, server: client.wants })
   dialled.catch(() => {})
   return { dialled, accepted: accepted.promise, refused: refused.promise, listener }
 }
@@ -97,7 +87,7 @@ describe('mutual TLS', () => {
   test('WA-13 both sides learn who the other is, and data flows', async () => {
     const { dialled, accepted } = await meet(...good())
     const [client, server] = await Promise.all([dialled, accepted])
-    expect([client.peer.spiffeId.toString(), server.peer.spiffeId.toString()]).toEqual([
+    expect([client.peer.id.toString(), server.peer.id.toString()]).toEqual([
       'spiffe://example.org/db',
       'spiffe://example.org/web',
     ])
@@ -158,8 +148,8 @@ describe('mutual TLS', () => {
       wants: exactly(`spiffe://example.org${peer}`),
     })
     const { dialled, accepted } = await meet(await side('/db', '/web'), await side('/web', '/db'))
-    expect((await accepted).peer.spiffeId.toString()).toBe('spiffe://example.org/web')
-    expect((await dialled).peer.spiffeId.toString()).toBe('spiffe://example.org/db')
+    expect((await accepted).peer.id.toString()).toBe('spiffe://example.org/web')
+    expect((await dialled).peer.id.toString()).toBe('spiffe://example.org/db')
   })
 
   test('a peer of a federated trust domain is verified with the bundle of that one', async () => {
@@ -169,7 +159,7 @@ describe('mutual TLS', () => {
       { source: sourceOf(foreign, ...bundles), wants: memberOf('example.org') },
       { source: sourceOf(web, ...bundles), wants: exactly('spiffe://other.test/partner') },
     )
-    expect((await dialled).peer.spiffeId.toString()).toBe('spiffe://other.test/partner')
+    expect((await dialled).peer.id.toString()).toBe('spiffe://other.test/partner')
   })
 
   test.for(['expired', 'caLeaf', 'missingKeyUsage', 'forged', 'ownRootInChain'] as const)(
@@ -187,14 +177,10 @@ describe('mutual TLS', () => {
   test('X5-38 NT-17 a client without certificate is refused', async () => {
     const [server] = good()
     const refused = Promise.withResolvers<Error>()
-    const listener = tlsServer({
-      source: server.source,
-      client: memberOf('example.org'),
-      clock,
-      cryptography,
-      onConnection: () => refused.reject(new Error('accepted')),
-      onRefused: (error) => refused.resolve(error),
-    })
+    const listener = createTlsServer(
+      tlsServer(server.source, { allow: memberOf('example.org'), onRefused: (error) => refused.resolve(error) }),
+      () => refused.reject(new Error('accepted')),
+    )
     const near = await dial(listener)
     const socket = connect({ socket: near, rejectUnauthorized: false })
     socket.on('error', () => {})
@@ -225,14 +211,9 @@ describe('mutual TLS', () => {
   test('refuses TLS 1.2', async () => {
     const [server] = good()
     const refused = Promise.withResolvers<Error>()
-    const listener = tlsServer({
-      source: server.source,
-      client: memberOf('example.org'),
-      clock,
-      cryptography,
-      onConnection: () => {},
-      onRefused: (error) => refused.resolve(error),
-    })
+    const listener = createTlsServer(
+      tlsServer(server.source, { allow: memberOf('example.org'), onRefused: (error) => refused.resolve(error) }),
+    )
     const near = await dial(listener)
     const { minVersion: _, ...context } = contextOptions(web)
     const socket = connect({ socket: near, ...context, maxVersion: 'TLSv1.2', rejectUnauthorized: false })
@@ -245,22 +226,19 @@ describe('mutual TLS', () => {
     const renewed = svidOf(await home.issue('/db'))
     let held = db
     const source: TlsSource = { current: () => ({ svid: held, bundles: bundleSetOf([home.bundle()]) }) }
-    const peers: X509Svid[] = []
-    const listener = tlsServer({ source, client: memberOf('example.org'), clock, cryptography, onConnection: () => {} })
+    const peers: VerifiedPeer[] = []
+    const listener = createTlsServer(tlsServer(source, { allow: memberOf('example.org') }))
     for (const svid of [db, renewed]) {
       held = svid
       const near = await dial(listener)
-      const { socket, peer } = await connectTls({
+      const { socket, peer } = await connectTls(sourceOf(web, home.bundle()), {
         to: { connection: near },
-        source: sourceOf(web, home.bundle()),
         server: exactly('spiffe://example.org/db'),
-        clock,
-        cryptography,
       })
       peers.push(peer)
       socket.destroy()
     }
-    expect(peers.map(({ chain }) => chain[0].serialNumber)).toEqual(
+    expect(peers.map(({ svid: { chain } }) => chain[0].serialNumber)).toEqual(
       [db, renewed].map(({ chain }) => chain[0].serialNumber),
     )
   })
@@ -281,24 +259,13 @@ describe('mutual TLS', () => {
         return { svid: held, bundles: bundleSetOf([home.bundle()]) }
       },
     }
-    const listener = tlsServer({
-      source,
-      client: memberOf('example.org'),
-      clock,
-      cryptography,
-      onConnection: () => {},
-      onRefused: (error) => refusals.push(error),
-    })
+    const listener = createTlsServer(
+      tlsServer(source, { allow: memberOf('example.org'), onRefused: (error) => refusals.push(error) }),
+    )
     held = undefined
     const near = await dial(listener)
     await expect(
-      connectTls({
-        to: { connection: near },
-        source: sourceOf(web, home.bundle()),
-        server: memberOf('example.org'),
-        clock,
-        cryptography,
-      }),
+      connectTls(sourceOf(web, home.bundle()), { to: { connection: near }, server: memberOf('example.org') }),
     ).rejects.toThrowCode('TLS_FAILED')
     expect(refusals[0]?.message).toBe('no SVID')
   })
@@ -306,12 +273,9 @@ describe('mutual TLS', () => {
   test('dialling stops when it is aborted', async () => {
     const near = await dial(createServer(() => {}))
     const stop = new AbortController()
-    const dialled = connectTls({
+    const dialled = connectTls(sourceOf(web, home.bundle()), {
       to: { connection: near },
-      source: sourceOf(web, home.bundle()),
       server: memberOf('example.org'),
-      clock,
-      cryptography,
       signal: stop.signal,
     })
     stop.abort(new Error('enough'))
@@ -323,7 +287,6 @@ describe('TLS options', () => {
   test('one context for each SVID', () => {
     expect(secureContextOf(web)).toBe(secureContextOf(web))
     expect(secureContextOf(web)).not.toBe(secureContextOf(db))
-    expect(tlsClientOptions(sourceOf(web)).secureContext).toBe(secureContextOf(web))
   })
 
   test('an SVID without its key cannot be presented', () => {

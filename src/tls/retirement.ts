@@ -1,0 +1,34 @@
+import type { CloseReason, OpenConnection } from './connection.ts'
+
+/** When a connection that works is ended all the same. */
+export interface Retirement {
+  /** Once the SVID of either side has expired, because what the handshake has proven is no longer true. Default: yes. */
+  readonly onExpiry?: boolean | undefined
+  /** How long a request may still take after that. Default: 30 seconds. */
+  readonly drainMs?: number | undefined
+  /** Once it is this old. Default: at any age. */
+  readonly maxAgeMs?: number | undefined
+}
+
+/** A client stops before the server does, else a request that is on its way is lost: by a tenth of the time left, … */
+const CLIENT_AHEAD_SHARE = 0.1
+/** … but at most this. */
+const CLIENT_AHEAD_MAX_MS = 30_000
+
+/** The moment at which a connection should begin to end, if it should. */
+export function retirementAt(
+  { peer, own, role, openedAt }: OpenConnection & { readonly openedAt: Date },
+  retire: Retirement | undefined,
+): { readonly at: Date; readonly reason: CloseReason } | undefined {
+  if (retire === undefined) return undefined
+  const expiresMs =
+    (retire.onExpiry ?? true)
+      ? Math.min(peer.notAfter.getTime(), ...own.chain.map(({ notAfter }) => notAfter.getTime()))
+      : Infinity
+  const ageMs = openedAt.getTime() + (retire.maxAgeMs ?? Infinity)
+  const endsMs = Math.min(expiresMs, ageMs)
+  if (endsMs === Infinity) return undefined
+  const leftMs = Math.max(0, endsMs - openedAt.getTime())
+  const aheadMs = role === 'client' ? Math.min(leftMs * CLIENT_AHEAD_SHARE, CLIENT_AHEAD_MAX_MS) : 0
+  return { at: new Date(endsMs - aheadMs), reason: endsMs === ageMs ? 'aged' : 'expired' }
+}
