@@ -247,7 +247,8 @@ export const errorCodes = {
     grpc: 'UNAUTHENTICATED',
     http: 401,
     means: 'The peer of a request or connection was asked for, and Sallyport has not verified it.',
-    remedy: 'Serve with the options of tlsServer(), or protect() the server, and ask for the peer of what it hands over.',
+    remedy:
+      'Serve with the options of tlsServer(), or protect() the server, and ask for the peer of what it hands over.',
   },
   SERVER_NOT_PROTECTED: {
     grpc: 'FAILED_PRECONDITION',

@@ -44,3 +44,12 @@ export { parseBundleDocument } from './bundle/bundle-document.ts'
 export { parseBundleMap } from './bundle/bundle-map.ts'
 
 // TLS, HTTP and tokens on requests
+export { protect, tlsServer, type TlsServerOptions } from './tls/tls-server.ts'
+export { tlsClient, type TlsClientOptions } from './tls/tls-client.ts'
+export { connectTls, type ConnectTlsOptions, type TlsDestination, type VerifiedConnection } from './tls/connect-tls.ts'
+export { peerOf } from './tls/peer-of.ts'
+export type { VerifiedPeer } from './tls/verified-peer.ts'
+export { Connections, type ConnectionsOptions } from './tls/connections.ts'
+export type { CloseReason, Connection } from './tls/connection.ts'
+export type { Retirement } from './tls/retirement.ts'
+export type { TlsSource } from './tls/tls-source.ts'
