@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { SallyportError } from '../src/errors.ts'
 import { fieldTypes, parsedBy } from '../src/config/field-types.ts'
 import { parseConfig } from '../src/config/read-config.ts'

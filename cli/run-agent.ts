@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { agentConfig, withAbsolutePaths, type AgentConfig } from '../agent/config.ts'
 import { checkConfig, readConfig } from '../src/config/read-config.ts'
 import { isJoinString } from '../src/config/join-string.ts'

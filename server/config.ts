@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { days, fieldTypes, hours, minutes, printDuration, seconds } from '../src/config/field-types.ts'
 import { operationsFields } from '../src/config/operations-fields.ts'
 import { keyTypes } from '../src/key/key-type.ts'

@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'

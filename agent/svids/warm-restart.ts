@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../../src/clock.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Log } from '../../src/log/log.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { logLevels } from '../log/log.ts'
 import { fieldTypes } from './field-types.ts'
 

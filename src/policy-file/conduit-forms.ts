@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Conduit, Endpoint, Guard, Predicate } from '../policy/policy-set.ts'
 import { anyPattern, condition } from './policy-forms.ts'
 import { protocol } from './service-forms.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { PolicySet, PolicySettings } from '../policy/policy-set.ts'
 import { conduit, guard } from './conduit-forms.ts'
 import { breakGlass, grantTemplate, rule } from './rule-forms.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { BreakGlass, GrantTemplate, Rule, Subject } from '../policy/policy-set.ts'
 import { allowed, endpoint, stage, use } from './conduit-forms.ts'
 import { anyPattern, condition } from './policy-forms.ts'

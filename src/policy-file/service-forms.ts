@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Action, Matcher, Service } from '../policy/policy-set.ts'
 import { anyPattern, method, pathTemplate, rpc } from './policy-forms.ts'
 import { idPath, LIST_MAX, listOf, name, port, text } from './text-forms.ts'

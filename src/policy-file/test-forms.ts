@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { codes, type Code } from '../policy/codes.ts'
 import type { Invariant, Place, PolicyTest } from '../policy/policy-set.ts'
 import { httpTarget, rpc } from './policy-forms.ts'

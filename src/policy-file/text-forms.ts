@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { parsedBy, parseDuration } from '../config/field-types.ts'
 import { parseSelector, printSelector } from '../entry/selector.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Validity, Window } from '../policy/policy-set.ts'
 import { instant, timeOfDay, timeZone } from './text-forms.ts'
 

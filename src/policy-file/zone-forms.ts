@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Federation, Member, Zone } from '../policy/policy-set.ts'
 import { ownPattern } from './policy-forms.ts'
 import { duration, LIST_MAX, labels, name, ports, selector, text, trustDomain } from './text-forms.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { SallyportError } from '../errors.ts'
 
 /** Standard base64 with padding, as Go writes bytes in JSON. */

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { attestationInvalid, base64Field, encodeAttestationJson, readAttestationJson } from './attestation-json.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 

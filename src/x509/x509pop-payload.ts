@@ -1,5 +1,5 @@
 import { createHash, constants, sign, verify, type KeyObject } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { attestationInvalid, base64Field, encodeAttestationJson, readAttestationJson } from './attestation-json.ts'
 
 /** The attestation type that these messages belong to, on both sides. */
