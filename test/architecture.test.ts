@@ -118,6 +118,16 @@ describe('the house', () => {
     })
     expect(wrong.map(printImport)).toEqual([])
   })
+
+  // `{ z }` brings all languages of zod into the bundle, and an import of `node:http` brings `fetch` and `WebSocket` into memory.
+  test('loads nothing into daemons that they do not use', () => {
+    const zod = files.filter((file) => /^import \{[^}]*\} from 'zod'/m.test(readFileSync(file, 'utf8')))
+    const http = imports.filter(
+      ({ from, target, typeOnly }) =>
+        !typeOnly && target === 'node:http' && /^(server|agent)$|^src$/.test(wingOf(from)),
+    )
+    expect([...zod.map((file) => relative(root, file)), ...http.map(printImport)]).toEqual([])
+  })
 })
 
 function sourceFiles(folder: string): string[] {

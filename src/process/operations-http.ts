@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { SallyportError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { MetricRegistry } from '../metrics/registry.ts'
@@ -30,6 +30,8 @@ export class OperationsHttp implements AsyncDisposable {
 
   /** @throws {@link SallyportError} `SOCKET_IN_USE`, `ADDRESS_UNUSABLE` */
   static async open(options: OperationsHttpOptions): Promise<OperationsHttp> {
+    // As an import `node:http` brings the whole of `fetch` and `WebSocket` with it: 5 MB, in processes that never use either.
+    const { createServer } = process.getBuiltinModule('node:http')
     const server = createServer(
       { maxHeaderSize: HEADERS_MAX_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
       (req, res) => {

@@ -1,5 +1,5 @@
-import { constants, gunzip, inflate } from 'node:zlib'
 import { promisify } from 'node:util'
+import type * as Zlib from 'node:zlib'
 import { SallyportError } from '../errors.ts'
 
 /** gRPC's default limit for a message, which every client keeps (client-quirks 5). */
@@ -107,7 +107,7 @@ export async function contentOf(
     )
   }
   try {
-    return await decompress(frame.bytes, { maxOutputLength: maxBytes, finishFlush: constants.Z_SYNC_FLUSH })
+    return await decompress(frame.bytes, { maxOutputLength: maxBytes, finishFlush: zlib().constants.Z_SYNC_FLUSH })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw tooLarge('Cannot receive a compressed message', maxBytes)
@@ -116,10 +116,15 @@ export async function contentOf(
   }
 }
 
-const decompressors = new Map([
-  ['gzip', promisify(gunzip)],
-  ['deflate', promisify(inflate)],
-] as const) as ReadonlyMap<string, (bytes: Buffer, options: object) => Promise<Buffer>>
+type Decompress = (bytes: Buffer, options: object) => Promise<Buffer>
+
+/** Loaded with the first compressed message: hardly a client compresses, and it takes 2 MB of each process. */
+const zlib = (): typeof Zlib => process.getBuiltinModule('node:zlib')
+
+const decompressors: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
+  ['gzip', (bytes, options) => promisify<Buffer, object, Buffer>(zlib().gunzip)(bytes, options)],
+  ['deflate', (bytes, options) => promisify<Buffer, object, Buffer>(zlib().inflate)(bytes, options)],
+])
 
 const tooLarge = (what: string, maxBytes: number): SallyportError =>
   new SallyportError('MESSAGE_TOO_LARGE', `${what}: the limit is ${maxBytes}`)
