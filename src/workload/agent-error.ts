@@ -6,6 +6,8 @@ const codes: Partial<Record<GrpcStatusName, ErrorCode>> = {
   PERMISSION_DENIED: 'NO_IDENTITY',
   UNAVAILABLE: 'IDENTITY_PENDING',
   DEADLINE_EXCEEDED: 'DEADLINE_EXCEEDED',
+  INVALID_ARGUMENT: 'REQUEST_INVALID',
+  UNIMPLEMENTED: 'METHOD_UNIMPLEMENTED',
 }
 
 /** An error of the Workload API as one that has a code: agents of other projects answer with bare gRPC statuses. */
