@@ -3,7 +3,6 @@ import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JwtSvid } from '../svid/jwt-svid.ts'
 import { type JwtVerification, verifyJwtSvid } from '../svid/verify-jwt-svid.ts'
-import { agentError } from './agent-error.ts'
 import { awaitFirstState, nothingYet } from './first-state.ts'
 import { Followed } from './followed.ts'
 import { JwtSvidCache } from './jwt-svid-cache.ts'
@@ -158,15 +157,11 @@ export class JwtSource implements AsyncDisposable {
     await this.close()
   }
 
-  async #ask(audience: readonly string[], spiffeId: SpiffeId | string | undefined): Promise<readonly JwtSvid[]> {
-    try {
-      return await this.#connection.client.fetchJwtSvids(
-        { audience, spiffeId: typeof spiffeId === 'string' ? SpiffeId.parse(spiffeId) : spiffeId },
-        { signal: this.#closing.signal, timeoutMs: FETCH_TIMEOUT_MS },
-      )
-    } catch (error) {
-      throw agentError(error)
-    }
+  #ask(audience: readonly string[], spiffeId: SpiffeId | string | undefined): Promise<readonly JwtSvid[]> {
+    return this.#connection.client.fetchJwtSvids(
+      { audience, spiffeId: typeof spiffeId === 'string' ? SpiffeId.parse(spiffeId) : spiffeId },
+      { signal: this.#closing.signal, timeoutMs: FETCH_TIMEOUT_MS },
+    )
   }
 
   #isSignedByKnownKey({ spiffeId, keyId }: JwtSvid): boolean {

@@ -11,6 +11,7 @@ import {
   spiffeWorkloadApiService,
   type X509BundlesResponse,
 } from '../wire/messages/spiffe-workload.ts'
+import { agentError } from './agent-error.ts'
 import { connectWorkloadApi } from './connect-workload-api.ts'
 import { jsonOfStruct } from './struct.ts'
 import { type WatchOptions, watchStream } from './watch.ts'
@@ -133,12 +134,14 @@ export class WorkloadClient implements AsyncDisposable {
     const wanted = typeof audience === 'string' ? [audience] : audience
     if (wanted.length === 0 || wanted.includes('')) throw new TypeError('fetchJwtSvids needs at least one audience')
     const request = { audience: wanted, spiffeId: spiffeId?.toString() ?? '' }
-    return jwtSvidsOf(await this.#api.fetchJwtSvid(request, this.#call(options)), wanted)
+    const response = await withCodes(this.#api.fetchJwtSvid(request, this.#call(options)))
+    return jwtSvidsOf(response, wanted)
   }
 
   /** Asks the agent whether a token is a valid JWT-SVID for this audience. Throws what is wrong with it. */
   async validateJwtSvid(token: string, audience: string, options: ClientOptions = {}): Promise<ValidatedJwtSvid> {
-    const { spiffeId, claims } = await this.#api.validateJwtSvid({ svid: token, audience }, this.#call(options))
+    const request = { svid: token, audience }
+    const { spiffeId, claims } = await withCodes(this.#api.validateJwtSvid(request, this.#call(options)))
     if (spiffeId === '' || claims === null) throw incomplete('it names no identity or no claims')
     return { spiffeId: SpiffeId.parse(spiffeId), claims: jsonOfStruct(claims) }
   }
@@ -163,8 +166,19 @@ export class WorkloadClient implements AsyncDisposable {
 
 /** The first message of a stream, which is then closed. */
 async function firstOf<M, T>(stream: AsyncIterable<M>, decode: (message: M) => T): Promise<T> {
-  for await (const message of stream) return decode(message)
-  throw incomplete('the stream ended without a message')
+  const first = async (): Promise<M> => {
+    for await (const message of stream) return message
+    throw incomplete('the stream ended without a message')
+  }
+  return decode(await withCodes(first()))
+}
+
+async function withCodes<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw agentError(error)
+  }
 }
 
 function x509BundlesOf({ bundles }: X509BundlesResponse): BundleSet {
