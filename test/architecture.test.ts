@@ -62,6 +62,12 @@ const owners: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^koffi$/, ['src/peer', 'src/process', 'server/keys']],
 ]
 
+/** Libraries that the SDK may load when it is imported. Services carry each of them. */
+const sdkLibraries: readonly string[] = []
+/** What Node 22 lacks; `using` is lowered by the build. */
+const newerThanNode22 =
+  /\b(Temporal|toBase64|fromBase64|setFromBase64|toHex|fromHex|Error\.isError|Promise\.try|RegExp\.escape|getOrInsert(Computed)?|Iterator\.(concat|zip)|Math\.sumPrecise|Float16Array|Atomics\.pause|URLPattern|node:sqlite)\b/
+
 const junkRooms = /(^|\/)(utils?|helpers?|common|misc|shared|lib|managers?)(\.ts|\/)/
 
 interface Import {
@@ -129,6 +135,51 @@ describe('the house', () => {
     expect([...zod.map((file) => relative(root, file)), ...http.map(printImport)]).toEqual([])
   })
 })
+
+describe('the SDK entry', () => {
+  const sdk = reachedFrom(join(root, 'src/index.ts'))
+  const code = (file: string): string => readFileSync(file, 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '')
+
+  test('reaches no room that only processes need', () => {
+    const rooms = ['config', 'policy-file', 'process', 'log', 'metrics', 'entry', 'peer', 'testing']
+    expect(sdk.filter((file) => rooms.includes(roomOf(file))).map((file) => relative(root, file))).toEqual([])
+    expect(sdk.map((file) => roomOf(file))).toContain('workload')
+  })
+
+  test('loads nothing of the processes, and no libraries', () => {
+    const wrong = imports.filter(
+      ({ from, target, typeOnly }) =>
+        !typeOnly &&
+        sdk.includes(from) &&
+        (target.startsWith('/')
+          ? wingOf(target) !== 'src'
+          : !target.startsWith('node:') && !sdkLibraries.includes(target)),
+    )
+    expect(wrong.map(printImport)).toEqual([])
+  })
+
+  test('runs on Node 22', () => {
+    const wrong = sdk.flatMap((file) => {
+      const [found] = newerThanNode22.exec(code(file)) ?? []
+      return found === undefined ? [] : [`${relative(root, file)}: ${found}`]
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('WE-09: reads the environment in one place', () => {
+    const readers = sdk.filter((file) => /\bprocess\.env\b|\bfrom 'node:process'/.test(code(file)))
+    expect(readers.map((file) => relative(root, file))).toEqual(['src/workload/connect-workload-api.ts'])
+  })
+})
+
+/** The files that are loaded with this one. */
+function reachedFrom(file: string): readonly string[] {
+  const reached = new Set([file])
+  for (const each of reached) {
+    for (const { from, target, typeOnly } of local) if (from === each && !typeOnly) reached.add(target)
+  }
+  return [...reached]
+}
 
 function sourceFiles(folder: string): string[] {
   // A wing that is not built yet.
