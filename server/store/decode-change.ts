@@ -3,6 +3,7 @@ import { agentOf, type StoredAgent } from './stored-agent.ts'
 import { authorityOf, type StoredAuthority } from './stored-authority.ts'
 import { bundleOf, type StoredBundle } from './stored-bundle.ts'
 import { entryOf, type StoredEntry } from './stored-entry.ts'
+import type { FastLaneRow, LifecycleObject, PolicyRevisionRow, PolicyStateRow } from './policy-rows.ts'
 import { tokenOf } from './stored-token.ts'
 import type { EncodedChange, EncodedConflict } from './writer-protocol.ts'
 
@@ -13,6 +14,10 @@ export type LoggedChange =
   | readonly ['bundle', string, StoredBundle | null, StoredBundle | null]
   | readonly ['token', string, null, null]
   | readonly ['authority', string, StoredAuthority | null, StoredAuthority | null]
+  | readonly ['policy', string, null, PolicyRevisionRow]
+  | readonly ['policyState', string, PolicyStateRow | null, PolicyStateRow]
+  | readonly ['lifecycle', string, LifecycleObject | null, LifecycleObject | null]
+  | readonly ['fastLane', string, null, FastLaneRow]
 
 /** Reads the text of one row of the change log. */
 export function decodeLoggedChanges(text: string): readonly Change[] {
@@ -34,6 +39,14 @@ function decodeLoggedChange(logged: LoggedChange): Change {
       return { kind, hash: key }
     case 'authority':
       return { kind, row: logged[3] === null ? removed(logged[2]) : authorityOf(logged[3]) }
+    case 'policy':
+      return { kind, row: logged[3] }
+    case 'policyState':
+      return { kind, row: logged[3] }
+    case 'lifecycle':
+      return { kind, id: key, before: logged[2] ?? undefined, after: logged[3] ?? undefined }
+    case 'fastLane':
+      return { kind, row: logged[3] }
   }
 }
 
@@ -63,7 +76,22 @@ export function decodeChange({ kind, key, before }: EncodedChange, mutation: Mut
             ? mutation.row
             : removed(before === null ? null : (JSON.parse(before) as StoredAuthority)),
       }
+    case 'lifecycle': {
+      const after = mutation?.kind === 'lifecycle.put' ? mutation.row : undefined
+      return { kind, id: key, before: parsed((row: LifecycleObject) => row, before), after }
+    }
+    case 'policy':
+    case 'policyState':
+    case 'fastLane':
+      return documentChange(mutation)
   }
+}
+
+function documentChange(mutation: Mutation | undefined): Change {
+  if (mutation?.kind === 'policy.put') return { kind: 'policy', row: mutation.row }
+  if (mutation?.kind === 'policyState.put') return { kind: 'policyState', row: mutation.row }
+  if (mutation?.kind === 'fastLane.append') return { kind: 'fastLane', row: mutation.row }
+  throw new TypeError('a change of a document without the document')
 }
 
 export function decodeConflict({ index, reason, existingEntry, existingToken }: EncodedConflict): Outcome {

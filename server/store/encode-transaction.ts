@@ -1,13 +1,14 @@
 import type { AuditEvent } from '../audit/record.ts'
 import { printSelector } from '../../src/entry/selector.ts'
 import { factsOf } from './audit-chain.ts'
+import type { DecisionBatchRow } from './decision-rows.ts'
 import type { Mutation, Transaction } from './store.ts'
 import { storedAgentOf } from './stored-agent.ts'
 import { storedAuthorityOf } from './stored-authority.ts'
 import { storedBundleOf } from './stored-bundle.ts'
 import { storedEntryOf } from './stored-entry.ts'
 import { storedTokenOf } from './stored-token.ts'
-import type { EncodedEvent, EncodedMutation, EncodedTransaction } from './writer-protocol.ts'
+import type { DocumentKind, EncodedEvent, EncodedMutation, EncodedTransaction } from './writer-protocol.ts'
 
 export function encodeTransaction({ mutations, audit }: Transaction): EncodedTransaction {
   return { mutations: mutations.map(encodeMutation), audit: audit.map(encodeEvent) }
@@ -17,6 +18,7 @@ export function encodeTransaction({ mutations, audit }: Transaction): EncodedTra
 export function sizeOf({ mutations, audit }: EncodedTransaction): number {
   let bytes = 0
   for (const mutation of mutations) bytes += 256 + ('body' in mutation ? mutation.body.length : 0)
+  for (const mutation of mutations) if (mutation.kind === 'decisions.add') bytes += sizeOfBatch(mutation.batch)
   for (const event of audit) bytes += 128 + event.facts.length
   return bytes
 }
@@ -71,12 +73,32 @@ function encodeMutation(mutation: Mutation): EncodedMutation {
       const body = JSON.stringify(storedAuthorityOf(mutation.row))
       return { kind: 'authority.put', serverId, authorityKind: kind, authorityId, body }
     }
+    case 'policy.put':
+      return documentOf('policy', String(mutation.row.revision), mutation.row.revision, mutation.row)
+    case 'policyState.put':
+      return documentOf('policyState', 'policy', mutation.row.revisionNumber, mutation.row)
+    case 'lifecycle.put':
+      return documentOf('lifecycle', mutation.row.id, mutation.row.revisionNumber, mutation.row)
+    case 'lifecycle.delete':
+      return { kind: 'document.delete', documentKind: 'lifecycle', key: mutation.id }
+    case 'fastLane.append':
+      return documentOf('fastLane', String(mutation.row.sequence), mutation.row.sequence, mutation.row)
     case 'entry.delete':
     case 'bundle.delete':
     case 'authority.delete':
+    case 'decisions.add':
       return mutation
   }
 }
+
+const documentOf = (documentKind: DocumentKind, key: string, number: number, row: object): EncodedMutation => ({
+  ...{ kind: 'document.put', documentKind, key, number },
+  body: JSON.stringify(row),
+})
+
+const sizeOfBatch = ({ records, counters }: DecisionBatchRow): number =>
+  records.reduce((sum, { content }) => sum + content.length + 512, 0) +
+  counters.reduce((sum, { key }) => sum + key.length + 512, 0)
 
 function encodeEvent(event: AuditEvent): EncodedEvent {
   const { spiffeId, serialNumber } = event.facts

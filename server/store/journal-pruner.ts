@@ -21,6 +21,7 @@ export function pruneJournals(db: DatabaseSync, logBeforeMs: number, auditBefore
   try {
     const logMore = pruneLog(db, logBeforeMs)
     const auditMore = pruneAudit(db, auditBeforeMs)
+    pruneFastLane(db, logBeforeMs)
     db.exec('COMMIT')
     return logMore || auditMore
   } catch (error) {
@@ -39,6 +40,14 @@ function pruneLog(db: DatabaseSync, beforeMs: number): boolean {
   if (last === undefined) return false
   db.prepare('DELETE FROM change_log WHERE revision <= ?').run(last.revision)
   return young === -1 && oldest.length === PRUNE_MAX_ROWS
+}
+
+/** All but the newest: the next sequence is counted from it. Agents that are further behind get the live set. */
+function pruneFastLane(db: DatabaseSync, beforeMs: number): void {
+  db.prepare(
+    `DELETE FROM documents WHERE kind = 'fastLane' AND body ->> '$.atMs' < ?
+      AND number < (SELECT max(number) FROM documents WHERE kind = 'fastLane')`,
+  ).run(beforeMs)
 }
 
 /** Whole links from the old end, about so many records at a time; the last of them stays as the place where verification starts. */

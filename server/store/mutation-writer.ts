@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
+import { DecisionWriter } from './decision-writer.ts'
 import { preparedBy, type Prepared } from './prepared.ts'
 import type { StoredEntry } from './stored-entry.ts'
 import type { StoredToken } from './stored-token.ts'
@@ -14,6 +15,8 @@ type EntryMutation = Extract<EncodedMutation, { kind: 'entry.create' | 'entry.up
 type AgentPut = Extract<EncodedMutation, { kind: 'agent.put' }>
 type TokenSpend = Extract<EncodedMutation, { kind: 'token.spend' }>
 type BundlePut = Extract<EncodedMutation, { kind: 'bundle.put' }>
+type DocumentPut = Extract<EncodedMutation, { kind: 'document.put' }>
+type DocumentDelete = Extract<EncodedMutation, { kind: 'document.delete' }>
 type AuthorityMutation = Extract<EncodedMutation, { kind: 'authority.put' | 'authority.delete' }>
 
 type Change = Omit<WrittenChange, 'mutation'>
@@ -33,9 +36,11 @@ interface Body {
 export class MutationWriter {
   // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
   readonly #sql: Prepared
+  readonly #decisions: DecisionWriter
 
   constructor(db: DatabaseSync) {
     this.#sql = preparedBy(db)
+    this.#decisions = new DecisionWriter(db)
   }
 
   /** All changes in order, or the first conflict; after a conflict the caller rolls back. */
@@ -74,6 +79,13 @@ export class MutationWriter {
       case 'authority.put':
       case 'authority.delete':
         return this.#writeAuthority(mutation)
+      case 'document.put':
+        return this.#putDocument(mutation)
+      case 'document.delete':
+        return this.#deleteDocument(mutation)
+      case 'decisions.add':
+        this.#decisions.add(mutation.batch)
+        return []
     }
   }
 
@@ -229,6 +241,31 @@ export class MutationWriter {
       mutation.body,
     )
     return [{ kind: 'authority', key: mutation.authorityId, before, after: mutation.body }]
+  }
+
+  #putDocument({ documentKind, key, number, body }: DocumentPut): Result {
+    const isList = documentKind === 'policy' || documentKind === 'fastLane'
+    const row = isList
+      ? this.#sql`SELECT number, body FROM documents WHERE kind = ? ORDER BY number DESC LIMIT 1`.get(documentKind)
+      : this.#sql`SELECT number, body FROM documents WHERE kind = ? AND key = ?`.get(documentKind, key)
+    const stored = row as { number: number; body: string } | undefined
+    // A list starts at 1, the changes of an object at 0.
+    const expected = stored === undefined ? (isList ? 1 : 0) : stored.number + 1
+    if (number !== expected) return { reason: stored === undefined ? 'missing' : number === 0 ? 'exists' : 'stale' }
+    this.#sql`INSERT INTO documents (kind, key, number, body) VALUES (?, ?, ?, ?)
+      ON CONFLICT (kind, key) DO UPDATE SET number = excluded.number, body = excluded.body`.run(
+      documentKind,
+      key,
+      number,
+      body,
+    )
+    return [{ kind: documentKind, key, before: isList ? null : (stored?.body ?? null), after: body }]
+  }
+
+  #deleteDocument({ documentKind, key }: DocumentDelete): Result {
+    const row = this.#sql`DELETE FROM documents WHERE kind = ? AND key = ? RETURNING body`.get(documentKind, key)
+    if (row === undefined) return { reason: 'missing' }
+    return [{ kind: documentKind, key, before: (row as unknown as Body).body, after: null }]
   }
 }
 

@@ -108,4 +108,55 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX audit_records_by_serial_number ON audit_records (serial_number) WHERE serial_number IS NOT NULL;
     `,
   },
+  {
+    version: 2,
+    sql: `
+      -- Policy revisions, their state, lifecycle objects and the fast lane; number: of the revision, of changes, or the sequence.
+      CREATE TABLE documents (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (kind, key)
+      ) STRICT;
+      CREATE INDEX documents_by_number ON documents (kind, number);
+
+      -- Up to which batch the logs of agents are stored.
+      CREATE TABLE decision_logs (
+        agent TEXT NOT NULL,
+        log_id TEXT NOT NULL,
+        batch INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        dropped_records INTEGER NOT NULL,
+        dropped_counters INTEGER NOT NULL,
+        PRIMARY KEY (agent, log_id)
+      ) STRICT, WITHOUT ROWID;
+
+      -- facts: what a record is filtered by, as JSON.
+      CREATE TABLE decision_records (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        log_id TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        received_at INTEGER NOT NULL,
+        facts TEXT NOT NULL,
+        content TEXT NOT NULL,
+        UNIQUE (agent, log_id, sequence)
+      ) STRICT;
+      CREATE INDEX decision_records_by_id ON decision_records (id);
+
+      CREATE TABLE decision_counters (
+        day INTEGER NOT NULL,
+        agent TEXT NOT NULL,
+        key TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        facts TEXT NOT NULL,
+        PRIMARY KEY (day, agent, key)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ]

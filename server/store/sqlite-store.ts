@@ -3,10 +3,29 @@ import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { AuditQuery, StoredAuditRecord } from '../audit/record.ts'
 import { decodeChange, decodeConflict } from './decode-change.ts'
+import type {
+  DecisionCounts,
+  DecisionFilter,
+  DecisionQuery,
+  StoredDecision,
+  StoredDecisionCounter,
+} from './decision-rows.ts'
+import type { PolicyReader } from './policy-reader.ts'
+import type { FastLaneRow, PolicyRevisionRow, PolicySnapshot } from './policy-rows.ts'
 import { readSnapshot } from './read-snapshot.ts'
 import { RevisionFeed } from './revision-feed.ts'
-import type { AuditPosition, Change, JoinToken, Outcome, Revision, Store, StoreSnapshot, Transaction } from './store.ts'
-import type { StoreReader } from './store-reader.ts'
+import type {
+  AuditPosition,
+  Change,
+  JoinToken,
+  Outcome,
+  PruneLimits,
+  Revision,
+  Store,
+  StoreSnapshot,
+  Transaction,
+} from './store.ts'
+import { readError, type StoreReader } from './store-reader.ts'
 import { WriteQueue, type QueueLimits, type Waiting } from './write-queue.ts'
 import type { EncodedChange, EncodedOutcome } from './writer-protocol.ts'
 import type { WriterAnswer, WriterThread } from './writer-thread.ts'
@@ -92,9 +111,56 @@ export class SqliteStore implements Store {
     return this.#parts.reader.auditStart()
   }
 
-  async prune({ logBefore, auditBefore }: { readonly logBefore: Date; readonly auditBefore: Date }): Promise<void> {
+  policySnapshot(): Promise<PolicySnapshot> {
+    return this.#reading((policy) => policy.snapshot())
+  }
+
+  policyRevision(revision: number): Promise<PolicyRevisionRow | undefined> {
+    return this.#reading((policy) => policy.policyRevision(revision))
+  }
+
+  policyRevisions(query: { before?: number; limit: number }): Promise<readonly PolicyRevisionRow[]> {
+    return this.#reading((policy) => policy.policyRevisions(query))
+  }
+
+  fastLane(after: number, limit: number): Promise<readonly FastLaneRow[]> {
+    return this.#reading((policy) => policy.fastLane(after, limit))
+  }
+
+  decisions(query: DecisionQuery): Promise<readonly StoredDecision[]> {
+    return this.#reading((policy) => policy.decisions(query))
+  }
+
+  decision(id: string): Promise<StoredDecision | undefined> {
+    return this.#reading((policy) => policy.decision(id))
+  }
+
+  async *decisionCounters(filter: DecisionFilter): AsyncGenerator<StoredDecisionCounter> {
     this.#checkOpen()
-    const question = { kind: 'prune', logBeforeMs: logBefore.getTime(), auditBeforeMs: auditBefore.getTime() } as const
+    yield* this.#parts.reader.policy.decisionCounters(filter)
+  }
+
+  decisionCounts(): Promise<DecisionCounts> {
+    return this.#reading((policy) => policy.decisionCounts())
+  }
+
+  async #reading<T>(read: (policy: PolicyReader) => T | Promise<T>): Promise<T> {
+    this.#checkOpen()
+    try {
+      return await read(this.#parts.reader.policy)
+    } catch (error) {
+      throw readError(error, this.#parts.path)
+    }
+  }
+
+  async prune({ logBefore, auditBefore, decisions }: PruneLimits): Promise<void> {
+    this.#checkOpen()
+    const question = {
+      kind: 'prune',
+      logBeforeMs: logBefore.getTime(),
+      auditBeforeMs: auditBefore.getTime(),
+      decisions: decisions && { ...decisions, beforeMs: decisions.before.getTime() },
+    } as const
     const portion = async (): Promise<boolean> => {
       const answer = await this.#parts.writer.ask(question)
       return answer.kind === 'pruned' && answer.more

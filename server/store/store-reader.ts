@@ -4,6 +4,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { AuditQuery, StoredAuditRecord } from '../audit/record.ts'
 import { openForReading } from './connection.ts'
 import { decodeLoggedChanges } from './decode-change.ts'
+import { PolicyReader } from './policy-reader.ts'
 import { preparedBy, type Prepared } from './prepared.ts'
 import { reasonOf, storeError } from './sqlite-error.ts'
 import type { AuditPosition, JoinToken, Revision } from './store.ts'
@@ -23,6 +24,7 @@ interface AuditRow {
 
 /** The reads of a running store, on a connection of their own: write-ahead logging lets them see the last commit, never wait for one. */
 export class StoreReader implements Disposable {
+  readonly policy: PolicyReader
   readonly #path: string
   readonly #db: DatabaseSync
   // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
@@ -32,6 +34,7 @@ export class StoreReader implements Disposable {
     this.#path = path
     this.#db = openForReading(path)
     this.#sql = preparedBy(this.#db)
+    this.policy = new PolicyReader(this.#db)
   }
 
   state(): StoreState {

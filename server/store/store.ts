@@ -3,6 +3,16 @@ import type { Selector } from '../../src/entry/selector.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { AuditEvent, AuditQuery, StoredAuditRecord } from '../audit/record.ts'
+import type {
+  DecisionBatchRow,
+  DecisionCounts,
+  DecisionFilter,
+  DecisionLimits,
+  DecisionQuery,
+  StoredDecision,
+  StoredDecisionCounter,
+} from './decision-rows.ts'
+import type { FastLaneRow, LifecycleObject, PolicyRevisionRow, PolicySnapshot, PolicyStateRow } from './policy-rows.ts'
 
 /** A node that has joined. */
 export interface AttestedAgent {
@@ -79,6 +89,16 @@ export type Mutation =
       readonly authorityKind: 'x509' | 'jwt'
       readonly authorityId: string
     }
+  /** Fails as stale unless its revision is the next one. */
+  | { readonly kind: 'policy.put'; readonly row: PolicyRevisionRow }
+  /** Creates (revisionNumber 0) or replaces (stored revisionNumber is one less). */
+  | { readonly kind: 'policyState.put'; readonly row: PolicyStateRow }
+  | { readonly kind: 'lifecycle.put'; readonly row: LifecycleObject }
+  | { readonly kind: 'lifecycle.delete'; readonly id: string }
+  /** Fails as stale unless its sequence is the next one. */
+  | { readonly kind: 'fastLane.append'; readonly row: FastLaneRow }
+  /** Changes nothing that anybody follows, so it takes no revision. A batch that is there already is not added again. */
+  | { readonly kind: 'decisions.add'; readonly batch: DecisionBatchRow }
 
 /** All or nothing, durable when `commit` resolves. Audit events of the same transaction are chained with it. */
 export interface Transaction {
@@ -127,6 +147,15 @@ export type Change =
     }
   | { readonly kind: 'token'; readonly hash: string }
   | { readonly kind: 'authority'; readonly row: AuthorityRow }
+  | { readonly kind: 'policy'; readonly row: PolicyRevisionRow }
+  | { readonly kind: 'policyState'; readonly row: PolicyStateRow }
+  | {
+      readonly kind: 'lifecycle'
+      readonly id: string
+      readonly before: LifecycleObject | undefined
+      readonly after: LifecycleObject | undefined
+    }
+  | { readonly kind: 'fastLane'; readonly row: FastLaneRow }
 
 /** One committed transaction that mutated something; revisions are gap-free and in commit order. */
 export interface Revision {
@@ -146,6 +175,12 @@ export interface StoreSnapshot {
 export interface AuditPosition {
   readonly sequence: number
   readonly hash: Buffer
+}
+
+export interface PruneLimits {
+  readonly logBefore: Date
+  readonly auditBefore: Date
+  readonly decisions?: DecisionLimits | undefined
 }
 
 /**
@@ -169,6 +204,17 @@ export interface Store extends AsyncDisposable {
   auditHead(): AuditPosition
   /** Where the kept part of the audit chain starts: the last link that was pruned, or the hash of the empty journal (sequence 0). */
   auditStart(): Promise<AuditPosition>
-  /** Removes log rows and audit records older than these instants; the audit chain keeps a checkpoint. */
-  prune(limits: { readonly logBefore: Date; readonly auditBefore: Date }): Promise<void>
+  policySnapshot(): Promise<PolicySnapshot>
+  policyRevision(revision: number): Promise<PolicyRevisionRow | undefined>
+  /** Newest first, below `before` where given. */
+  policyRevisions(query: { readonly before?: number; readonly limit: number }): Promise<readonly PolicyRevisionRow[]>
+  /** The kept entries after one, oldest first. */
+  fastLane(after: number, limit: number): Promise<readonly FastLaneRow[]>
+  /** Newest first. */
+  decisions(query: DecisionQuery): Promise<readonly StoredDecision[]>
+  decision(id: string): Promise<StoredDecision | undefined>
+  decisionCounters(filter: DecisionFilter): AsyncIterable<StoredDecisionCounter>
+  decisionCounts(): Promise<DecisionCounts>
+  /** Removes log rows (of the fast lane all but the newest), audit records and decisions older than these instants; the audit chain keeps a checkpoint. */
+  prune(limits: PruneLimits): Promise<void>
 }

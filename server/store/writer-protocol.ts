@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../src/errors.ts'
+import type { DecisionBatchRow } from './decision-rows.ts'
 import type { StoreConflict } from './store.ts'
 import type { StoredToken } from './stored-token.ts'
 
@@ -53,6 +54,18 @@ export type EncodedMutation =
       readonly authorityKind: string
       readonly authorityId: string
     }
+  | {
+      readonly kind: 'document.put'
+      readonly documentKind: DocumentKind
+      readonly key: string
+      readonly number: number
+      readonly body: string
+    }
+  | { readonly kind: 'document.delete'; readonly documentKind: DocumentKind; readonly key: string }
+  | { readonly kind: 'decisions.add'; readonly batch: DecisionBatchRow }
+
+/** `policy` and `fastLane` are lists without gaps; the others are objects, each with changes that are counted. */
+export type DocumentKind = 'policy' | 'policyState' | 'lifecycle' | 'fastLane'
 
 export interface EncodedEvent {
   readonly type: string
@@ -69,6 +82,12 @@ export interface EncodedTransaction {
   readonly audit: readonly EncodedEvent[]
 }
 
+export interface EncodedDecisionLimits {
+  readonly beforeMs: number
+  readonly maxRecords: number
+  readonly maxCounters: number
+}
+
 /** What is asked of the writer: one thing at a time. */
 export type WriterRequest =
   | {
@@ -78,13 +97,18 @@ export type WriterRequest =
       readonly nowMs: number
       readonly transactions: readonly EncodedTransaction[]
     }
-  | { readonly kind: 'prune'; readonly logBeforeMs: number; readonly auditBeforeMs: number }
+  | {
+      readonly kind: 'prune'
+      readonly logBeforeMs: number
+      readonly auditBeforeMs: number
+      readonly decisions: EncodedDecisionLimits | undefined
+    }
   | { readonly kind: 'close' }
 
 /** What one mutation did: the kind of object, its key and the JSON of what it was before. The new value is the mutation's. */
 export interface EncodedChange {
   readonly mutation: number
-  readonly kind: 'entry' | 'agent' | 'bundle' | 'token' | 'authority'
+  readonly kind: 'entry' | 'agent' | 'bundle' | 'token' | 'authority' | DocumentKind
   readonly key: string
   readonly before: string | null
 }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openForWriting } from './connection.ts'
+import { pruneDecisions } from './decision-writer.ts'
 import { GroupWriter } from './group-writer.ts'
 import { pruneJournals } from './journal-pruner.ts'
 import { reasonOf, storeCodeOf } from './sqlite-error.ts'
@@ -9,18 +10,24 @@ import type { WriterReply, WriterRequest, WriterStart } from './writer-protocol.
  * The writer thread: the only connection that writes. It takes one request at a time and decides nothing; the queue and
  * what happens after a crash are in `writer-thread.ts`, on the other side of the port.
  */
+type PruneRequest = Extract<WriterRequest, { kind: 'prune' }>
+
 const { path, maxBytes } = workerData as WriterStart
 const reply = (message: WriterReply): void => parentPort?.postMessage(message)
 
 try {
   const db = openForWriting(path, maxBytes)
   const groups = new GroupWriter(db)
+  const prune = ({ logBeforeMs, auditBeforeMs, decisions }: PruneRequest): boolean => {
+    const more = pruneJournals(db, logBeforeMs, auditBeforeMs)
+    return (decisions !== undefined && pruneDecisions(db, decisions)) || more
+  }
   const answer = (request: WriterRequest): WriterReply | undefined => {
     switch (request.kind) {
       case 'write':
         return groups.write(request)
       case 'prune':
-        return { kind: 'pruned', more: pruneJournals(db, request.logBeforeMs, request.auditBeforeMs) }
+        return { kind: 'pruned', more: prune(request) }
       case 'close':
         parentPort?.close()
         db.close()

@@ -18,7 +18,7 @@ export type FastLaneEntry = FastLaneEvent & {
   readonly v: 1
   readonly epoch: number
   readonly sequence: number
-  /** SHA-256 (hex) of the content before it; empty for the first of an epoch. */
+  /** SHA-256 (hex) of the content before it; empty for the first. */
   readonly previous: string
   /** Milliseconds since 1970. */
   readonly at: number

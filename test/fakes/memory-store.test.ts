@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import { policyStoreContract } from '../contracts/policy-store.ts'
 import { storeContract } from '../contracts/store.ts'
 import { MemoryStore } from './memory-store.ts'
 import { anEntry, creating } from './store-objects.ts'
 
-storeContract('MemoryStore', () => ({
-  open: async (now) => new MemoryStore({ clock: { now } }),
-  reopen: async (store) => (store as MemoryStore).reopened(),
-  cleanUp: async () => undefined,
-}))
+for (const contract of [storeContract, policyStoreContract]) {
+  contract('MemoryStore', () => ({
+    open: async (now) => new MemoryStore({ clock: { now } }),
+    reopen: async (store) => (store as MemoryStore).reopened(),
+    cleanUp: async () => undefined,
+  }))
+}
 
 describe('MemoryStore', () => {
   test('loses a group when it crashes before the commit, and only the answer when after', async () => {

@@ -5,6 +5,23 @@ import { printSelector } from '../../src/entry/selector.ts'
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { AuditEvent, AuditQuery, StoredAuditRecord } from '../../server/audit/record.ts'
 import { factsOf, genesisHash, linkHash } from '../../server/store/audit-chain.ts'
+import {
+  matchesDecision,
+  type DecisionBatchRow,
+  type DecisionCounts,
+  type DecisionFilter,
+  type DecisionLimits,
+  type DecisionQuery,
+  type StoredDecision,
+  type StoredDecisionCounter,
+} from '../../server/store/decision-rows.ts'
+import type {
+  FastLaneRow,
+  LifecycleObject,
+  PolicyRevisionRow,
+  PolicySnapshot,
+  PolicyStateRow,
+} from '../../server/store/policy-rows.ts'
 import type {
   AttestedAgent,
   AuditPosition,
@@ -13,6 +30,7 @@ import type {
   JoinToken,
   Mutation,
   Outcome,
+  PruneLimits,
   Revision,
   Store,
   StoreConflict,
@@ -64,6 +82,10 @@ type Tables = {
   readonly tokens: Table<JoinToken>
   readonly bundles: Table<Bundle>
   readonly authorities: Table<AuthorityRow>
+  readonly policies: Table<PolicyRevisionRow>
+  readonly policyState: Table<PolicyStateRow>
+  readonly lifecycle: Table<LifecycleObject>
+  readonly fastLane: Table<FastLaneRow>
 }
 
 /** What lies on the disk of a server: survives `MemoryStore.reopened()`. */
@@ -74,6 +96,7 @@ type Disk = Tables & {
   audit: StoredAuditRecord[]
   start: AuditPosition
   head: AuditPosition
+  decisions: MemoryDecisions
 }
 
 /** A store in memory, held to the same contract as SQLite. Not for use outside tests. */
@@ -101,6 +124,11 @@ export class MemoryStore implements Store {
       tokens: new Table(),
       bundles: new Table(),
       authorities: new Table(),
+      policies: new Table(),
+      policyState: new Table(),
+      lifecycle: new Table(),
+      fastLane: new Table(),
+      decisions: new MemoryDecisions(),
     }
   }
 
@@ -147,8 +175,7 @@ export class MemoryStore implements Store {
   }
 
   #apply({ mutations }: Transaction): Outcome {
-    const { entries, similar, agents, tokens, bundles, authorities } = this.#disk
-    const tables = [entries, similar, agents, tokens, bundles, authorities]
+    const tables = Object.values(this.#disk).filter((value) => value instanceof Table)
     for (const table of tables) table.begin()
     const changes: Change[] = []
     for (const [index, mutation] of mutations.entries()) {
@@ -159,6 +186,7 @@ export class MemoryStore implements Store {
       }
       changes.push(...result.changes)
     }
+    for (const mutation of mutations) if (mutation.kind === 'decisions.add') this.#disk.decisions.add(mutation.batch)
     if (changes.length === 0) return { ok: true, revision: this.#disk.revision }
     this.#disk.revision++
     this.#disk.log.push({ at: this.#nowMs(), revision: { revision: this.#disk.revision, changes } })
@@ -245,9 +273,62 @@ export class MemoryStore implements Store {
     return this.#disk.start
   }
 
-  async prune({ logBefore, auditBefore }: { logBefore: Date; auditBefore: Date }): Promise<void> {
+  async policySnapshot(): Promise<PolicySnapshot> {
+    this.#checkOpen()
+    const { revision, policies, policyState, lifecycle, fastLane } = this.#disk
+    return {
+      revision,
+      state: policyState.get('policy'),
+      policy: [...policies.values()].at(-1),
+      lifecycle: sorted(lifecycle),
+      fastLane: [...fastLane.values()],
+    }
+  }
+
+  async policyRevision(revision: number): Promise<PolicyRevisionRow | undefined> {
+    this.#checkOpen()
+    return this.#disk.policies.get(String(revision))
+  }
+
+  async policyRevisions({ before = Infinity, limit }: { before?: number; limit: number }) {
+    this.#checkOpen()
+    const rows = [...this.#disk.policies.values()].filter(({ revision }) => revision < before)
+    return rows.toReversed().slice(0, limit)
+  }
+
+  async fastLane(after: number, limit: number): Promise<readonly FastLaneRow[]> {
+    this.#checkOpen()
+    return [...this.#disk.fastLane.values()].filter(({ sequence }) => sequence > after).slice(0, limit)
+  }
+
+  async decisions(query: DecisionQuery): Promise<readonly StoredDecision[]> {
+    this.#checkOpen()
+    return this.#disk.decisions.find(query)
+  }
+
+  async decision(id: string): Promise<StoredDecision | undefined> {
+    this.#checkOpen()
+    return this.#disk.decisions.records.find((record) => record.id === id)
+  }
+
+  async *decisionCounters(filter: DecisionFilter): AsyncGenerator<StoredDecisionCounter> {
+    this.#checkOpen()
+    yield* sorted(this.#disk.decisions.counters).filter((counter) => matchesDecision(counter, filter, counter))
+  }
+
+  async decisionCounts(): Promise<DecisionCounts> {
+    this.#checkOpen()
+    return this.#disk.decisions.counts
+  }
+
+  async prune({ logBefore, auditBefore, decisions }: PruneLimits): Promise<void> {
     this.#checkOpen()
     const disk = this.#disk
+    if (decisions !== undefined) disk.decisions.prune(decisions)
+    const newest = [...disk.fastLane.values()].at(-1)
+    for (const [key, row] of disk.fastLane) {
+      if (row !== newest && row.atMs < logBefore.getTime()) disk.fastLane.delete(key)
+    }
     const keptLog = disk.log.findIndex(({ at }) => at >= logBefore.getTime())
     disk.log = keptLog === -1 ? [] : disk.log.slice(keptLog)
     // Whole links only: a link can be verified only with all of its records.
@@ -342,6 +423,111 @@ function mutate(tables: Tables, mutation: Mutation): Result {
       tables.authorities.delete(key)
       return one({ kind: 'authority', row: { ...row, state: 'removed' } })
     }
+    case 'policy.put': {
+      const { row } = mutation
+      const refusal = notNext([...tables.policies.values()].at(-1)?.revision, row.revision, 1)
+      if (refusal !== undefined) return refusal
+      tables.policies.set(String(row.revision), row)
+      return one({ kind: 'policy', row })
+    }
+    case 'policyState.put': {
+      const { row } = mutation
+      const refusal = notNext(tables.policyState.get('policy')?.revisionNumber, row.revisionNumber, 0)
+      if (refusal !== undefined) return refusal
+      tables.policyState.set('policy', row)
+      return one({ kind: 'policyState', row })
+    }
+    case 'lifecycle.put': {
+      const { row } = mutation
+      const before = tables.lifecycle.get(row.id)
+      const refusal = notNext(before?.revisionNumber, row.revisionNumber, 0)
+      if (refusal !== undefined) return refusal
+      tables.lifecycle.set(row.id, row)
+      return one({ kind: 'lifecycle', id: row.id, before, after: row })
+    }
+    case 'lifecycle.delete': {
+      const before = tables.lifecycle.get(mutation.id)
+      if (before === undefined) return { reason: 'missing' }
+      tables.lifecycle.delete(mutation.id)
+      return one({ kind: 'lifecycle', id: mutation.id, before, after: undefined })
+    }
+    case 'fastLane.append': {
+      const { row } = mutation
+      const refusal = notNext([...tables.fastLane.values()].at(-1)?.sequence, row.sequence, 1)
+      if (refusal !== undefined) return refusal
+      tables.fastLane.set(String(row.sequence), row)
+      return one({ kind: 'fastLane', row })
+    }
+    case 'decisions.add':
+      return { changes: [] }
+  }
+}
+
+function notNext(stored: number | undefined, wanted: number, first: number): Refusal | undefined {
+  if (wanted === (stored === undefined ? first : stored + 1)) return undefined
+  return { reason: stored === undefined ? 'missing' : wanted === 0 ? 'exists' : 'stale' }
+}
+
+/** Decision records and counters, as the tables of SQLite hold them. */
+class MemoryDecisions {
+  readonly #logs = new Map<string, DecisionBatchRow>()
+  records: StoredDecision[] = []
+  readonly counters = new Map<string, StoredDecisionCounter>()
+  #positions = 0
+
+  get counts(): DecisionCounts {
+    const logs = [...this.#logs.values()]
+    return {
+      records: this.records.length,
+      counters: this.counters.size,
+      droppedRecords: logs.reduce((sum, { droppedRecords }) => sum + droppedRecords, 0),
+      droppedCounters: logs.reduce((sum, { droppedCounters }) => sum + droppedCounters, 0),
+    }
+  }
+
+  add(batch: DecisionBatchRow): void {
+    const { agent, logId, receivedMs } = batch
+    const known = this.#logs.get(`${agent} ${logId}`)
+    if (known !== undefined && known.batch >= batch.batch) return
+    this.#logs.set(`${agent} ${logId}`, {
+      ...batch,
+      droppedRecords: batch.droppedRecords + (known?.droppedRecords ?? 0),
+      droppedCounters: batch.droppedCounters + (known?.droppedCounters ?? 0),
+    })
+    for (const record of batch.records) {
+      const isKnown = this.records.some(
+        (one) => one.agent === agent && one.logId === logId && one.sequence === record.sequence,
+      )
+      if (!isKnown) this.records.push({ ...record, agent, logId, receivedMs, position: ++this.#positions })
+    }
+    for (const counter of batch.counters) {
+      const key = `${String(counter.day).padStart(9, '0')} ${agent} ${counter.key}`
+      const old = this.counters.get(key)
+      this.counters.set(key, {
+        ...{ ...counter, ...old, agent },
+        count: counter.count + (old?.count ?? 0),
+        firstMs: Math.min(counter.firstMs, old?.firstMs ?? Infinity),
+        lastMs: Math.max(counter.lastMs, old?.lastMs ?? 0),
+      })
+    }
+  }
+
+  find({ before = Infinity, after = 0, limit, ...filter }: DecisionQuery): StoredDecision[] {
+    return this.records
+      .filter((one) => one.position < before && one.position > after)
+      .filter((one) => matchesDecision(one, filter, { firstMs: one.atMs, lastMs: one.atMs }))
+      .toReversed()
+      .slice(0, limit)
+  }
+
+  prune({ before, maxRecords, maxCounters }: DecisionLimits): void {
+    const beforeMs = before.getTime()
+    this.records = this.records.filter(({ receivedMs }) => receivedMs >= beforeMs)
+    this.records = this.records.slice(Math.max(0, this.records.length - maxRecords))
+    for (const [key, { lastMs }] of this.counters) if (lastMs < beforeMs) this.counters.delete(key)
+    const spare = [...this.counters.keys()].toSorted().slice(0, Math.max(0, this.counters.size - maxCounters))
+    for (const key of spare) this.counters.delete(key)
+    for (const [key, { receivedMs }] of this.#logs) if (receivedMs < beforeMs) this.#logs.delete(key)
   }
 }
 

@@ -9,6 +9,7 @@ import { silentLog } from '../../../src/log/log.ts'
 import { openSqliteStore } from '../../../server/store/sqlite.ts'
 import type { Mutation, Store, Transaction } from '../../../server/store/store.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
+import { aFastLaneRow, aPolicyRow, aPolicyState, aQuarantineRow } from '../../fakes/policy-objects.ts'
 import { plain } from '../../fakes/plain.ts'
 import { aBundle, aToken, anAgent, anAuthority, anEntry, anEvent, anId, anInstant } from '../../fakes/store-objects.ts'
 
@@ -56,6 +57,13 @@ const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
     authorityKind: 'x509',
     authorityId,
   })),
+  small.map((n): Mutation => ({ kind: 'policy.put', row: aPolicyRow(n) })),
+  small.map((n): Mutation => ({ kind: 'fastLane.append', row: aFastLaneRow(n) })),
+  small.map((revisionNumber): Mutation => ({ kind: 'policyState.put', row: aPolicyState({ revisionNumber }) })),
+  fc
+    .tuple(name, small)
+    .map(([id, revisionNumber]): Mutation => ({ kind: 'lifecycle.put', row: aQuarantineRow(id, { revisionNumber }) })),
+  name.map((id): Mutation => ({ kind: 'lifecycle.delete', id })),
 )
 
 const anyTransaction: fc.Arbitrary<Transaction> = fc.record({
@@ -71,7 +79,8 @@ const everything = async (store: Store) => {
   const entries = snapshot.entries.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const tokens = await Promise.all(['a', 'b', 'c'].map((hash) => store.token(hash)))
   const audit = (await Array.fromAsync(store.audit({}))).map(({ sequence, type, facts }) => ({ sequence, type, facts }))
-  return plain({ ...snapshot, entries, tokens, audit, log: await store.changesSince(0) })
+  const policy = await store.policySnapshot()
+  return plain({ ...snapshot, policy, entries, tokens, audit, log: await store.changesSince(0) })
 }
 
 test('memory and SQLite answer alike and hold the same after any sequence of transactions', async () => {

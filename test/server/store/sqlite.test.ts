@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { systemClock } from '../../../src/clock.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import { openSqliteStore } from '../../../server/store/sqlite.ts'
-import { storeContract } from '../../contracts/store.ts'
+import { policyStoreContract } from '../../contracts/policy-store.ts'
+import { storeContract, type StoreUnderTest } from '../../contracts/store.ts'
 
-storeContract('openSqliteStore()', () => {
+const sqlite = (): StoreUnderTest => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-store-'))
   let open = () => openSqliteStore({ path: join(folder, 'server.db'), clock: systemClock, log: silentLog })
   return {
@@ -21,4 +22,7 @@ storeContract('openSqliteStore()', () => {
     },
     cleanUp: async () => rmSync(folder, { recursive: true }),
   }
-})
+}
+
+storeContract('openSqliteStore()', sqlite)
+policyStoreContract('openSqliteStore()', sqlite)

@@ -1,0 +1,109 @@
+/** What a decision is looked up by; texts are empty where there is none. */
+export interface DecisionFacts {
+  readonly decision: string
+  readonly wouldDeny: boolean
+  readonly deniedBy: string
+  readonly code: string
+  readonly source: string
+  readonly sourceZone: string
+  readonly service: string
+  readonly destinationZone: string
+}
+
+export interface DecisionRecordRow extends DecisionFacts {
+  readonly id: string
+  /** Of the agent's log. */
+  readonly sequence: number
+  readonly atMs: number
+  /** Canonical JSON. */
+  readonly content: string
+}
+
+/** How often the same thing was decided on one day. */
+export interface DecisionCounterRow extends DecisionFacts {
+  /** Days since 1970. */
+  readonly day: number
+  /** Canonical JSON of everything that tells this counter from others. */
+  readonly key: string
+  readonly count: number
+  readonly firstMs: number
+  readonly lastMs: number
+}
+
+/** What an agent reported in one go. A batch that is there already is not added again. */
+export interface DecisionBatchRow {
+  readonly agent: string
+  readonly logId: string
+  readonly batch: number
+  readonly receivedMs: number
+  readonly records: readonly DecisionRecordRow[]
+  readonly counters: readonly DecisionCounterRow[]
+  readonly droppedRecords: number
+  readonly droppedCounters: number
+}
+
+export interface StoredDecision extends DecisionRecordRow {
+  readonly position: number
+  readonly agent: string
+  readonly logId: string
+  readonly receivedMs: number
+}
+
+export interface StoredDecisionCounter extends DecisionCounterRow {
+  readonly agent: string
+}
+
+/** What is not set does not filter. */
+export interface DecisionFilter extends Partial<DecisionFacts> {
+  readonly agent?: string
+  readonly sinceMs?: number
+  readonly untilMs?: number
+}
+
+export interface DecisionQuery extends DecisionFilter {
+  /** Only positions below, newest first; left out: from the newest. */
+  readonly before?: number
+  /** Only positions above. */
+  readonly after?: number
+  readonly limit: number
+}
+
+/** How much is stored. */
+export interface DecisionCounts {
+  readonly records: number
+  readonly counters: number
+  readonly droppedRecords: number
+  readonly droppedCounters: number
+}
+
+export interface DecisionLimits {
+  readonly before: Date
+  /** The most that are kept; the oldest go first. */
+  readonly maxRecords: number
+  readonly maxCounters: number
+}
+
+export function matchesDecision(
+  facts: DecisionFacts & { readonly agent: string },
+  filter: DecisionFilter,
+  span: { readonly firstMs: number; readonly lastMs: number },
+): boolean {
+  const { sinceMs, untilMs, agent } = filter
+  return (
+    (agent === undefined || facts.agent === agent) &&
+    decisionFields.every((field) => filter[field] === undefined || facts[field] === filter[field]) &&
+    (sinceMs === undefined || span.lastMs >= sinceMs) &&
+    (untilMs === undefined || span.firstMs <= untilMs)
+  )
+}
+
+export const decisionFields = [
+  'decision',
+  'wouldDeny',
+  'deniedBy',
+  'code',
+  'source',
+  'sourceZone',
+  'service',
+  'destinationZone',
+] as const satisfies readonly (keyof DecisionFacts)[]
