@@ -19,8 +19,8 @@ export interface Decision {
   readonly action: string | null
   /** Template or gRPC method, never the raw path. */
   readonly route: string | null
-  /** What became of a forwarded token; null: there was none. */
-  readonly jwt: 'ignored' | 'accepted' | null
+  /** What became of a forwarded token; null: there was none. Refused: from a listed forwarder, but not good (ZO-42). */
+  readonly jwt: 'ignored' | 'accepted' | 'refused' | null
   readonly caller: string | null
   /** The earliest instant (milliseconds since 1970) at which the answer can change by itself; Infinity: never. */
   readonly expires: number

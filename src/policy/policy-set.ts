@@ -234,7 +234,13 @@ export interface PolicyTest {
 export type Place = { readonly zone: string } | { readonly service: string } | { readonly identity: string }
 
 export type Invariant =
-  | { readonly id: string; readonly kind: 'cannotReach'; readonly from: Place; readonly to: Place; readonly hops: number }
+  | {
+      readonly id: string
+      readonly kind: 'cannotReach'
+      readonly from: Place
+      readonly to: Place
+      readonly hops: number
+    }
   | {
       readonly id: string
       readonly kind: 'maxBlastRadius'
