@@ -1,37 +1,35 @@
-import { z } from 'zod'
+import * as z from 'zod'
+import { parsedBy } from '../config/field-types.ts'
+import { checkCondition } from '../policy/condition/check-condition.ts'
+import { parsePathTemplate } from '../policy/path-template.ts'
+import { parsePattern, printPattern } from '../policy/pattern.ts'
 
-const SEGMENT = String.raw`(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+`
-const PATTERN = String.raw`(?:\/(?:${SEGMENT}|\*(?!\*)))*\/(?:${SEGMENT}|\*\*?)`
+/** The longest condition, in characters. */
+export const CONDITION_MAX = 4096
 
 /** A pattern of paths of one trust domain. */
-export const ownPattern = z
-  .string()
-  .max(2048)
-  .regex(new RegExp(`^${PATTERN}$`), 'must be a pattern on whole segments, such as /ns/web/** or /ns/*/sa/api')
+export const ownPattern = parsedBy((written) => {
+  const pattern = parsePattern(written)
+  if (pattern.trustDomain === undefined) return printPattern(pattern)
+  throw new Error('Cannot use a trust domain here: write the path alone, such as /ns/web/**')
+})
 
 /** A pattern of the own trust domain, or with `spiffe://` of any. */
-export const anyPattern = z
-  .string()
-  .max(2048)
-  .regex(
-    new RegExp(`^(?:spiffe:\\/\\/[a-z0-9._-]{1,255})?${PATTERN}$`),
-    'must be a pattern on whole segments, such as /ns/web/** or spiffe://partner.example/billing/**',
-  )
+export const anyPattern = parsedBy((written) => printPattern(parsePattern(written)))
 
-export const condition = z.string().min(1).max(4096)
+/** A condition that can be read and whose types agree; it stays text. */
+export const condition = parsedBy((written) => {
+  if (written.length > CONDITION_MAX) throw new Error(`Cannot use a condition longer than ${CONDITION_MAX} characters`)
+  checkCondition(written)
+  return written
+})
 
 export const method = z
   .string()
   .max(64)
   .regex(/^(?!(?:CONNECT|TRACE)$)[A-Z]+(?:-[A-Z]+)*$/, 'must be a method in upper case, and neither CONNECT nor TRACE')
 
-export const pathTemplate = z
-  .string()
-  .max(2048)
-  .regex(
-    /^(?:\/|(?:\/(?:[^/{}*?#\\;%\s]+|\{[A-Za-z0-9_]+\}))*(?:\/\*\*|\/)?)$/,
-    'must be a template, such as /v1/orders/{id} or /admin/**',
-  )
+export const pathTemplate = parsedBy((written) => parsePathTemplate(written).text)
 
 export const rpc = z
   .string()

@@ -81,5 +81,6 @@ describe('parseDuration()', () => {
 
 test('nearestName() finds typing mistakes and does not guess', () => {
   expect(nearestName('trustdomian', ['trustDomain', 'listen'])).toBe('trustDomain')
+  expect(nearestName('shpo', ['shop'])).toBe('shop')
   expect(nearestName('zzz', ['trustDomain', 'listen'])).toBeUndefined()
 })

@@ -65,7 +65,7 @@ describe('readPolicy()', () => {
   test('reports every problem at once, with line, column and the nearest known name', () => {
     const text = ACME.replace('target: 1', 'targt: 9')
       .replace('to: orders,', 'too: orders,')
-      .replace('protocol: tcp', 'protocol: tcpp')
+      .replace('protocol: tcp', 'protocol: tpc')
       .replace('from: edge, to: shop', 'from: { zon: edge }, to: shop')
       .replace('mode: observe', 'mode: Observe')
       .replace('port: 8443', 'port: any')
@@ -74,7 +74,7 @@ describe('readPolicy()', () => {
       'FIELD_UNKNOWN 19:24 zones.0: unknown key "targt", did you mean "target"?',
       'FIELD_INVALID 25:90 zones.5.mode: is "Observe", did you mean "observe"?',
       'FIELD_INVALID 32:37 services.0.listeners.0.port: must be a port number, 1-65535: there is no "any"',
-      'FIELD_INVALID 51:52 services.3.listeners.0.protocol: is "tcpp", did you mean "tcp"?',
+      'FIELD_INVALID 51:52 services.3.listeners.0.protocol: is "tpc", did you mean "tcp"?',
       'FIELD_MISSING 59:31 conduits.0.from.zone: is missing',
       'FIELD_UNKNOWN 59:33 conduits.0.from: unknown key "zon", did you mean "zone"?',
       'FIELD_MISSING 78:5 rules.0.to: is missing',

@@ -1,0 +1,59 @@
+import type { Place } from '../config/yaml-source.ts'
+import type { RegisteredIdentity } from '../policy/membership.ts'
+import type { PolicySet } from '../policy/policy-set.ts'
+import { resolveMembership } from '../policy/resolve-membership.ts'
+import { checkCodes } from './check-codes.ts'
+import { checkConduits } from './check-conduits.ts'
+import { checkElevation } from './check-elevation.ts'
+import { checkIdentities } from './check-identities.ts'
+import { checkNames } from './check-names.ts'
+import { checkRules } from './check-rules.ts'
+import { checkServices } from './check-services.ts'
+import { checkTime } from './check-time.ts'
+import { checkZones } from './check-zones.ts'
+import type { Finding } from './finding.ts'
+import type { Found } from './found.ts'
+import { PolicyIndex } from './policy-index.ts'
+
+export interface CheckOptions {
+  /** Every registration entry: without them ambiguous ids are found only where two zones say the same. */
+  readonly registered?: readonly RegisteredIdentity[]
+  /** Milliseconds since 1970; undefined: what has passed is not looked at. */
+  readonly now?: number
+  /** Zones that observe, and since when. */
+  readonly observingSince?: ReadonlyMap<string, number>
+  /** Of a policy that was read from a file. */
+  readonly placeOf?: (path: readonly PropertyKey[]) => Place | undefined
+}
+
+/**
+ * Everything that is wrong with a policy or deserves a look, errors first, each kind in the order of the file.
+ *
+ * @see zones.md §3.19, §6
+ */
+export function checkPolicy(set: PolicySet, options: CheckOptions = {}): Finding[] {
+  const { registered = [], now, observingSince = new Map<string, number>(), placeOf = () => undefined } = options
+  const rows = resolveMembership(set, registered)
+  const index = new PolicyIndex(set, rows)
+  const found: Found[] = [
+    ...checkNames(index),
+    ...checkZones(index),
+    ...checkServices(index),
+    ...checkConduits(index),
+    ...checkRules(index),
+    ...checkElevation(index),
+    ...checkIdentities(registered, rows),
+    ...(now === undefined ? [] : checkTime(index, now, observingSince)),
+  ]
+  const findings = found.map(({ code, path, message }): Finding => ({
+    code,
+    severity: checkCodes[code].severity,
+    path: path.join('.'),
+    place: placeOf(path),
+    message,
+    remedy: checkCodes[code].remedy,
+  }))
+  return findings.toSorted((a, b) => rank(a) - rank(b))
+}
+
+const rank = ({ severity }: Finding): number => (severity === 'error' ? 0 : 1)
