@@ -14,7 +14,7 @@ export function makePackage(): Disposable {
     return { [Symbol.dispose]: () => undefined }
   }
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-package-'))
-  const built = spawnSync(process.execPath, ['build.ts'], { cwd: root, encoding: 'utf8' })
+  const built = spawnSync(process.execPath, ['build/build.ts', 'command-line'], { cwd: root, encoding: 'utf8' })
   if (built.status !== 0) throw new Error(`The build failed:\n${built.stderr}`)
   for (const name of ['bin', 'dist', 'package.json']) cpSync(join(root, name), join(folder, name), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))

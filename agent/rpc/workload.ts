@@ -20,13 +20,14 @@ import {
   type X509SvidResponse,
 } from '../../src/wire/messages/spiffe-workload.ts'
 import type { Sent } from '../../src/wire/service.ts'
+import { structOf } from '../../src/workload/struct.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
 import type { Matched } from '../entries/subscription.ts'
 import type { JwtSvidCache } from '../svids/jwt-svid-cache.ts'
 import type { X509SvidCache } from '../svids/x509-svid-cache.ts'
 import { watchX509States } from '../svids/x509-states.ts'
 import { asUnavailable, checkHeader, type Caller, type Callers } from './callers.ts'
-import { jwtBundles, structOf } from './jwt-messages.ts'
+import { jwtBundles } from './jwt-messages.ts'
 import { uniqueHints, X509Messages } from './x509-messages.ts'
 
 export interface WorkloadDeps {

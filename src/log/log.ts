@@ -2,6 +2,8 @@ import { pino, type Logger } from 'pino'
 import { SallyportError } from '../errors.ts'
 import { redactedFields, type LogFields } from './fields.ts'
 
+export { silentLog } from './silent-log.ts'
+
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
@@ -58,16 +60,6 @@ function logOf(logger: Logger): Log {
     error: (fields, sentence) => logger.error(fields, sentence),
     child: (fields) => logOf(logger.child(asPlainFields(fields))),
   }
-}
-
-/** A log that drops everything. */
-export const silentLog: Log = {
-  level: 'silent',
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silentLog,
 }
 
 /** Ids and instants say themselves what they look like; pino's redaction cannot copy objects with private fields. */

@@ -10,7 +10,7 @@ import { verifyX509Svid, verifyX509SvidNow } from '../../../src/svid/verify-x509
 import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import type { Certificate } from '../../../src/x509/certificate.ts'
 import { decodeCertificate } from '../../../src/x509/decode-certificate.ts'
-import { badSvidNames, badSvids, issueBad } from '../../fakes/bad-svids.ts'
+import { type BadSvidRow, badSvidNames, badSvids, issueBad } from '../../../src/testing/bad-svids.ts'
 import { TestAuthority } from '../../fakes/test-authority.ts'
 
 const now = new Date('2026-06-01T12:00:00Z')
@@ -40,7 +40,8 @@ async function verify(chain: readonly Certificate[], bundles = both(), at = now)
 }
 
 /** What the SPIFFE rules say about a chain that path validation alone would accept. */
-const codeOf = (chainCode: ErrorCode | undefined): ErrorCode => chainCode ?? 'X509_SVID_INVALID'
+const codeOf = ({ chainCode, isRefusedBefore = false }: BadSvidRow): ErrorCode =>
+  isRefusedBefore ? 'X509_SVID_INVALID' : (chainCode ?? 'X509_SVID_INVALID')
 
 describe('verifyX509Svid()', () => {
   test('X5-30 WA-13 TB-20 accepts a leaf of the trust domain that it names', async () => {
@@ -68,7 +69,7 @@ describe('verifyX509Svid()', () => {
       '$rule refuses $name',
       async ({ name }) => {
         const { chain } = await issueBad(authority, name)
-        await expect(verify(chain)).rejects.toThrowCode(codeOf(badSvids[name].chainCode))
+        await expect(verify(chain)).rejects.toThrowCode(codeOf(badSvids[name]))
       },
     )
   })
