@@ -1,5 +1,7 @@
+import { systemClock } from '../clock.ts'
 import { checkEnvironment } from './environment.ts'
 import { openLibc } from './libc.ts'
+import { trimMemoryWhenQuiet } from './memory-trim.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 
 /** What a daemon tells the service manager. */
@@ -12,12 +14,13 @@ export interface Daemon {
 
 /**
  * Runs a daemon until SIGTERM: refuses a hostile environment, forbids dumps of its memory (SE-30), tells systemd when it is ready
- * and when it stops.
+ * and when it stops, gives memory back when it is quiet.
  */
 export async function runDaemon(work: (daemon: Daemon) => Promise<void>): Promise<void> {
   checkEnvironment(process.env)
   const libc = openLibc()
   libc?.forbidDumps()
+  using _trim = trimMemoryWhenQuiet(systemClock, libc)
   const socket = process.env['NOTIFY_SOCKET']
   const notify = (state: string): void => {
     if (socket !== undefined) libc?.sendDatagram(socket, state)

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest'
+import { TrimDecision, type Usage } from '../../../src/process/memory-trim.ts'
+
+const MIB = 1024 * 1024
+
+/** Looks once a second; each step says how busy that second was and how much memory is in use after it. */
+function looks(
+  decision: TrimDecision,
+  steps: readonly { readonly cpuMs: number; readonly rssMib: number }[],
+): number[] {
+  const due: number[] = []
+  let cpuMs = 0
+  for (const [second, step] of steps.entries()) {
+    cpuMs += step.cpuMs
+    const usage: Usage = { atMs: second * 1000, cpuMs, rssBytes: step.rssMib * MIB, heapBytes: 20 * MIB }
+    if (!decision.isDue(usage)) continue
+    due.push(second)
+    decision.trimmed({ ...usage, rssBytes: 60 * MIB })
+  }
+  return due
+}
+
+const quiet = { cpuMs: 10, rssMib: 120 }
+const busy = { cpuMs: 300, rssMib: 120 }
+const trimmed = { cpuMs: 10, rssMib: 61 }
+
+describe('memory is given back', () => {
+  test('after two quiet seconds, once', () => {
+    const steps = [busy, busy, quiet, quiet, ...Array.from({ length: 100 }, () => trimmed)]
+    expect(looks(new TrimDecision(), steps)).toEqual([3])
+  })
+
+  test('not while there is work', () => {
+    const steps = Array.from({ length: 50 }, (_unused, second) => (second % 2 === 0 ? busy : quiet))
+    expect(looks(new TrimDecision(), steps)).toEqual([])
+  })
+
+  test('again after a burst, and no sooner than thirty seconds after the last time', () => {
+    const burst = [busy, busy, quiet, quiet, quiet]
+    const early = [busy, quiet, quiet, ...burst]
+    expect(looks(new TrimDecision(), early)).toEqual([2])
+    const late = [busy, quiet, quiet, ...Array.from({ length: 30 }, () => trimmed), ...burst]
+    expect(looks(new TrimDecision(), late)).toEqual([2, 36])
+  })
+
+  test('not for what is needed anyhow', () => {
+    const steps = [busy, quiet, quiet, ...Array.from({ length: 60 }, () => ({ cpuMs: 10, rssMib: 66 }))]
+    expect(looks(new TrimDecision(), steps)).toEqual([2])
+  })
+})
