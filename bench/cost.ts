@@ -14,3 +14,8 @@ export function cpuMsOf(pid: number): number {
 export function rssBytesOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
+
+/** The part of it that is no page of a file, such as the program itself, in bytes: what ends with the process. */
+export function anonymousBytesOf(pid: number): number {
+  return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}

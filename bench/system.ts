@@ -187,8 +187,13 @@ export class System implements AsyncDisposable {
   }
 }
 
-/** As `bin/sallyport.js` starts itself, so that the process that is measured is the daemon. */
-const nodeFlags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', '--max-semi-space-size=8']
+/** As `bin/sallyport.js` starts itself, for runs that need flags besides. */
+const nodeFlags = [
+  '--disable-sigusr1',
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=8',
+  '--expose-gc',
+]
 
 /** A command of the product; `BENCH_PROFILE=folder` makes daemons leave a profile there. */
 export function startSallyport(
@@ -198,7 +203,9 @@ export function startSallyport(
 ): RunningProcess {
   const profile = process.env['BENCH_PROFILE']
   const profiled = profile !== undefined && args[1] === 'run' ? ['--cpu-prof', '--cpu-prof-dir', profile] : []
-  return new RunningProcess(process.execPath, [...nodeFlags, ...flags, ...profiled, launcher(), ...args], {
+  const more = [...flags, ...profiled]
+  // The launcher becomes the daemon: what is measured is what a user starts.
+  return new RunningProcess(process.execPath, [...(more.length > 0 ? nodeFlags : []), ...more, launcher(), ...args], {
     env: cleanEnvironment({ MALLOC_ARENA_MAX: '2', ...environment }),
   })
 }
