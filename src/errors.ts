@@ -243,6 +243,12 @@ export const errorCodes = {
     means: 'The other side of a connection presented no certificate.',
     remedy: 'Connect with an X509-SVID.',
   },
+  FETCH_AGENT_UNKNOWN: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means: "The global fetch uses an agent that is not undici's Agent, such as one for proxies.",
+    remedy: "Pass the class: dispatcher(source, { server, agent: Agent }) with the Agent of the package 'undici'.",
+  },
   PEER_NOT_VERIFIED: {
     grpc: 'UNAUTHENTICATED',
     http: 401,
@@ -261,6 +267,19 @@ export const errorCodes = {
     http: 502,
     means: 'A TLS connection could not be made.',
     remedy: 'Check that the address is right and that the other side speaks TLS 1.3.',
+  },
+  // src/http
+  PLAIN_HTTP_REFUSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 400,
+    means: 'A token was about to be sent over a connection that others can read.',
+    remedy: 'Use an https: address, or say allowPlainHttp where nobody else is on the way.',
+  },
+  TOKEN_MISSING: {
+    grpc: 'UNAUTHENTICATED',
+    http: 401,
+    means: 'A request carries no bearer token, or more than one.',
+    remedy: 'Send one header, Authorization: Bearer <JWT-SVID>.',
   },
   // src/workload
   ENDPOINT_INVALID: {
@@ -737,6 +756,14 @@ export const errorCodes = {
     http: 502,
     means: 'The server answered with something that the agent cannot use; the message says what.',
     remedy: 'Compare the versions of both; the log of the agent has the details.',
+  },
+  POLICY_CONTENT_REFUSED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means:
+      'Something of policy that the server sent, or that the agent had saved, is not signed by a pinned key, goes back to an older state or cannot be read; the last good state stays in force.',
+    remedy:
+      'Compare `sallyport policy key list` on the server with `sallyport agent show` for this agent; after a restored backup or a lost policy key, join the agent again.',
   },
   SYNC_MISMATCH: {
     grpc: 'UNAVAILABLE',

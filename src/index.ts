@@ -47,9 +47,24 @@ export { parseBundleMap } from './bundle/bundle-map.ts'
 export { protect, tlsServer, type TlsServerOptions } from './tls/tls-server.ts'
 export { tlsClient, type TlsClientOptions } from './tls/tls-client.ts'
 export { connectTls, type ConnectTlsOptions, type TlsDestination, type VerifiedConnection } from './tls/connect-tls.ts'
+export { httpsAgent, type HttpsAgentOptions } from './tls/https-agent.ts'
+export { connectHttp2, type ConnectHttp2Options } from './tls/connect-http2.ts'
+export { dispatcher, type DispatcherOptions, type FetchDispatcher } from './tls/dispatcher.ts'
+export type { ReusingClientOptions } from './tls/client-connections.ts'
 export { peerOf } from './tls/peer-of.ts'
 export type { VerifiedPeer } from './tls/verified-peer.ts'
 export { Connections, type ConnectionsOptions } from './tls/connections.ts'
 export type { CloseReason, Connection } from './tls/connection.ts'
 export type { Retirement } from './tls/retirement.ts'
 export type { TlsSource } from './tls/tls-source.ts'
+export {
+  bearer,
+  type BearerMiddleware,
+  type BearerOptions,
+  type BearerRequest,
+  type BearerResponse,
+  bearerVerifier,
+  callerOf,
+  type TokenVerifier,
+} from './http/bearer.ts'
+export { jwtFetch, type JwtFetchOptions, type TokenSource } from './http/jwt-fetch.ts'

@@ -59,12 +59,12 @@ export async function connectTls(source: TlsSource, options: ConnectTlsOptions):
   const name = servername ?? ('host' in to && isIP(to.host) === 0 ? to.host : undefined)
   const peers = await handshake(
     {
+      ...('connection' in to ? { socket: to.connection } : to),
       secureContext: secureContextOf(own),
       minVersion: DEFAULT_MIN_VERSION,
       // Verified below, by our rules and before anything else; an SVID names no host, so its id is compared instead.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-      ...('connection' in to ? { socket: to.connection } : to),
       ...(name === undefined ? {} : { servername: name }),
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
     },

@@ -1,0 +1,7 @@
+/**
+ * Credentials for `@grpc/grpc-js`, the entry `sallyport/grpc`.
+ *
+ * @packageDocumentation
+ */
+export { channelCredentials } from './channel-credentials.ts'
+export { serverCredentials } from './server-credentials.ts'

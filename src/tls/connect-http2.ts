@@ -1,0 +1,50 @@
+import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2'
+import { SallyportError } from '../errors.ts'
+import { clientConnections, type ReusingClientOptions } from './client-connections.ts'
+import { connectTls } from './connect-tls.ts'
+import { bearsConnection, connectionOf } from './peer-of.ts'
+import type { TlsSource } from './tls-source.ts'
+
+export interface ConnectHttp2Options extends ReusingClientOptions {
+  readonly signal?: AbortSignal | undefined
+  /** What else the session goes by, such as `settings`. */
+  readonly session?: Omit<SecureClientSessionOptions, 'createConnection'> | undefined
+}
+
+/**
+ * Opens an HTTP/2 session to a server that is verified. Shortly before the SVID of either side expires the session closes
+ * (`session.closed`): its requests finish, and the next ones need a new session.
+ *
+ * @param authority such as `https://orders:8443`
+ * @throws {@link SallyportError} those of `connectTls`; `TLS_FAILED` also when the server does not speak HTTP/2
+ */
+export async function connectHttp2(
+  source: TlsSource,
+  authority: string | URL,
+  options: ConnectHttp2Options,
+): Promise<ClientHttp2Session> {
+  const { hostname, port, protocol } = new URL(authority)
+  if (protocol !== 'https:') throw new TypeError(`HTTP/2 with SVIDs is spoken to https: addresses, not to ${protocol}`)
+  const { server, clock, timeoutMs, signal } = options
+  const { socket } = await connectTls(source, {
+    // Brackets mark an IPv6 address in URLs only.
+    to: { host: hostname.replaceAll(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) },
+    server,
+    clock,
+    timeoutMs,
+    signal,
+    alpnProtocols: ['h2'],
+    connections: clientConnections(options),
+  })
+  if (socket.alpnProtocol !== 'h2') {
+    socket.destroy()
+    throw new SallyportError('TLS_FAILED', `Cannot speak HTTP/2 to ${hostname}: it did not agree to`)
+  }
+  const session = connect(authority, { ...options.session, createConnection: () => socket })
+  // A peer that resets must not end the process; each request that is open hears of it.
+  session.on('error', () => {})
+  const connection = connectionOf(socket)
+  bearsConnection(session, connection)
+  connection.farewell = () => session.close()
+  return session
+}
