@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import type { Bundle, JwtAuthority, X509Authority } from '../../src/bundle/bundle.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
@@ -30,18 +29,7 @@ export function isInBundle(bundle: BundleContent, row: AuthorityRow): boolean {
 
 const isX509 = (one: X509Authority, row: AuthorityRow): boolean => one.certificate.der.equals(publicDerOf(row))
 const isJwt = (one: JwtAuthority, row: AuthorityRow): boolean =>
-  one.keyId === row.authorityId && spkiOfKnown(one.publicKey).equals(publicDerOf(row))
-
-const spkis = new WeakMap<KeyObject, Buffer>()
-
-/** Exporting a key takes longer than the rest of the comparison, and every token asks. */
-function spkiOfKnown(key: KeyObject): Buffer {
-  const known = spkis.get(key)
-  if (known !== undefined) return known
-  const spki = spkiOf(key)
-  spkis.set(key, spki)
-  return spki
-}
+  one.keyId === row.authorityId && spkiOf(one.publicKey).equals(publicDerOf(row))
 
 /** With an authority at the end of its list, or unchanged when it is there. */
 export function withAuthority<T extends BundleContent>(bundle: T, row: AuthorityRow): T {

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import { TrustDomain } from '../../src/id/trust-domain.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import { spkiOf } from '../../src/x509/spki.ts'
 
 /** A bundle as JSON in the database; certificates and keys are base64 of DER. */
 export interface StoredBundle {
@@ -26,7 +27,7 @@ export function storedBundleOf(bundle: Bundle): StoredBundle {
     })),
     jwtAuthorities: bundle.jwtAuthorities.map(({ keyId, publicKey, expiresAt, tainted }) => ({
       keyId,
-      spki: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
+      spki: spkiOf(publicKey).toString('base64'),
       expiresAt: expiresAt?.getTime(),
       tainted: tainted || undefined,
     })),

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
 import type { Certificate } from '../x509/certificate.ts'
+import { spkiOf } from '../x509/spki.ts'
 
 /** A CA certificate that a trust domain's X509-SVIDs are verified with. */
 export interface X509Authority {
@@ -83,7 +84,7 @@ const printX509Authority = ({ certificate, tainted }: X509Authority): string =>
   `${tainted} ${certificate.der.toString('base64')}`
 
 function printJwtAuthority({ keyId, publicKey, expiresAt, tainted }: JwtAuthority): string {
-  const spki = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+  const spki = spkiOf(publicKey).toString('base64')
   return `${tainted} ${expiresAt?.getTime() ?? ''} ${spki} ${keyId}`
 }
 

@@ -3,6 +3,7 @@ import { bundleOf, type Bundle, type JwtAuthority } from '../bundle/bundle.ts'
 import { OWN_BUNDLE_LIMITS, type BundleLimits } from '../bundle/bundle-limits.ts'
 import { SallyportError } from '../errors.ts'
 import { decodeCertificate } from '../x509/decode-certificate.ts'
+import { spkiOf } from '../x509/spki.ts'
 import { trustDomainFromText } from './id-message.ts'
 import type { Bundle as BundleMessage, BundleMask, JwtKey } from './messages/spire-api-types.ts'
 
@@ -22,7 +23,7 @@ export function bundleToMessage(bundle: Bundle, mask?: BundleMask | null): Parti
 }
 
 const jwtKeyOf = ({ keyId, publicKey, expiresAt, tainted }: JwtAuthority): JwtKey => ({
-  publicKey: publicKey.export({ type: 'spki', format: 'der' }),
+  publicKey: spkiOf(publicKey),
   keyId,
   expiresAt: expiresAt === undefined ? 0 : Math.floor(expiresAt.getTime() / 1000),
   tainted,

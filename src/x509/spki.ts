@@ -23,7 +23,14 @@ const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex')
  * where a key in a certificate has made parsers run for ever.
  */
 export function publicKeyOfSpki(spki: Buffer): KeyObject {
-  if (!isNamedCurve(spki) && !isEd25519(spki)) checkRsa(spki)
+  const hasOneForm = isNamedCurve(spki) || isEd25519(spki)
+  if (!hasOneForm) checkRsa(spki)
+  const key = parsed(spki)
+  if (hasOneForm) exported.set(key, Buffer.from(spki))
+  return key
+}
+
+function parsed(spki: Buffer): KeyObject {
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' })
   } catch (error) {
@@ -69,7 +76,12 @@ export function subjectKeyIdOf(spki: Buffer): Buffer {
   return hash('sha1', info.octetAlignedBits('the public key'), 'buffer')
 }
 
-/** The DER SubjectPublicKeyInfo of a public key. */
+// A key never changes, and exporting one takes longer than most of what is done with it.
+const exported = new WeakMap<KeyObject, Buffer>()
+
+/** The DER SubjectPublicKeyInfo of a public key; the same bytes each time, so nobody writes into them. */
 export function spkiOf(publicKey: KeyObject): Buffer {
-  return publicKey.export({ type: 'spki', format: 'der' })
+  let spki = exported.get(publicKey)
+  if (spki === undefined) exported.set(publicKey, (spki = publicKey.export({ type: 'spki', format: 'der' })))
+  return spki
 }
