@@ -18,9 +18,10 @@ export function keepCheckpoint(
 ): readonly SavedCheckpoint[] {
   if (checkpoint === undefined) return kept
   const seen = { keyId, epoch, sequence: checkpoint.sequence, hash: checkpoint.hash }
-  const own = kept.filter((one) => one.keyId === keyId)
-  const newest = own.at(-1)
+  const newest = kept.findLast((one) => one.keyId === keyId)
+  // Most heartbeats tell nothing new.
   if (newest !== undefined && newest.sequence === seen.sequence && newest.hash.equals(seen.hash)) return kept
+  const own = kept.filter((one) => one.keyId === keyId)
   if (newest !== undefined && newest.sequence >= seen.sequence) {
     const known = own.some((one) => one.sequence === seen.sequence && one.hash.equals(seen.hash))
     if (known) return kept

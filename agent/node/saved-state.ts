@@ -176,7 +176,14 @@ export class SavedState {
 }
 
 const readKey = (pkcs8: Buffer): KeyObject => createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-const printKey = (key: KeyObject): string => key.export({ format: 'der', type: 'pkcs8' }).toString('base64')
+const printedKeys = new WeakMap<KeyObject, string>()
+
+/** Each key once: what is written every minute leaves no new copy of it in memory. */
+function printKey(key: KeyObject): string {
+  let text = printedKeys.get(key)
+  if (text === undefined) printedKeys.set(key, (text = key.export({ format: 'der', type: 'pkcs8' }).toString('base64')))
+  return text
+}
 
 function readIdentity(saved: NonNullable<z.output<typeof savedNode>['identity']>): SavedIdentity {
   return {
