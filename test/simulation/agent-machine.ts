@@ -1,5 +1,6 @@
 import { openAgent, type RunningAgent } from '../../agent/agent.ts'
 import { agentConfig, type AgentConfig } from '../../agent/config.ts'
+import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import { MetricRegistry } from '../../src/metrics/registry.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { Link } from './lane.ts'
@@ -38,6 +39,7 @@ export class AgentMachine {
   reached = 0
   identity = ''
   seenSequence = -1
+  seenIdentity: SpiffeId | undefined
   heldKey = ''
   /** The server's time as a heartbeat last told it, and when. */
   floor: { readonly serverMs: number; readonly atMs: number } | undefined

@@ -11,13 +11,19 @@ import {
 import type { Cryptography, KeyPair, SignatureAlgorithm, SignatureEncoding } from '../../src/key/cryptography.ts'
 import type { KeyType } from '../../src/key/key-type.ts'
 import { signatureAlgorithms } from '../../src/key/signature-algorithm.ts'
-import { spkiOf } from '../../src/x509/spki.ts'
+import { publicKeyOfSpki, spkiOf } from '../../src/x509/spki.ts'
 
 const keyPairs: KeyPair[] = []
 const publicIds = new WeakMap<KeyObject, Buffer>()
 
+/** So many are made; then they come again, long after whoever had them before is gone. */
+const KEY_PAIRS = 1024
+/** What a SubjectPublicKeyInfo of P-256 begins with. */
+const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex')
+
 /** The nth key pair of every simulation: made once in a process, and the same in every process. */
-function keyPairAt(index: number): KeyPair {
+function keyPairAt(count: number): KeyPair {
+  const index = count % KEY_PAIRS
   for (let next = keyPairs.length; next <= index; next++) keyPairs.push(makeKeyPair(next))
   const pair = keyPairs[index]
   if (pair === undefined) throw new TypeError(`no key pair ${index}`)
@@ -36,7 +42,9 @@ function makeKeyPair(index: number): KeyPair {
     d: ecdh.getPrivateKey().toString('base64url'),
   }
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' })
-  return { type: 'ec-p256', privateKey, publicKey: createPublicKey(privateKey) }
+  const publicKey = publicKeyOfSpki(Buffer.concat([P256_SPKI, point]))
+  publicIds.set(privateKey, idOf(publicKey))
+  return { type: 'ec-p256', privateKey, publicKey }
 }
 
 /** An Ed25519 key from a seed of 32 bytes. */
@@ -60,12 +68,18 @@ function keyMaker(): (type: KeyType) => Promise<KeyPair> {
  * Whoever changes a byte, the key or the algorithm is found out as with real ones.
  */
 export function cheapCryptography(): Cryptography {
+  // A heartbeat is verified by one agent after the other: what was looked at last is not worked out again.
+  let last: { readonly id: Buffer; readonly data: Buffer; readonly signature: Buffer } | undefined
   return {
     generateKeyPair: keyMaker(),
     sign: async (algorithm, key, data, encoding) => signatureOf(algorithm, key, data, encoding),
     async verify(algorithm, key, data, signature, encoding) {
       if (key.asymmetricKeyType !== signatureAlgorithms[algorithm].keyKind) return false
-      return signatureOf(algorithm, key, data, encoding).equals(signature)
+      if (algorithm !== 'EdDSA') return signatureOf(algorithm, key, data, encoding).equals(signature)
+      const id = publicIdOf(key)
+      if (last?.id.equals(id) !== true || !last.data.equals(data))
+        last = { id, data: Buffer.from(data), signature: signatureOf(algorithm, key, data, encoding) }
+      return last.signature.equals(signature)
     },
   }
 }
@@ -90,21 +104,21 @@ function signatureOf(
   encoding: SignatureEncoding,
 ): Buffer {
   const id = publicIdOf(key)
-  const r = hash('sha256', Buffer.concat([id, Buffer.from(algorithm), data]), 'buffer')
-  const s = hash('sha256', r, 'buffer')
-  if (algorithm === 'EdDSA') return Buffer.concat([r, s])
+  const signature = hash('sha512', Buffer.concat([id, Buffer.from(algorithm), data]), 'buffer')
+  if (algorithm === 'EdDSA') return signature
   // Positive and of full length, so that both encodings always have the same size.
+  const r = signature.subarray(0, 32)
+  const s = signature.subarray(32)
   r[0] = ((r[0] ?? 0) & 0x3f) | 0x40
   s[0] = ((s[0] ?? 0) & 0x3f) | 0x40
-  if (encoding === 'ieee-p1363') return Buffer.concat([r, s])
+  if (encoding === 'ieee-p1363') return signature
   return Buffer.concat([Buffer.from([0x30, 0x44, 0x02, 0x20]), r, Buffer.from([0x02, 0x20]), s])
 }
 
 function publicIdOf(key: KeyObject): Buffer {
   let id = publicIds.get(key)
-  if (id === undefined) {
-    id = hash('sha256', spkiOf(key.type === 'private' ? createPublicKey(key) : key), 'buffer')
-    publicIds.set(key, id)
-  }
+  if (id === undefined) publicIds.set(key, (id = idOf(key.type === 'private' ? createPublicKey(key) : key)))
   return id
 }
+
+const idOf = (publicKey: KeyObject): Buffer => hash('sha256', spkiOf(publicKey), 'buffer')

@@ -1,9 +1,21 @@
-/** Something that will happen, unless it is cancelled before. */
-export interface Happening {
+/** Something that will happen, unless it is disposed of before. */
+export class Happening implements Disposable {
   readonly atMs: number
   readonly order: number
+  readonly #queue: EventQueue
   /** Undefined once it has happened or was cancelled. */
   action: (() => void) | undefined
+
+  constructor(queue: EventQueue, atMs: number, order: number, action: () => void) {
+    this.#queue = queue
+    this.atMs = atMs
+    this.order = order
+    this.action = action
+  }
+
+  [Symbol.dispose](): void {
+    this.#queue.cancel(this)
+  }
 }
 
 /** What will happen, soonest first; at the same instant in the order in which it was planned. A binary heap. */
@@ -17,7 +29,7 @@ export class EventQueue {
   }
 
   add(atMs: number, action: () => void): Happening {
-    const happening = { atMs, order: this.#count++, action }
+    const happening = new Happening(this, atMs, this.#count++, action)
     this.#heap.push(happening)
     this.#up(this.#heap.length - 1)
     return happening

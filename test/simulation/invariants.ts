@@ -38,6 +38,12 @@ const UNDER_WAY_MS = 5_000
 /** The tick of heartbeats, in which a stream may outlive the SVID that opened it. */
 const STREAM_GRACE_MS = 6_000
 
+/** The revision and, in a heartbeat, the server's time. */
+interface Said {
+  readonly revision: number
+  readonly serverMs: number | undefined
+}
+
 /** Rules that hold at every moment of every run. Breaking one ends the run. */
 export class Invariants {
   readonly #system: SimulatedSystem
@@ -73,7 +79,11 @@ export class Invariants {
 
   /** After each event. */
   afterEvent(): void {
-    for (const agent of this.#system.agents) this.#checkHeld(agent)
+    for (const agent of this.#system.agents) {
+      if (!agent.process.hasRun) continue
+      agent.process.hasRun = false
+      this.#checkHeld(agent)
+    }
   }
 
   /** Now and then. */
@@ -116,8 +126,10 @@ export class Invariants {
     const { running } = agent
     if (running === undefined) return
     const { entitlements, node } = running
-    const identity = node.identity?.spiffeId.toString() ?? ''
-    if (entitlements.sequence === agent.seenSequence && identity === agent.identity) return
+    const { spiffeId } = node.identity ?? {}
+    if (entitlements.sequence === agent.seenSequence && spiffeId === agent.seenIdentity) return
+    agent.seenIdentity = spiffeId
+    const identity = spiffeId?.toString() ?? ''
     if (identity !== agent.identity) {
       agent.identity = identity
       agent.acknowledged = 0
@@ -229,14 +241,25 @@ export class Invariants {
   #serverSays(to: SimulatedProcess, bytes: Buffer): void {
     const agent = this.#agentOf(to)
     if (agent === undefined) return
-    const { snapshot, delta, heartbeat } = this.#follow.decodeResponse(bytes) as ServerMessage
     const { oracle } = this.#system.world
-    const content = heartbeat ? decodeMessage(heartbeatContentType, heartbeat.content) : undefined
-    const revision = snapshot?.revision ?? delta?.to ?? content?.revision ?? 0
+    const { revision, serverMs } = this.#saidIn(bytes)
     this.#largestRevision = Math.max(this.#largestRevision, revision)
     if (revision > oracle.revision) this.#broken(`the server tells of revision ${revision}, which is not committed`)
-    if (content !== undefined) agent.floor = { serverMs: content.serverTimeMs, atMs: this.#now }
+    if (serverMs !== undefined) agent.floor = { serverMs, atMs: this.#now }
   }
+
+  /** What a message tells; a heartbeat is the same bytes for all agents. */
+  #saidIn(bytes: Buffer): Said {
+    let said = this.#said.get(bytes)
+    if (said === undefined) {
+      const { snapshot, delta, heartbeat } = this.#follow.decodeResponse(bytes) as ServerMessage
+      const content = heartbeat ? decodeMessage(heartbeatContentType, heartbeat.content) : undefined
+      const revision = snapshot?.revision ?? delta?.to ?? content?.revision ?? 0
+      this.#said.set(bytes, (said = { revision, serverMs: content?.serverTimeMs }))
+    }
+    return said
+  }
+  readonly #said = new WeakMap<Buffer, Said>()
 
   // What is handed out
 

@@ -29,6 +29,8 @@ export class SimulatedProcess {
   readonly #wall: WallClock
   readonly #ended = new AbortController()
   #frozen: (() => void)[] | undefined
+  /** Something has reached it since whoever looks at it put this back. */
+  hasRun = false
 
   constructor(name: string, time: VirtualTime, wall: WallClock) {
     this.name = name
@@ -56,8 +58,9 @@ export class SimulatedProcess {
 
   run(action: () => void): void {
     if (!this.isAlive) return
-    if (this.#frozen === undefined) action()
-    else this.#frozen.push(action)
+    if (this.#frozen !== undefined) return void this.#frozen.push(action)
+    this.hasRun = true
+    action()
   }
 
   after(ms: number, action: () => void): Disposable {
@@ -108,15 +111,16 @@ class ProcessClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason as Error)
+      if (signal === undefined) return void this.timer(ms, resolve)
       const onAbort = (): void => {
         timer[Symbol.dispose]()
-        reject(signal?.reason as Error)
+        reject(signal.reason as Error)
       }
       const timer = this.timer(ms, () => {
-        signal?.removeEventListener('abort', onAbort)
+        signal.removeEventListener('abort', onAbort)
         resolve()
       })
-      signal?.addEventListener('abort', onAbort, { once: true })
+      signal.addEventListener('abort', onAbort, { once: true })
     })
   }
 

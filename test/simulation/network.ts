@@ -523,9 +523,9 @@ class SimulatedTransport implements Transport {
     const { promise, reject } = Promise.withResolvers<never>()
     const onAbort = (): void => reject(signal?.reason as Error)
     signal?.addEventListener('abort', onAbort, { once: true })
-    const late = new SallyportError('DEADLINE_EXCEEDED', `No connection within ${timeoutMs} ms`)
+    const late = (): SallyportError => new SallyportError('DEADLINE_EXCEEDED', `No connection within ${timeoutMs} ms`)
     const { clock } = this.#route.client
-    const timer = timeoutMs === undefined ? undefined : clock.timer(timeoutMs, () => reject(late))
+    const timer = timeoutMs === undefined ? undefined : clock.timer(timeoutMs, () => reject(late()))
     try {
       const end = await Promise.race([this.#current, promise])
       if (!end.isLost) return end

@@ -90,6 +90,7 @@ export async function advance(
     const untilMs = Math.min(endMs, world.time.nowMs + tickMs)
     await world.time.runUntil(untilMs, () => {
       invariants.afterEvent()
+      if (world.time.isSpinning) world.violation('something spins: time does not go on')
       return world.failure !== undefined
     })
     if (world.failure !== undefined) return

@@ -81,8 +81,8 @@ export class ClientHalf {
       if (signal.aborted) onAbort()
     }
     if (timeoutMs !== undefined) {
-      const late = new SallyportError('DEADLINE_EXCEEDED', `No answer within ${timeoutMs} ms`)
-      const timer = process.clock.timer(timeoutMs, () => this.cancel(late))
+      const late = (): SallyportError => new SallyportError('DEADLINE_EXCEEDED', `No answer within ${timeoutMs} ms`)
+      const timer = process.clock.timer(timeoutMs, () => this.cancel(late()))
       this.#closers.push(() => timer[Symbol.dispose]())
     }
   }
@@ -137,7 +137,7 @@ export class ClientHalf {
         yield this.#codec.decodeResponse(bytes)
       }
     } finally {
-      this.cancel(new SallyportError('CALL_CANCELLED', 'The reader stopped'))
+      if (!this.#isOver) this.cancel(new SallyportError('CALL_CANCELLED', 'The reader stopped'))
     }
   }
 
@@ -226,8 +226,9 @@ export class ServerHalf implements Call {
     const { options, route, process, timeoutMs } = this.#given
     try {
       if (timeoutMs !== undefined) {
-        const late = new SallyportError('DEADLINE_EXCEEDED', 'The deadline of the call has passed')
-        this.#deadline = process.clock.timer(timeoutMs, () => this.abort(late))
+        const late = (): SallyportError =>
+          new SallyportError('DEADLINE_EXCEEDED', 'The deadline of the call has passed')
+        this.#deadline = process.clock.timer(timeoutMs, () => this.abort(late()))
       }
       await options.before?.(this)
       if (route?.handler === undefined) {

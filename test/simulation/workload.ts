@@ -11,6 +11,8 @@ import type { World } from './world.ts'
 
 const METADATA = { 'workload.spiffe.io': 'true' }
 const RETRY_MS = [1000, 4000] as const
+/** Who is refused again and again asks less and less often. */
+const BACKOFF_MAX = 4
 const CALL_TIMEOUT_MS = 20_000
 
 /** An identity as a workload was given it. */
@@ -103,12 +105,14 @@ export class Workload {
 
   async #follow(process: SimulatedProcess): Promise<void> {
     const world = this.#world
+    let failures = 0
     while (process.isAlive) {
       try {
         const client = this.#transport.client(spiffeWorkloadApiService)
         for await (const message of client.fetchX509Svid({}, { metadata: METADATA, signal: this.#reopened.signal })) {
           this.streamSinceMs ??= world.time.nowMs
           this.current = readIdentities(message, world.time.nowMs)
+          failures = 0
           world.trace.add(`${this.name} has ${this.current.svids.map(({ spiffeId }) => spiffeId).join(' ')}`)
         }
         this.lastRefusal = 'ended'
@@ -117,7 +121,8 @@ export class Workload {
       }
       this.streamSinceMs = undefined
       this.lastSent = undefined
-      await process.wait(this.#random.between(...RETRY_MS))
+      failures = Math.min(failures + 1, BACKOFF_MAX)
+      await process.wait(failures * this.#random.between(...RETRY_MS))
     }
   }
 

@@ -66,11 +66,26 @@ export const plantedBugs: readonly PlantedBug[] = [
     "find((row) => row.state === 'active' && isInBundle(bundle, row))",
     "find((row) => row.state !== 'prepared' && row.state !== 'published')",
   ),
+  {
+    name: 'the agent serves what has expired',
+    edits: [
+      {
+        file: 'agent/svids/x509-svid-cache.ts',
+        search: 'return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
+        replace: 'return svid.notAfter.getTime() > 0',
+      },
+      {
+        file: 'agent/svids/x509-svid-cache.ts',
+        search: 'next = Math.min(next, svid.notAfter.getTime() - EXPIRY_MARGIN_MS - now)',
+        replace: '',
+      },
+    ],
+  },
   bug(
-    'the agent serves what has expired',
+    'the agent asks for ever whether what has expired has expired',
     'agent/svids/x509-svid-cache.ts',
-    'return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
-    'return svid.notAfter.getTime() > 0',
+    'if (!this.#isLive(svid)) this.#drop(svid.entryId)',
+    'if (!this.#isLive(svid)) continue',
   ),
   bug(
     'the agent does not renew SVIDs',
