@@ -94,7 +94,8 @@ export class Oracle {
       case 'authority':
         this.authorities.set(change.row.authorityId, change.row)
         return false
-      case 'token':
+      // Nothing of it is part of what this oracle expects agents to hold.
+      default:
         return false
     }
   }
