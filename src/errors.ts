@@ -845,6 +845,69 @@ export const errorCodes = {
     means: 'A key or its folder can be reached by other users.',
     remedy: 'Make the folder 0700 and the files 0600, owned by the user of the server.',
   },
+  // server/policy, server/lifecycle
+  ENTRY_LABELS_DIFFER: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'The entries of one SPIFFE ID would not agree in their labels any more (ZO-11).',
+    remedy: 'Change the labels of all entries of that id in one go.',
+  },
+  ISSUANCE_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'Policy or lifecycle do not let this identity have an SVID, or a token for this audience, at present.',
+    remedy:
+      'The message says why: end the quarantine, reinstate the identity, or add a conduit to the zone of the audience.',
+  },
+  LIFECYCLE_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'There is no quarantine, grant, session or offboarding of that name.',
+    remedy: 'List what there is with the `list` command of the same noun.',
+  },
+  LIFECYCLE_REFUSED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means: 'A rule of quarantine, grants, break-glass or offboarding does not allow this; the message names it.',
+    remedy: 'Change what the message names, or let somebody do it who may.',
+  },
+  POLICY_BASE_STALE: {
+    grpc: 'ABORTED',
+    http: 409,
+    means: 'The policy was changed since the revision that this change was made from.',
+    remedy: 'Read the current revision, make the change again on top of it, then apply.',
+  },
+  POLICY_KEY_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'This server has no policy key of that id, or it is revoked already.',
+    remedy: 'List them with `sallyport policy key list`.',
+  },
+  POLICY_NOT_FOUND: {
+    grpc: 'NOT_FOUND',
+    http: 404,
+    means: 'There is no such policy revision, no policy at all, or none that waits for a signature.',
+    remedy: 'List them with `sallyport policy list`.',
+  },
+  POLICY_SIGNATURE_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'A second signature of a policy is not one by a configured key over its digest.',
+    remedy: 'Sign the digest that `sallyport policy apply` printed, with a key that `policy.secondSigners` names.',
+  },
+  POLICY_WOULD_LOSE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means:
+      'A policy would take every right of a zone in use, or the way in of an administrator; the message lists what.',
+    remedy: 'Keep what the message lists, or apply it with --accept-loss.',
+  },
+  ZONE_REFUSED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'An administrator who is bound to zones asked for something outside of them.',
+    remedy: 'Ask somebody with rights in the zones that the message names.',
+  },
   // server/authority
   AUTHORITY_EXPIRED: {
     grpc: 'UNAVAILABLE',
