@@ -34,7 +34,12 @@ type Step = (facts: ConditionFacts) => Value
 
 /** A condition as a closure, without loops over its text or its tree. */
 export function compileCondition(text: string): Condition {
-  const step = stepOf(parseCondition(text))
+  return compileExpression(parseCondition(text))
+}
+
+/** A condition, or a part of one. */
+export function compileExpression(expression: Expression): Condition {
+  const step = stepOf(expression)
   return (facts) => {
     const value = step(facts)
     return typeof value === 'boolean' ? value : 'error'

@@ -1,0 +1,133 @@
+import { covers, joins, type CompiledConduit } from '../conduit.ts'
+import type { CompiledGuard } from '../guard.ts'
+import { isExcepted, standsHard } from '../guards.ts'
+import { conduitsBetween } from '../pair.ts'
+import type { Party } from '../party.ts'
+import type { Action, Listener } from '../policy-set.ts'
+import type { CompiledRule } from '../rule-index.ts'
+import type { CompiledService, Tables } from '../tables.ts'
+import { isAlwaysValid, mayBeOpen, mayBeValid, type Moment } from './moment.ts'
+import { possibleOutcomes } from './possible-outcomes.ts'
+
+export interface ReachOptions {
+  readonly moment: Moment
+  /**
+   * `intended`: as it is written. `effective`: a zone that observes lets every local identity do everything, but for what hard
+   * guards forbid and on ports that it enforces.
+   */
+  readonly variant: 'intended' | 'effective'
+}
+
+/** What one identity may do on one service without anybody else. */
+export interface DirectReach {
+  readonly service: string
+  readonly actions: readonly ReachedAction[]
+}
+
+export interface ReachedAction {
+  readonly action: string
+  /** Who may do it can act as the service from then on (§4.1). */
+  readonly pivot: boolean
+  /** What opens the two gates; null: nothing, but the zone observes. */
+  readonly conduit: string | null
+  readonly rule: string | null
+}
+
+/**
+ * `D(a)`: every service that an identity reaches by itself, without grants and break-glass, in the order of the services.
+ *
+ * Conditions are asked without a request: where they need one they may hold for an allow, and may not for a deny or a guard
+ * (ZO-61).
+ *
+ * @see zones.md §4.1
+ */
+export function directReach(tables: Tables, source: Party, options: ReachOptions): DirectReach[] {
+  const found: DirectReach[] = []
+  for (const service of tables.services.values()) {
+    const actions = reachedActions(tables, source, service, options)
+    if (actions.length > 0) found.push({ service: service.id, actions })
+  }
+  return found
+}
+
+function reachedActions(
+  tables: Tables,
+  source: Party,
+  service: CompiledService,
+  options: ReachOptions,
+): readonly ReachedAction[] {
+  const { party: destination } = service
+  const isLocal = source.foreignDomain === undefined
+  const observes = options.variant === 'effective' && isLocal && destination.zone?.observes === true
+  const between = conduitsBetween(tables, source, destination)
+  if (between.length === 0 && !observes) return []
+  const conduits = between.filter(
+    (conduit) => joins(conduit, source, destination) && mayBeOpen(conduit, options.moment),
+  )
+  const movementGuards = standing(tables, tables.movementGuards, source, service)
+  const accessGuards = standing(tables, tables.accessGuards, source, service)
+  const rules = service.rules.of(source)
+  return service.service.actions.flatMap((action): ReachedAction[] => {
+    const guards = accessGuards.filter(({ actions }) => actions === undefined || actions.has(action.name))
+    const listeners = service.service.listeners.filter((listener) => serves(listener, action))
+    const conduit = conduits.find(
+      (one) => isExcepted(movementGuards, one.id) && listeners.some((listener) => leadsTo(one, listener)),
+    )
+    const rule = openingRule(tables, rules, guards, source, service, action, options.moment)
+    const reached = { action: action.name, pivot: action.pivot }
+    if (conduit !== undefined && rule !== undefined) return [{ ...reached, conduit: conduit.id, rule: rule.id }]
+    const isSoftened =
+      observes &&
+      listeners.some(({ port }) => destination.zone?.enforceOnly.has(port) !== true) &&
+      !standsHard(movementGuards, (id) => conduits.some((one) => one.id === id)) &&
+      !standsHard(guards, (id) => rule?.id === id)
+    return isSoftened ? [{ ...reached, conduit: conduit?.id ?? null, rule: rule?.id ?? null }] : []
+  })
+}
+
+/** Guards that match whatever the request is; an error in a condition is a match. */
+function standing(
+  tables: Tables,
+  guards: readonly CompiledGuard[],
+  source: Party,
+  { id, party }: CompiledService,
+): readonly CompiledGuard[] {
+  return guards.filter(
+    (guard) =>
+      guard.concerns(source, party, id) &&
+      (guard.guard.when === undefined ||
+        !possibleOutcomes(tables, guard.guard.when)(source.facts, party.facts).mayFail),
+  )
+}
+
+/** A raw connection needs a TCP listener, a request any other. */
+const serves = ({ protocol }: Listener, { match }: Action): boolean =>
+  match.some(({ kind }) => (kind === 'connect') === (protocol === 'tcp'))
+
+const leadsTo = ({ conduit }: CompiledConduit, { protocol, port }: Listener): boolean =>
+  covers(conduit.allow, protocol, port)
+
+function openingRule(
+  tables: Tables,
+  rules: readonly CompiledRule[],
+  guards: readonly CompiledGuard[],
+  source: Party,
+  { party }: CompiledService,
+  { name }: Action,
+  moment: Moment,
+): CompiledRule | undefined {
+  const outcomesOf = ({ rule }: CompiledRule) =>
+    rule.when === undefined ? undefined : possibleOutcomes(tables, rule.when)(source.facts, party.facts)
+  const speaking = rules.filter(({ actions }) => actions.has(name))
+  const isDenied = speaking.some(
+    (rule) => !rule.isAllow && isAlwaysValid(rule.rule.valid, moment) && outcomesOf(rule)?.mayFail !== true,
+  )
+  if (isDenied) return undefined
+  return speaking.find(
+    (rule) =>
+      rule.isAllow &&
+      isExcepted(guards, rule.id) &&
+      mayBeValid(rule.rule.valid, moment) &&
+      outcomesOf(rule)?.mayHold !== false,
+  )
+}
