@@ -48,6 +48,17 @@ export class Parties {
     return party
   }
 
+  /** For people: the pattern, label or selector that placed an id; empty: nothing did. */
+  viaOf({ id, foreignDomain, segments, zone }: Party): string {
+    if (foreignDomain !== undefined) return zone === undefined ? '' : `federation ${foreignDomain}`
+    const row = this.#rows.get(id)
+    if (row !== undefined) return row.via
+    return this.#membership
+      .byPattern(`/${segments.join('/')}`)
+      .map(({ via }) => via)
+      .join('; ')
+  }
+
   #resolve(id: string): Party | Code {
     const parsed = parse(id)
     if (parsed === undefined || parsed.path === '') return 'SVID_MALFORMED'

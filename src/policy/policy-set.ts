@@ -216,6 +216,8 @@ export interface BreakGlass {
 export interface PolicyTest {
   readonly name: string
   readonly from: string
+  /** Labels that the source is taken to have; undefined: those of its registration. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
   readonly to: string
   readonly http?: { readonly method: string; readonly path: string } | undefined
   readonly rpc?: string | undefined

@@ -6,7 +6,7 @@ const ANYBODY = 'any--body'
 
 /**
  * Identities that stand for everybody whom a policy treats alike: services, all that are named, and for each wildcard somebody
- * whom only it names. An analysis that asks these asks, as far as patterns go, all.
+ * whom only it names, or only it and one other. An analysis that asks these asks, as far as patterns go, all.
  */
 export function representatives(tables: Tables, registered: Iterable<string> = []): readonly string[] {
   const { set } = tables
