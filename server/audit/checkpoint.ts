@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Cryptography, SignatureAlgorithm, Signer } from '../../src/key/cryptography.ts'
 import { SallyportError } from '../../src/errors.ts'
-import { canonicalJson } from '../store/canonical-json.ts'
+import { canonicalJson } from '../../src/jws/canonical-json.ts'
 import type { AuditPosition } from '../store/store.ts'
 
 /** Says where the audit journal was at an instant. Agents keep them, so that the server cannot forget. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { AuditEvent } from '../audit/record.ts'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalJson } from '../../src/jws/canonical-json.ts'
 
 /** An audit record as it is hashed; `facts` is canonical JSON already. */
 export interface ChainedRecord {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalJson, type CanonicalValue } from '../../../server/store/canonical-json.ts'
+import { canonicalJson, type CanonicalValue } from '../../../src/jws/canonical-json.ts'
 
 const anyValue = fc.jsonValue() as fc.Arbitrary<CanonicalValue>
 
