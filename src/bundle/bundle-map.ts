@@ -47,7 +47,9 @@ export function parseBundleMap(text: string, limits: BundleLimits = FOREIGN_BUND
       if (!isJsonObject(json)) throw invalid(`the bundle of ${trustDomain.name} is not an object`)
       const sequence = json['spiffe_sequence']
       const whole = typeof sequence === 'number' && Number.isSafeInteger(sequence) && sequence >= 0
-      return readBundleJson(json, whole ? BigInt(sequence) : undefined, trustDomain, limits).bundle
+      const { bundle } = readBundleJson(json, whole ? BigInt(sequence) : undefined, trustDomain, limits)
+      // The map is refreshed as a whole; a hint that one of its bundles carries is nobody's.
+      return { ...bundle, refreshHintSeconds: 0 }
     }),
   )
 }

@@ -35,6 +35,11 @@ describe('bundle map', () => {
     expect(again.get('example.org')?.sequenceNumber).toBe(own.sequenceNumber)
   })
 
+  test('BM-05: a hint inside of a bundle says nothing about the map', () => {
+    const text = JSON.stringify({ trust_domains: { 'example.org': { keys: [], spiffe_refresh_hint: 3600 } } })
+    expect(parseBundleMap(text).get('example.org')?.refreshHintSeconds).toBe(0)
+  })
+
   test('BM-10 the variant for X.509 holds nothing else, and no trust domain without authorities', () => {
     const { trust_domains: domains } = JSON.parse(printBundleMap(bundles, { x509Only: true })) as Printed
     expect(Object.keys(domains)).toEqual(['example.org', 'other.test'])
