@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import { SallyportError, type GrpcStatusName } from '../errors.ts'
 import { printTimeout } from './call-headers.ts'
 import type { MethodCodec } from './codec.ts'
-import { contentOf, encodeFrame, FrameReader } from './frames.ts'
+import { contentOf, encodeFrame, type Frame, FrameReader } from './frames.ts'
 import type { ClientOptions } from './handlers.ts'
 import { fromStatus, percentDecode, RpcError } from './status.ts'
 
@@ -116,8 +116,7 @@ export class ClientCall {
     try {
       for await (const chunk of this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         for (const frame of reader.push(chunk)) {
-          const content = await contentOf(frame, this.#headers?.['grpc-encoding'] as string | undefined, this.#maxBytes)
-          yield this.#decode(content)
+          yield this.#decode(await this.#content(frame))
         }
       }
     } catch (error) {
@@ -141,6 +140,17 @@ export class ClientCall {
     if (found === undefined)
       throw new SallyportError('PROTOCOL_INVALID', `${this.#codec.path} answered without a message`)
     return found
+  }
+
+  async #content(frame: Frame): Promise<Buffer> {
+    const encoding = this.#headers?.['grpc-encoding'] as string | undefined
+    try {
+      return await contentOf(frame, encoding, this.#maxBytes)
+    } catch (cause) {
+      // To a server that is a method which it does not offer so; to a client, a server that breaks the rules.
+      if (!(cause instanceof SallyportError) || cause.code !== 'METHOD_UNIMPLEMENTED') throw cause
+      throw new SallyportError('PROTOCOL_INVALID', `Cannot read the answer of ${this.#codec.path}`, { cause })
+    }
   }
 
   #decode(content: Buffer): unknown {
