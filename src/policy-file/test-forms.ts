@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { codes, type Code } from '../policy/codes.ts'
 import type { Invariant, Place, PolicyTest } from '../policy/policy-set.ts'
 import { httpTarget, rpc } from './policy-forms.ts'
-import { idOrPath, instant, listOf, name, port, text } from './text-forms.ts'
+import { idOrPath, instant, labels, listOf, name, port, text } from './text-forms.ts'
 
 const code = z.enum(Object.keys(codes) as [Code, ...Code[]])
 
@@ -10,6 +10,7 @@ export const policyTest = z
   .strictObject({
     name: text.describe('a sentence'),
     from: idOrPath.describe('SPIFFE ID of the source, or its path'),
+    labels: labels.optional().describe('labels that the source is taken to have; left out: those of its registration'),
     to: name.describe('the service'),
     http: z
       .strictObject({
