@@ -1,9 +1,7 @@
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { printSelector } from '../../src/entry/selector.ts'
+import { EntryGroups, type EntryGroup } from './entry-groups.ts'
 import { OrderedList, type Place } from './ordered-list.ts'
-
-type Group = ReadonlyMap<string, RegistrationEntry>
-const NONE: Group = new Map()
 
 export const placeOfEntry = (entry: RegistrationEntry): Place => ({
   createdAtMs: entry.createdAt.getTime(),
@@ -13,12 +11,12 @@ export const placeOfEntry = (entry: RegistrationEntry): Place => ({
 /** All entries, found by id, parent, SPIFFE ID, foreign trust domain, and in the order of lists. */
 export class EntryIndex {
   readonly #byId = new Map<string, RegistrationEntry>()
-  readonly #byParent = new Map<string, Map<string, RegistrationEntry>>()
-  readonly #bySpiffeId = new Map<string, Map<string, RegistrationEntry>>()
-  readonly #federated = new Map<string, Map<string, RegistrationEntry>>()
+  readonly #byParent = new EntryGroups()
+  readonly #bySpiffeId = new EntryGroups()
+  readonly #federated = new EntryGroups()
   readonly #expiring = new Map<string, RegistrationEntry>()
   /** Aliases by the first of their selectors: an agent that matches one has that selector too. */
-  readonly #aliases = new Map<string, Map<string, RegistrationEntry>>()
+  readonly #aliases = new EntryGroups()
   readonly #serverId: string
   readonly #ordered: OrderedList<RegistrationEntry>
 
@@ -40,21 +38,21 @@ export class EntryIndex {
     return this.#byId.values()
   }
 
-  childrenOf(parentId: string): Group {
-    return this.#byParent.get(parentId) ?? NONE
+  childrenOf(parentId: string): EntryGroup {
+    return this.#byParent.get(parentId)
   }
 
-  withSpiffeId(spiffeId: string): Group {
-    return this.#bySpiffeId.get(spiffeId) ?? NONE
+  withSpiffeId(spiffeId: string): EntryGroup {
+    return this.#bySpiffeId.get(spiffeId)
   }
 
-  federatingWith(trustDomain: string): Group {
-    return this.#federated.get(trustDomain) ?? NONE
+  federatingWith(trustDomain: string): EntryGroup {
+    return this.#federated.get(trustDomain)
   }
 
   /** Entries of aliases whose first selector (printed) is this one. */
-  aliasesStartingWith(selector: string): Group {
-    return this.#aliases.get(selector) ?? NONE
+  aliasesStartingWith(selector: string): EntryGroup {
+    return this.#aliases.get(selector)
   }
 
   /** Those that have an end date. */
@@ -77,34 +75,22 @@ export class EntryIndex {
     if (entry === undefined) return
     this.#byId.delete(id)
     this.#expiring.delete(id)
-    leave(this.#byParent, entry.parentId.toString(), id)
-    leave(this.#aliases, aliasKey(entry), id)
-    leave(this.#bySpiffeId, entry.spiffeId.toString(), id)
-    for (const { name } of entry.federatesWith) leave(this.#federated, name, id)
+    this.#byParent.leave(entry.parentId.toString(), id)
+    this.#aliases.leave(aliasKey(entry), id)
+    this.#bySpiffeId.leave(entry.spiffeId.toString(), id)
+    for (const { name } of entry.federatesWith) this.#federated.leave(name, id)
     this.#ordered.remove(entry)
   }
 
   #link(entry: RegistrationEntry): void {
     this.#byId.set(entry.id, entry)
     if (entry.expiresAt !== undefined) this.#expiring.set(entry.id, entry)
-    join(this.#byParent, entry.parentId.toString(), entry)
-    if (entry.parentId.toString() === this.#serverId) join(this.#aliases, aliasKey(entry), entry)
-    join(this.#bySpiffeId, entry.spiffeId.toString(), entry)
-    for (const { name } of entry.federatesWith) join(this.#federated, name, entry)
+    this.#byParent.join(entry.parentId.toString(), entry)
+    if (entry.parentId.toString() === this.#serverId) this.#aliases.join(aliasKey(entry), entry)
+    this.#bySpiffeId.join(entry.spiffeId.toString(), entry)
+    for (const { name } of entry.federatesWith) this.#federated.join(name, entry)
   }
 }
 
 const aliasKey = ({ selectors: [first] }: RegistrationEntry): string =>
   first === undefined ? '' : printSelector(first)
-
-function join(groups: Map<string, Map<string, RegistrationEntry>>, key: string, entry: RegistrationEntry): void {
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, new Map([[entry.id, entry]]))
-  else group.set(entry.id, entry)
-}
-
-function leave(groups: Map<string, Map<string, RegistrationEntry>>, key: string, id: string): void {
-  const group = groups.get(key)
-  group?.delete(id)
-  if (group?.size === 0) groups.delete(key)
-}
