@@ -1,6 +1,5 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
-import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
 import type { Clock } from '../../src/clock.ts'
 import type { Directory } from '../entries/directory.ts'
 import type { AttestedAgent, Store } from '../store/store.ts'
@@ -87,7 +86,7 @@ export function promotedAgent(agent: AttestedAgent, identity: ProvenIdentity): A
     expiresAt: agent.pendingExpiresAt ?? identity.expiresAt,
     pendingSerialNumber: undefined,
     pendingExpiresAt: undefined,
-    keyHashes: [keyHashOf(identity.spki)],
+    keyHashes: [identity.keyHash],
     revisionNumber: agent.revisionNumber + 1,
   }
 }

@@ -8,6 +8,7 @@ import { verifyX509Svid } from '../../src/svid/verify-x509-svid.ts'
 import type { Connection } from '../../src/wire/call.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import { keyHashOf } from '../../src/x509/rejoin-payload.ts'
 import { checkX509SvidLeaf } from '../../src/svid/x509-svid-leaf.ts'
 
 /** What a connection's certificate proved when it was verified. */
@@ -15,12 +16,15 @@ export interface ProvenIdentity {
   readonly spiffeId: SpiffeId
   /** Decimal. */
   readonly serialNumber: string
-  readonly spki: Buffer
+  /** Of the certificate's key. */
+  readonly keyHash: string
   /** End of the certificate of its chain that ends first. */
   readonly expiresAt: Date
 }
 
 type TlsConnection = Extract<Connection, { transport: 'tls' }>
+
+type Chain = readonly [Certificate, ...Certificate[]]
 
 interface Verified {
   readonly outcome: ProvenIdentity | SallyportError
@@ -40,7 +44,6 @@ export interface IdentityDeps {
  */
 export class ConnectionIdentities {
   readonly #deps: IdentityDeps
-  readonly #chains = new WeakMap<Connection, readonly [Certificate, ...Certificate[]]>()
   readonly #claimed = new WeakMap<Connection, SpiffeId>()
   readonly #verified = new WeakMap<Connection, Verified>()
 
@@ -54,14 +57,20 @@ export class ConnectionIdentities {
    * @throws {@link SallyportError} why its certificate proves nothing (any more)
    */
   async of(connection: TlsConnection): Promise<ProvenIdentity | undefined> {
-    if (connection.presentedChain === undefined || connection.presentedChain.length === 0) return undefined
-    const chain = this.#chainOf(connection, connection.presentedChain)
-    const spiffeId = this.#claimed.get(connection) ?? checkX509SvidLeaf(chain[0])
-    this.#claimed.set(connection, spiffeId)
+    const presented = connection.presentedChain
+    if (presented === undefined || presented.length === 0) return undefined
+    // Not kept: a thousand connections would hold 10 MB of certificates that are hardly looked at again.
+    let chain: Chain | undefined
+    let spiffeId = this.#claimed.get(connection)
+    if (spiffeId === undefined) {
+      chain = decodeChain(presented)
+      spiffeId = checkX509SvidLeaf(chain[0])
+      this.#claimed.set(connection, spiffeId)
+    }
     const bundle = this.#deps.directory.bundle(spiffeId.trustDomain.name)
     let verified = this.#verified.get(connection)
     if (verified === undefined || !standsWith(verified, bundle)) {
-      verified = { outcome: await this.#verify(chain, bundle), bundle }
+      verified = { outcome: await this.#verify(chain ?? decodeChain(presented), bundle), bundle }
     } else if (verified.bundle !== bundle) {
       verified = { outcome: verified.outcome, bundle }
     }
@@ -84,32 +93,30 @@ export class ConnectionIdentities {
     return claimed === undefined ? `anyone:${connection.address}` : `unproven:${claimed}:${connection.address}`
   }
 
-  async #verify(
-    chain: readonly [Certificate, ...Certificate[]],
-    bundle: Bundle | undefined,
-  ): Promise<ProvenIdentity | SallyportError> {
+  async #verify(chain: Chain, bundle: Bundle | undefined): Promise<ProvenIdentity | SallyportError> {
     const { clock, cryptography } = this.#deps
     try {
       const bundles = bundleSetOf(bundle === undefined ? [] : [bundle])
       const { spiffeId } = await verifyX509Svid(chain, bundles, clock.now(), cryptography)
       const end = Math.min(...chain.map(({ notAfter }) => notAfter.getTime()))
       const [leaf] = chain
-      return { spiffeId, serialNumber: leaf.serialNumber.toString(), spki: leaf.spki, expiresAt: new Date(end) }
+      return {
+        spiffeId,
+        serialNumber: leaf.serialNumber.toString(),
+        keyHash: keyHashOf(leaf.spki),
+        expiresAt: new Date(end),
+      }
     } catch (error) {
       if (error instanceof SallyportError) return error
       throw error
     }
   }
+}
 
-  #chainOf(connection: TlsConnection, presented: readonly Buffer[]): readonly [Certificate, ...Certificate[]] {
-    const known = this.#chains.get(connection)
-    if (known !== undefined) return known
-    const [leaf, ...rest] = presented.map((der) => decodeCertificate(der))
-    if (leaf === undefined) throw new SallyportError('CALLER_UNPROVEN', 'Cannot accept the caller: no certificate')
-    const chain = [leaf, ...rest] as const
-    this.#chains.set(connection, chain)
-    return chain
-  }
+function decodeChain(presented: readonly Buffer[]): Chain {
+  const [leaf, ...rest] = presented.map((der) => decodeCertificate(der))
+  if (leaf === undefined) throw new SallyportError('CALLER_UNPROVEN', 'Cannot accept the caller: no certificate')
+  return [leaf, ...rest]
 }
 
 /**

@@ -255,7 +255,7 @@ describe('return by proof of the last key', () => {
       agentId,
     ) as AttestedAgent
     const rule = new AgentRule(server.deps)
-    await rule.check({ spiffeId: agentId, serialNumber, expiresAt, spki: spkiOf(publicKey) })
+    await rule.check({ spiffeId: agentId, serialNumber, expiresAt, keyHash: keyHashOf(spkiOf(publicKey)) })
   }
 
   test('users’ rank 6: a node joined by token returns unattended, before and long after its SVID has expired', async () => {
