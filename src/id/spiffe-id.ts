@@ -4,6 +4,8 @@ import { TrustDomain } from './trust-domain.ts'
 /** The longest SPIFFE ID that is read or made, in bytes. */
 export const SPIFFE_ID_MAX_BYTES = 2048
 
+const SCHEME = 'spiffe://'
+
 /** An identity such as `spiffe://example.org/ns/web/sa/storefront`. Holding one is proof that it is valid. */
 export class SpiffeId {
   readonly trustDomain: TrustDomain
@@ -11,10 +13,10 @@ export class SpiffeId {
   readonly path: string
   readonly #text: string
 
-  private constructor(trustDomain: TrustDomain, path: string) {
+  private constructor(text: string, trustDomain: TrustDomain, path: string) {
     this.trustDomain = trustDomain
     this.path = path
-    this.#text = `spiffe://${trustDomain.name}${path}`
+    this.#text = text
   }
 
   /**
@@ -26,24 +28,23 @@ export class SpiffeId {
   static parse(text: string): SpiffeId {
     const why = SpiffeId.#problemOf(text)
     if (why !== undefined) throw invalid(text, why)
-    const rest = text.slice('spiffe://'.length)
-    const slash = rest.indexOf('/')
-    const name = slash === -1 ? rest : rest.slice(0, slash)
-    return new SpiffeId(TrustDomain.parse(name), slash === -1 ? '' : rest.slice(slash))
+    const slash = text.indexOf('/', SCHEME.length)
+    const end = slash === -1 ? text.length : slash
+    return new SpiffeId(text, TrustDomain.parse(text.slice(SCHEME.length, end)), text.slice(end))
   }
 
   /** An id from its two parts, held to the same rules. */
   static of(trustDomain: TrustDomain, path: string): SpiffeId {
     // Without its slash a path would become part of the name.
     if (path !== '' && !path.startsWith('/')) throw invalid(path, 'the path does not start with a slash')
-    return SpiffeId.parse(`spiffe://${trustDomain.name}${path}`)
+    return SpiffeId.parse(`${SCHEME}${trustDomain.name}${path}`)
   }
 
   static #problemOf(text: string): string | undefined {
     if (text === '') return 'it is empty'
     if (text.length > SPIFFE_ID_MAX_BYTES) return `longer than ${SPIFFE_ID_MAX_BYTES} bytes`
-    if (!text.startsWith('spiffe://')) return 'must start with spiffe://'
-    const [name, ...segments] = text.slice('spiffe://'.length).split('/')
+    if (!text.startsWith(SCHEME)) return `must start with ${SCHEME}`
+    const [name, ...segments] = text.slice(SCHEME.length).split('/')
     if (name === undefined || name === '') return 'the trust domain is missing'
     if (!/^[a-z0-9._-]{1,255}$/.test(name)) return 'the trust domain must be 1-255 of a-z 0-9 ._-'
     for (const [index, segment] of segments.entries()) {

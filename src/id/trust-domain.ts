@@ -2,6 +2,8 @@ import { SallyportError } from '../errors.ts'
 
 /** A trust domain name such as `example.org`. Holding one is proof that it is valid. */
 export class TrustDomain {
+  /** Nearly all ids of a process are of one trust domain, which need not be held once for each of them. */
+  static #last: TrustDomain | undefined
   readonly name: string
 
   private constructor(name: string) {
@@ -15,7 +17,8 @@ export class TrustDomain {
    * @see SPIFFE-ID.md §2.1 (characters) and §2.3 (length)
    */
   static parse(text: string): TrustDomain {
-    if (/^[a-z0-9._-]{1,255}$/.test(text)) return new TrustDomain(text)
+    if (text === TrustDomain.#last?.name) return TrustDomain.#last
+    if (/^[a-z0-9._-]{1,255}$/.test(text)) return (TrustDomain.#last = new TrustDomain(text))
     throw new SallyportError(
       'TRUST_DOMAIN_INVALID',
       `Cannot parse trust domain ${JSON.stringify(text.slice(0, 300))}: not 1-255 of a-z 0-9 ._-`,
