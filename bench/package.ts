@@ -14,7 +14,7 @@ export function makePackage(): Disposable {
     return { [Symbol.dispose]: () => undefined }
   }
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-package-'))
-  const built = spawnSync(process.execPath, ['build/build.ts', 'command-line'], { cwd: root, encoding: 'utf8' })
+  const built = spawnSync(process.execPath, ['build/build.ts'], { cwd: root, encoding: 'utf8' })
   if (built.status !== 0) throw new Error(`The build failed:\n${built.stderr}`)
   for (const name of ['bin', 'dist', 'package.json']) cpSync(join(root, name), join(folder, name), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
@@ -27,5 +27,7 @@ export function makePackage(): Disposable {
   }
 }
 
-/** The launcher of what is measured. */
-export const launcher = (): string => join(process.env['BENCH_PACKAGE'] ?? root, 'bin/sallyport.js')
+/** A file of what is measured. */
+export const packageFile = (name: string): string => join(process.env['BENCH_PACKAGE'] ?? root, name)
+
+export const launcher = (): string => packageFile('bin/sallyport.js')

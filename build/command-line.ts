@@ -15,8 +15,9 @@ export async function buildCommandLine(folder = 'dist'): Promise<void> {
     mainFields: ['module', 'main'],
     target: 'node26',
     format: 'esm',
-    minify: true,
-    keepNames: true,
+    // Identifiers stay: `keepNames` would define a name on every closure when it is made, which costs 256 bytes and time each.
+    minifySyntax: true,
+    minifyWhitespace: true,
     metafile: true,
     external: ['koffi'],
     // Some dependencies are CommonJS and ask for `require`.

@@ -36,7 +36,7 @@ export interface FakeWorkloadApiOptions {
  * ```ts
  * const authority = await TestAuthority.create({ trustDomain: 'example.org' })
  * await using agent = await FakeWorkloadApi.open({ svids: [await authority.issue('/web')], authorities: [authority] })
- * await using source = await X509Source.open({ address: agent.address })
+ * await using source = await X509Source.open({ endpoint: agent.endpoint })
  * agent.set({ svids: [await authority.issue('/web')], authorities: [authority] }) // a rotation
  * agent.withdraw()
  * ```
@@ -44,8 +44,8 @@ export interface FakeWorkloadApiOptions {
 export class FakeWorkloadApi implements AsyncDisposable {
   /** The path of the socket. */
   readonly path: string
-  /** For `SPIFFE_ENDPOINT_SOCKET`, or the `address` of a source. */
-  readonly address: string
+  /** For `SPIFFE_ENDPOINT_SOCKET`, or the `endpoint` of a source. */
+  readonly endpoint: string
   /** Every call so far. */
   readonly calls: RecordedCall[] = []
   readonly #folder: string | undefined
@@ -68,7 +68,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
 
   private constructor(path: string, folder: string | undefined) {
     this.path = path
-    this.address = `unix:${path}`
+    this.endpoint = `unix:${path}`
     this.#folder = folder
     this.#context = {
       routes: this.#routes(),

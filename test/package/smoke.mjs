@@ -1,0 +1,87 @@
+// What a service does with the SDK, in plain JavaScript for whatever runtime is tried: a source, a server, a client, a token.
+import { once } from 'node:events'
+import { createServer, request } from 'node:https'
+import {
+  bundleSetOf,
+  connectTls,
+  exactly,
+  httpsAgent,
+  isSallyportError,
+  JwtSource,
+  memberOf,
+  peerOf,
+  tlsServer,
+  verifyJwtSvid,
+  verifyX509Svid,
+  X509Source,
+} from 'sallyport'
+import { FakeWorkloadApi, issueBad, TestAuthority } from 'sallyport/testing'
+
+const done = []
+const authority = await TestAuthority.create({ trustDomain: 'example.org' })
+const agent = await FakeWorkloadApi.open({ svids: [await authority.issue('/web')], authorities: [authority] })
+process.env.SPIFFE_ENDPOINT_SOCKET = agent.endpoint
+
+const source = await X509Source.open({ timeoutMs: 10_000 })
+done.push(`source ${source.current().svid.spiffeId}`)
+
+const options = tlsServer(source, { allow: memberOf('example.org') })
+const server = createServer(options, (request, response) => response.end(`hello ${peerOf(request).id}`))
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+const { port } = server.address()
+
+/** The text of an answer, or the code of the refusal. */
+const ask = (clientAgent) =>
+  new Promise((resolve) => {
+    const fail = (error) =>
+      resolve(isSallyportError(error) ? error.code : (error.cause?.code ?? error.code ?? error.message))
+    request({ host: '127.0.0.1', port, agent: clientAgent }, async (response) => {
+      let text = ''
+      for await (const chunk of response.setEncoding('utf8')) text += chunk
+      resolve(text)
+    })
+      .on('error', fail)
+      .end()
+  })
+
+const friend = httpsAgent(source, { server: exactly('spiffe://example.org/web') })
+done.push(`https ${await ask(friend)}`)
+const stranger = httpsAgent(source, { server: exactly('spiffe://example.org/other') })
+done.push(`wrong server ${await ask(stranger)}`)
+
+// A rotation: the next connection presents the new identity.
+agent.set({ svids: [await authority.issue('/api')], authorities: [authority] })
+for await (const { svid } of source.watch()) if (svid?.spiffeId.path === '/api') break
+const next = await connectTls(source, { to: { host: '127.0.0.1', port }, server: memberOf('example.org') }).catch(
+  (error) => error,
+)
+done.push(`rotated ${next.peer?.id ?? next}`)
+next.socket?.destroy()
+
+const jwt = await JwtSource.open({ timeoutMs: 10_000 })
+const { token } = await jwt.fetch('orders')
+const checked = await verifyJwtSvid(token, 'orders', bundleSetOf([authority.bundleWithJwt()]))
+done.push(`token ${checked.spiffeId}`)
+
+const bad = await issueBad(authority, 'expired')
+const chain = bad.chain.map(({ der }) => der)
+const refusal = await verifyX509Svid(chain, source.current().bundles).catch((error) => error)
+done.push(`expired ${refusal.code}`)
+
+agent.withdraw()
+for await (const { svid } of source.watch()) if (svid === undefined) break
+try {
+  source.current()
+} catch (error) {
+  done.push(`withdrawn ${error.code}`)
+}
+
+friend.destroy()
+stranger.destroy()
+server.close()
+server.closeAllConnections()
+await jwt.close()
+await source.close()
+await agent[Symbol.asyncDispose]()
+console.log(done.join('\n'))
