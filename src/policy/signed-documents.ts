@@ -20,7 +20,7 @@ export interface SliceDocument {
   readonly trustDomain: string
   readonly spiffeId: string
   readonly policyName: string
-  /** SHA-256 (hex) of { trustDomain, spiffeId, policyName, policy, members } as canonical JSON: what an agent names to say what it holds. */
+  /** SHA-256 (hex) of { trustDomain, spiffeId, policyName, policy, members } as canonical JSON: equal for slices that say the same. */
   readonly digest: string
   /** SHA-256 (hex) of the whole policy as canonical JSON: says of which policy this is a part. */
   readonly policyDigest: string
