@@ -2,7 +2,7 @@ import { decideWith } from './decide.ts'
 import type { Decision } from './decision.ts'
 import type { CompiledGuard } from './guard.ts'
 import type { LifecycleIndex } from './lifecycle-index.ts'
-import { conduitsForOthers, fixOf, nearestConduits, rulesForOthers } from './near-misses.ts'
+import { conduitsForOthers, fixOf, nearestConduits, neverAsked, rulesForOthers } from './near-misses.ts'
 import type { Party } from './party.ts'
 import type { Conduit, Guard, Rule } from './policy-set.ts'
 import type { Candidate } from './record.ts'
@@ -45,7 +45,13 @@ export function explain(tables: Tables, lifecycle: LifecycleIndex, request: Poli
   const service = tables.services.get(request.service)
   const wasAsked = decision.gates.movement.result !== 'notEvaluated'
   const isNear = wasAsked && typeof source === 'object' && service !== undefined
-  if (isNear) candidates.push(...conduitsForOthers(tables, source, service), ...rulesForOthers(source, service))
+  if (isNear) {
+    candidates.push(
+      ...neverAsked(tables, source, service, candidates),
+      ...conduitsForOthers(tables, source, service),
+      ...rulesForOthers(source, service),
+    )
+  }
   const nearest = isNear ? nearestConduits(tables, source, service, request.connection.port) : []
   const guards = new Map([...tables.movementGuards, ...tables.accessGuards].map((guard) => [guard.id, guard]))
   return {

@@ -1,7 +1,7 @@
 import { codes } from './codes.ts'
 import { covers, type CompiledConduit } from './conduit.ts'
 import type { Decision } from './decision.ts'
-import { conduitsBetween } from './pair.ts'
+import { conduitsBetween, pairOf } from './pair.ts'
 import type { Party } from './party.ts'
 import type { Conduit, Rule } from './policy-set.ts'
 import type { Candidate } from './record.ts'
@@ -19,6 +19,24 @@ export function conduitsForOthers(tables: Tables, source: Party, { party }: Comp
       ? []
       : [{ gate: 'movement' as const, kind: 'conduit' as const, id, party: source.id, outcome }]
   })
+}
+
+/** Candidates whose turn never came. */
+export function neverAsked(
+  tables: Tables,
+  source: Party,
+  service: CompiledService,
+  asked: readonly Candidate[],
+): Candidate[] {
+  const { conduits, allows, denies } = pairOf(tables, source, service)
+  const known = new Set(asked.map(({ gate, id, party }) => `${gate} ${id} ${party}`))
+  const all = [
+    ...conduits.map(({ id }) => ({ gate: 'movement' as const, kind: 'conduit' as const, id })),
+    ...[...denies, ...allows].map(({ id }) => ({ gate: 'access' as const, kind: 'rule' as const, id })),
+  ]
+  return all
+    .filter(({ gate, id }) => !known.has(`${gate} ${id} ${source.id}`))
+    .map((candidate) => ({ ...candidate, party: source.id, outcome: 'notAsked' }))
 }
 
 /** Rules on the service that do not name the source. */

@@ -16,7 +16,8 @@ const PRINTED_CANDIDATES = 20
 export function printExplanation(explanation: Explanation, revision?: number): string {
   const { decision, policy, source, destination, fix } = explanation
   const { deniedBy, code } = decision
-  const verdict = [decision.decision.toUpperCase(), deniedBy, code, closerOf(decision)].filter((part) => part !== null)
+  const reason = [code, closerOf(decision)].filter((part) => part !== null).join(' ')
+  const verdict = [decision.decision.toUpperCase(), deniedBy ?? '', reason].filter((part) => part !== '')
   const wouldDeny = decision.wouldDeny ? '  (observe: would deny)' : ''
   return [
     `${verdict.join('  ')}${wouldDeny}        policy ${policy}${revision === undefined ? '' : ` r${revision}`}`,
@@ -118,6 +119,7 @@ const outcomes: Readonly<Record<Outcome, string>> = {
   conditionError: 'its condition reads what is missing or of another type',
   guarded: 'not an exception of the guard',
   notForensics: 'not a forensics conduit of the quarantine',
+  notAsked: 'not asked, the answer stood',
   invalid: 'breaks its template or declaration, and is ignored',
 }
 

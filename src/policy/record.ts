@@ -25,6 +25,8 @@ export type Outcome =
   | 'guarded'
   /** A quarantine leaves only its forensics conduits, and this is none. */
   | 'notForensics'
+  /** The answer stood before its turn came. */
+  | 'notAsked'
   /** It breaks a rule of its template or declaration. */
   | 'invalid'
 
