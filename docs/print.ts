@@ -1,16 +1,20 @@
-// `npm run docs`: prints docs/errors.md and docs/config.md from the code. A test holds them equal.
+// `npm run docs`: prints the reference pages of this folder from the code. A test holds them equal.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentConfig } from '../agent/config.ts'
 import { serverConfig } from '../server/config.ts'
 import { describeConfig } from '../src/config/describe.ts'
 import { errorCodes } from '../src/errors.ts'
+import { policyJsonSchema } from '../src/policy-file/policy-schema.ts'
+import { policyReferencePage } from './policy-reference.ts'
 
 /** The printed pages by file name. */
 export function printedPages(): ReadonlyMap<string, string> {
   return new Map([
     ['errors.md', errorsPage()],
     ['config.md', configPage()],
+    ['policy-reference.md', policyReferencePage()],
+    ['policy.schema.json', `${JSON.stringify(policyJsonSchema(), undefined, 2)}\n`],
   ])
 }
 

@@ -46,13 +46,21 @@ const place = z.union([
 const hops = z.int().min(1, 'direct reach is hop 1').max(1000).default(1).describe('steps; direct reach is 1')
 const atMost = z.int().min(0).max(1_000_000).optional()
 const id = name.describe('name of the invariant')
+const from = place.describe('from where')
+const KIND = 'what must hold; noNewAccess: nothing is allowed that the policy before refused'
 
 export const invariant = z.discriminatedUnion('kind', [
-  z.strictObject({ id, kind: z.literal('cannotReach'), from: place, to: place, hops }),
   z.strictObject({
     id,
-    kind: z.literal('maxBlastRadius'),
-    from: place,
+    kind: z.literal('cannotReach').describe(KIND),
+    from,
+    to: place.describe('what must not be reached'),
+    hops,
+  }),
+  z.strictObject({
+    id,
+    kind: z.literal('maxBlastRadius').describe(KIND),
+    from,
     hops,
     services: atMost.describe('services at most'),
     zones: atMost.describe('zones at most'),
@@ -60,12 +68,12 @@ export const invariant = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     id,
-    kind: z.literal('requireFields'),
+    kind: z.literal('requireFields').describe(KIND),
     on: listOf(z.enum(['conduits', 'rules', 'zones', 'guards'])).describe('objects'),
     fields: listOf(name).describe('fields that each of them must have'),
   }),
   z.strictObject({
     id,
-    kind: z.literal('noNewAccess').describe('nothing may be allowed that the policy before refused'),
+    kind: z.literal('noNewAccess').describe(KIND),
   }),
 ]) satisfies z.ZodType<Invariant>
