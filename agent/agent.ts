@@ -42,6 +42,11 @@ import { debugApi } from './rpc/debug.ts'
 import { healthApi } from './rpc/health.ts'
 import { loggerApi } from './rpc/logger.ts'
 import { workloadApi } from './rpc/workload.ts'
+import { workloadPolicyApi } from './rpc/workload-policy.ts'
+import { DecisionLog } from './policy/decision-log.ts'
+import { DecisionSpool } from './policy/decision-spool.ts'
+import { PolicyHolder } from './policy/policy-holder.ts'
+import { SavedPolicy } from './policy/saved-policy.ts'
 import { JwtSvidCache } from './svids/jwt-svid-cache.ts'
 import { WarmRestart } from './svids/warm-restart.ts'
 import { X509SvidCache } from './svids/x509-svid-cache.ts'
@@ -125,11 +130,22 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     size: config.svids.jwtCacheSize,
     sizePerUid: config.svids.jwtCachePerUser,
   })
+  const policy = new PolicyHolder({
+    ...{ trustDomain: trustDomain.name, clock, cryptography, log },
+    saved: new SavedPolicy(disk, config.dataDir),
+    heartbeatMs: config.heartbeatInterval * 1000,
+  })
+  const decisions = new DecisionLog({
+    ...{ upstream, clock, random, log },
+    spool: new DecisionSpool(disk, config.dataDir),
+    agentId: () => node.identity?.spiffeId.toString(),
+    spoolMaxBytes: config.limits.decisionSpool,
+  })
   const warmRestart = new WarmRestart({ x509Svids, disk, clock, log, folder: config.runtimeDir })
 
   // Its own membership
   const node: Node = new Node({
-    ...{ trustDomain, serverAddress, upstream, link, saved, view, status, clock, cryptography, random, log },
+    ...{ trustDomain, serverAddress, upstream, link, saved, view, policy, status, clock, cryptography, random, log },
     holdings: entitlements,
     proofs: proofsOf(config, { disk, random }),
     serverKind: config.serverKind,
@@ -140,6 +156,8 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     onClockJump: () => x509Svids.hurry(),
   })
   await node.restore()
+  await policy.restore()
+  await decisions.restore()
   await warmRestart.restore()
 
   // Who calls, and what they may ask
@@ -170,7 +188,12 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   }
   const workloadWire = parts.use(
     deps.serve({
-      implementations: [workload, ownProcessesApi(explaining), healthApi(isServing, clock)],
+      implementations: [
+        workload,
+        workloadPolicyApi({ entitlements, policy, decisions, callers }),
+        ownProcessesApi(explaining),
+        healthApi(isServing, clock),
+      ],
       ...{ recordCall, log, clock, limits },
     }),
   )
@@ -186,12 +209,14 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
       ...{ recordCall, log, clock },
     }),
   )
-  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, status, node, callers, clock })
+  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, policy, decisions, status, node, callers, clock })
 
   // What runs by itself
   parts.use(loops)
   loops.start('svids', (signal) => x509Svids.run(signal))
   loops.start('warmRestart', (signal) => warmRestart.run(signal))
+  loops.start('policy', (signal) => policy.run(signal))
+  loops.start('decisions', (signal) => decisions.run(signal))
   loops.start('node', (signal) => node.run(signal))
 
   // From here on others can see it

@@ -48,6 +48,14 @@ const limits = z
     jwtSigningPerUser: count(100_000)
       .default(256)
       .describe('calls of one user that wait for a JWT-SVID to be signed; more are refused'),
+    decisionSpool: z
+      .number()
+      .int()
+      .min(1024 * 1024)
+      .default(64 * 1024 * 1024)
+      .describe(
+        'decisions that wait on disk for the server, in bytes; while it is full, enforcing workloads keep theirs',
+      ),
   })
   .prefault({})
 

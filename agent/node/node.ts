@@ -11,6 +11,7 @@ import { keepCheckpoint } from './checkpoints.ts'
 import type { Holdings } from './holdings.ts'
 import { identityFromSaved, join, renew, type AgentIdentity, type JoinDeps } from './join.ts'
 import type { NodeStatus } from './node-status.ts'
+import type { PolicyHoldings } from './policy-holdings.ts'
 import { emptyNode, type SavedNode, type SavedState } from './saved-state.ts'
 import { pollSession, pushSession, type SessionDeps } from './sessions.ts'
 import type { View } from './view.ts'
@@ -24,6 +25,7 @@ export interface NodeDeps extends JoinDeps {
   readonly saved: SavedState
   readonly holdings: Holdings
   readonly view: View
+  readonly policy: PolicyHoldings
   readonly status: NodeStatus
   readonly serverKind: ServerKind
   readonly serverAddress: string
@@ -134,7 +136,7 @@ export class Node {
   }
 
   async #join(signal: AbortSignal): Promise<void> {
-    const { status, link, view, holdings, log } = this.#deps
+    const { status, link, view, policy, holdings, log } = this.#deps
     status.set('attesting', status.reason)
     // An SVID that is expired or refused would end the connection before anything can be proved.
     link.use(undefined)
@@ -145,7 +147,10 @@ export class Node {
       signal,
     )
     const before = this.#identity?.spiffeId
-    if (before !== undefined && !before.equals(identity.spiffeId)) view.forget()
+    if (before !== undefined && !before.equals(identity.spiffeId)) {
+      view.forget()
+      await policy.forget()
+    }
     if (holdings.ownBundle === undefined) {
       holdings.apply({ entries: [], removedEntryIds: [], bundles: [bundle], removedTrustDomains: [] })
     }

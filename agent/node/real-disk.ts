@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Disk } from './disk.ts'
 
@@ -33,6 +33,10 @@ export const realDisk: Disk = {
   async remove(path) {
     await rm(path, { force: true })
     await syncFolder(dirname(path))
+  },
+
+  async list(folder) {
+    return readdir(folder)
   },
 
   async makeFolder(path) {

@@ -8,6 +8,7 @@ import { backoffMs, drawnFrom, type Random } from '../upstream/timing.ts'
 import type { TrustedClock } from '../upstream/trusted-clock.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Holdings } from './holdings.ts'
+import type { PolicyHoldings } from './policy-holdings.ts'
 import type { View } from './view.ts'
 
 const NONCE_BYTES = 32
@@ -22,6 +23,7 @@ export interface SessionDeps {
   readonly upstream: Upstream
   readonly view: View
   readonly holdings: Holdings
+  readonly policy: PolicyHoldings
   readonly clock: TrustedClock
   readonly random: Random
   readonly log: Log
@@ -35,7 +37,7 @@ export interface SessionDeps {
 
 /** Follows the push stream until it fails. */
 export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promise<never> {
-  const { upstream, view, random, heartbeatMs } = deps
+  const { upstream, view, policy, random, heartbeatMs } = deps
   const ended = new AbortController()
   const hello = view.settled
   const stream = upstream.follow(
@@ -43,6 +45,7 @@ export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promi
       ...hello,
       agentVersion: VERSION,
       nonce: random(NONCE_BYTES),
+      policy: deps.policy.held,
       staleAfterMs: STALE_AFTER_HEARTBEATS * heartbeatMs,
     },
     AbortSignal.any([signal, ended.signal]),
@@ -50,7 +53,13 @@ export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promi
   const settling = new Settling(deps, stream, (error) => ended.abort(error))
   try {
     for await (const state of stream.states) {
+      if (state.kind === 'policy') {
+        await policy.apply(state.pushed)
+        settling.addPolicy()
+        continue
+      }
       if (state.kind === 'heartbeat') {
+        policy.observe(state)
         view.advance(state.revision, state.epoch)
         deps.onHeartbeat(state)
         // Before anything was ever held, a heartbeat says that the server lives, not that nothing is entitled.
@@ -75,6 +84,8 @@ class Settling {
   readonly #stream: Follow
   readonly #onFailed: (error: unknown) => void
   #next: number | undefined
+  #hasPolicy = false
+  #policySettled = Promise.resolve()
   #working = false
 
   constructor(deps: SessionDeps, stream: Follow, onFailed: (error: unknown) => void) {
@@ -88,9 +99,16 @@ class Settling {
     if (!this.#working) void this.#work()
   }
 
+  /** By itself: an entry of the fast lane waits for no entries and bundles. */
+  addPolicy(): void {
+    if (this.#hasPolicy) return
+    this.#hasPolicy = true
+    this.#policySettled = this.#policySettled.then(() => this.#saving(() => this.#settlePolicy()))
+  }
+
   async #work(): Promise<void> {
     this.#working = true
-    try {
+    await this.#saving(async () => {
       while (this.#next !== undefined) {
         const sequence = this.#next
         const state = this.#deps.view.current
@@ -98,12 +116,23 @@ class Settling {
         await this.#deps.view.settle(state, sequence)
         this.#stream.acknowledge(state.revision, state.digest)
       }
+    })
+    this.#working = false
+  }
+
+  async #settlePolicy(): Promise<void> {
+    // What is applied from here on is acknowledged with the next one.
+    this.#hasPolicy = false
+    this.#stream.acknowledgePolicy(await this.#deps.policy.settle())
+  }
+
+  async #saving(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
     } catch (error) {
       // Most likely a full disk. Nothing is acknowledged that would be lost; a new stream tries again.
       this.#deps.log.error({ err: error }, 'What the server pushed could not be saved')
       this.#onFailed(error)
-    } finally {
-      this.#working = false
     }
   }
 }

@@ -8,13 +8,17 @@ import { entryFromMessage } from '../../src/wire/entry-message.ts'
 import type { Transport } from '../../src/wire/handlers.ts'
 import {
   syncService,
+  type Ack,
   type AgentMessage,
   type Delta,
+  type HeldPolicy,
+  type PolicyAck,
   type ServerMessage,
   type Snapshot,
 } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { HeartbeatReader, type VerifiedHeartbeat } from './heartbeats.ts'
+import { PolicyReading, type PushedPolicy } from './policy-messages.ts'
 import { Outbox } from './outbox.ts'
 
 /** What the agent holds when a stream opens. */
@@ -24,6 +28,7 @@ export interface FollowOptions {
   readonly epoch: string
   readonly agentVersion: string
   readonly nonce: Buffer
+  readonly policy: HeldPolicy
   /** Nothing heard for so long: the server, or the way to it, is gone. */
   readonly staleAfterMs: number
 }
@@ -48,7 +53,11 @@ export interface PushedDelta {
   readonly digest: Buffer
 }
 
-export type PushedState = PushedSnapshot | PushedDelta | ({ readonly kind: 'heartbeat' } & VerifiedHeartbeat)
+export type PushedState =
+  | PushedSnapshot
+  | PushedDelta
+  | { readonly kind: 'policy'; readonly pushed: PushedPolicy }
+  | ({ readonly kind: 'heartbeat' } & VerifiedHeartbeat)
 
 /** An open push stream. */
 export interface Follow {
@@ -56,6 +65,8 @@ export interface Follow {
   readonly states: AsyncGenerator<PushedState, void>
   /** Tells that everything up to this revision is saved and written to every workload stream that it concerned. */
   acknowledge(revision: number, digest: Buffer): void
+  /** Tells the same of policy. */
+  acknowledgePolicy(ack: PolicyAck): void
 }
 
 interface Deps {
@@ -67,23 +78,28 @@ interface Deps {
 /** Opens the push stream: says what the agent holds, then yields what the server pushes. */
 export function follow(options: FollowOptions, deps: Deps, signal: AbortSignal): Follow {
   const outbox = new Outbox<Sent<AgentMessage>>()
-  const { revision, digest, epoch, agentVersion, nonce } = options
-  outbox.push({ hello: { revision, digest, epoch, agentVersion, nonce } })
+  const { revision, digest, epoch, agentVersion, nonce, policy } = options
+  outbox.push({ hello: { revision, digest, epoch, agentVersion, nonce, policy } })
+  // An acknowledgement of one half repeats what was last said of the other.
+  let ack: Sent<Ack> = { revision, digest }
+  const send = (changes: Sent<Ack>): void => outbox.push({ ack: (ack = { ...ack, ...changes }) })
   return {
     states: statesOf(outbox, options, deps, signal),
-    acknowledge: (ackedRevision, ackedDigest) => outbox.push({ ack: { revision: ackedRevision, digest: ackedDigest } }),
+    acknowledge: (ackedRevision, ackedDigest) => send({ revision: ackedRevision, digest: ackedDigest }),
+    acknowledgePolicy: (policyAck) => send({ policy: policyAck }),
   }
 }
 
 async function* statesOf(
   outbox: Outbox<Sent<AgentMessage>>,
-  { staleAfterMs }: FollowOptions,
+  { staleAfterMs, nonce }: FollowOptions,
   { transport, clock, cryptography }: Deps,
   signal: AbortSignal,
 ): AsyncGenerator<PushedState, void> {
   const stale = new AbortController()
   const reading = new SnapshotReading()
-  const heartbeats = new HeartbeatReader(cryptography)
+  const policy = new PolicyReading()
+  const heartbeats = new HeartbeatReader(cryptography, nonce)
   let watchdog: Disposable | undefined
   const feed = (): void => {
     watchdog?.[Symbol.dispose]()
@@ -95,7 +111,11 @@ async function* statesOf(
     for await (const message of messages) {
       feed()
       if (message.heartbeat) yield { kind: 'heartbeat', ...(await heartbeats.verify(message.heartbeat)) }
-      else yield* reading.read(message)
+      else {
+        const pushed = policy.read(message)
+        if (pushed !== undefined) yield { kind: 'policy', pushed }
+        yield* reading.read(message)
+      }
     }
     throw new SallyportError('SERVER_UNREACHABLE', 'The server ended the push stream')
   } catch (error) {

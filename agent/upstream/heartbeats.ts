@@ -14,16 +14,27 @@ export interface VerifiedHeartbeat {
   /** SHA-256 of the key that signed, hex. */
   readonly keyId: string
   readonly checkpoint: { readonly sequence: number; readonly hash: Buffer } | undefined
+  readonly policyEpoch: number
+  /** 0 while the server has no policy. */
+  readonly policyRevision: number
+  readonly fastLaneSequence: number
+  /** It was made for this stream, or after one that was: it cannot be a recording (SE-41). */
+  readonly isFresh: boolean
 }
 
 /** Reads the signed heartbeats of one stream; the stream itself vouches for the key that its first one brings. */
 export class HeartbeatReader {
   readonly #cryptography: Cryptography
   #key: { readonly id: Buffer; readonly publicKey: KeyObject } | undefined
+  readonly #nonce: Buffer
   #lastTimeMs = 0
+  /** The first heartbeat named the hello of this stream. */
+  #isLive: boolean | undefined
 
-  constructor(cryptography: Cryptography) {
+  /** @param nonce of the hello */
+  constructor(cryptography: Cryptography, nonce: Buffer) {
     this.#cryptography = cryptography
+    this.#nonce = nonce
   }
 
   /** @throws {@link SallyportError} `HEARTBEAT_INVALID` */
@@ -37,13 +48,19 @@ export class HeartbeatReader {
     }
     const content = decodeMessage(heartbeatContentType, heartbeat.content)
     if (content.serverTimeMs < this.#lastTimeMs) throw invalid('its time is before that of the last one')
+    const isLater = content.serverTimeMs > this.#lastTimeMs
     this.#lastTimeMs = content.serverTimeMs
+    this.#isLive ??= content.nonce.equals(this.#nonce)
     return {
       epoch: content.epoch,
       revision: content.revision,
       serverTime: new Date(content.serverTimeMs),
       keyId: id.toString('hex'),
       checkpoint: content.checkpoint ?? undefined,
+      policyEpoch: content.policyEpoch,
+      policyRevision: content.policyRevision,
+      fastLaneSequence: content.fastLaneSequence,
+      isFresh: this.#isLive && isLater,
     }
   }
 }

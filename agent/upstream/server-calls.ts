@@ -12,6 +12,7 @@ import {
 } from '../../src/wire/messages/spire-api-server-agent-v1.ts'
 import { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
 import { svidService } from '../../src/wire/messages/spire-api-server-svid-v1.ts'
+import { syncService } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { X509Svid } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import type { Attestation } from './attestation.ts'
@@ -76,6 +77,12 @@ export function serverCalls(deps: ServerCallsDeps): Upstream {
     },
     fetchBundle,
     fetchFederatedBundle,
+    async reportDecisions(batch, signal) {
+      const receipt = await transport()
+        .client(syncService)
+        .reportDecisions(batch, { signal, timeoutMs: CALL_TIMEOUT_MS })
+      if (receipt.logId !== batch.logId || receipt.batch !== batch.batch) throw unusable('decisions')
+    },
     follow: (options, signal) => follow(options, { transport: transport(), clock, cryptography }, signal),
     poll: (held, signal) =>
       pollAuthorizedEntries(held, { ...deps, transport: transport(), fetchBundle, fetchFederatedBundle }, signal),

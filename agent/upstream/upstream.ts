@@ -2,6 +2,7 @@ import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { DecisionBatch } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Attestation } from './attestation.ts'
 import type { Follow, FollowOptions } from './follow.ts'
 
@@ -48,6 +49,8 @@ export interface Upstream {
   fetchBundle(signal: AbortSignal): Promise<Bundle>
   /** Undefined when the server does not know it (client-quirks 46). */
   fetchFederatedBundle(trustDomain: TrustDomain, signal: AbortSignal): Promise<Bundle | undefined>
+  /** Resolves when the server has stored the batch; one that it had before is stored once. */
+  reportDecisions(batch: DecisionBatch, signal: AbortSignal): Promise<void>
   /** The push stream: states as they happen. */
   follow(options: FollowOptions, signal: AbortSignal): Follow
   /** Everything at once, for servers without the stream; `held` saves sending entries that have not changed. */

@@ -7,9 +7,11 @@ import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { signJws } from '../../src/jws/sign-jws.ts'
 import { threadPoolCryptography as cryptography } from '../../src/key/thread-pool-cryptography.ts'
+import type { DecisionBatch, PolicyAck } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import { decodeCsr, verifyCsr } from '../../src/x509/csr.ts'
 import type { Attestation } from '../../agent/upstream/attestation.ts'
 import type { Follow, FollowOptions, PushedDelta, PushedState } from '../../agent/upstream/follow.ts'
+import type { VerifiedHeartbeat } from '../../agent/upstream/heartbeats.ts'
 import { Outbox } from '../../agent/upstream/outbox.ts'
 import type {
   AgentSvidReply,
@@ -25,6 +27,7 @@ export interface FakeStream {
   readonly isOpen: boolean
   readonly hello: FollowOptions
   readonly acks: { readonly revision: number; readonly digest: Buffer }[]
+  readonly policyAcks: PolicyAck[]
   push(state: PushedState): void
   fail(error: Error): void
 }
@@ -34,6 +37,7 @@ export class FakeUpstream implements Upstream {
   readonly authority: TestAuthority
   readonly entries = new Map<string, RegistrationEntry>()
   readonly foreign = new Map<string, Bundle>()
+  readonly decisions: DecisionBatch[] = []
   readonly streams: FakeStream[] = []
   readonly attested: { readonly type: string; readonly payload: Buffer }[] = []
   readonly signed: string[] = []
@@ -137,7 +141,7 @@ export class FakeUpstream implements Upstream {
     }
   }
 
-  heartbeat(): PushedState {
+  heartbeat(fields: Partial<VerifiedHeartbeat> = {}): PushedState {
     return {
       kind: 'heartbeat',
       epoch: 'e1',
@@ -145,6 +149,7 @@ export class FakeUpstream implements Upstream {
       serverTime: this.#clock.now(),
       keyId: 'k1',
       checkpoint: undefined,
+      ...{ policyEpoch: 0, policyRevision: 0, fastLaneSequence: 0, isFresh: true, ...fields },
     }
   }
 
@@ -198,9 +203,15 @@ export class FakeUpstream implements Upstream {
     return { entries: [...this.entries.values()], bundles: [this.bundle, ...this.foreign.values()] }
   }
 
+  async reportDecisions(batch: DecisionBatch): Promise<void> {
+    this.#check()
+    this.decisions.push(batch)
+  }
+
   follow(hello: FollowOptions, signal: AbortSignal): Follow {
     const states = new Outbox<PushedState>()
     const acks: { revision: number; digest: Buffer }[] = []
+    const policyAcks: PolicyAck[] = []
     let failure = this.failure ?? this.followFailure
     const stream: FakeStream = {
       get isOpen() {
@@ -208,6 +219,7 @@ export class FakeUpstream implements Upstream {
       },
       hello,
       acks,
+      policyAcks,
       push: (state) => states.push(state),
       fail: (error) => {
         failure = error
@@ -223,6 +235,7 @@ export class FakeUpstream implements Upstream {
         throw failure ?? new Error('the stream ended')
       })(),
       acknowledge: (revision, digest) => acks.push({ revision, digest }),
+      acknowledgePolicy: (ack) => policyAcks.push(ack),
     }
   }
 

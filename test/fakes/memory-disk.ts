@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path'
 import type { Disk } from '../../agent/node/disk.ts'
 
 /** Files in memory; a test may fill it, empty it or make it fail. */
@@ -19,6 +20,10 @@ export class MemoryDisk implements Disk {
 
   async remove(path: string): Promise<void> {
     this.files.delete(path)
+  }
+
+  async list(folder: string): Promise<readonly string[]> {
+    return [...this.files.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path))
   }
 
   async makeFolder(): Promise<void> {}

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path'
 import type { Disk } from '../../agent/node/disk.ts'
 import type { SimulatedProcess } from './machine.ts'
 import type { Random } from './random.ts'
@@ -60,6 +61,10 @@ export class SimulatedDisk {
       remove: async (path) => {
         await pause()
         if (process.isAlive) this.#files.delete(path)
+      },
+      list: async (folder) => {
+        await process.wait(0.01)
+        return [...this.#files.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path))
       },
       makeFolder: async () => undefined,
       isVolatile: async (folder) => this.#isVolatile(`${folder}/`),

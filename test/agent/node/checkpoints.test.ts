@@ -9,6 +9,7 @@ const beat = (sequence: number, hash = sequence, keyId = 'k') => ({
   serverTime: new Date(),
   keyId,
   checkpoint: { sequence, hash: Buffer.alloc(32, hash) },
+  ...{ policyEpoch: 0, policyRevision: 0, fastLaneSequence: 0, isFresh: true },
 })
 
 function keeping(...beats: readonly ReturnType<typeof beat>[]) {

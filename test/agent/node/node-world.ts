@@ -2,6 +2,8 @@ import { Entitlements } from '../../../agent/entries/entitlements.ts'
 import { Node, type NodeDeps } from '../../../agent/node/node.ts'
 import { NodeStatus } from '../../../agent/node/node-status.ts'
 import { SavedState } from '../../../agent/node/saved-state.ts'
+import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
+import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
 import { View } from '../../../agent/node/view.ts'
 import type { LinkIdentity } from '../../../agent/upstream/server-link.ts'
 import { TrustedClock } from '../../../agent/upstream/trusted-clock.ts'
@@ -30,6 +32,7 @@ export class NodeWorld implements AsyncDisposable {
   readonly entitlements: Entitlements
   readonly status = new NodeStatus()
   readonly node: Node
+  readonly policy: PolicyHolder
   readonly trusted: TrustedClock
   /** Identities that the connection has used, in order; undefined: none. */
   readonly links: (LinkIdentity | undefined)[] = []
@@ -50,6 +53,10 @@ export class NodeWorld implements AsyncDisposable {
     const { trustDomain } = upstream.authority
     this.entitlements = new Entitlements(trustDomain)
     const saved = new SavedState(this.disk, '/data')
+    this.policy = new PolicyHolder({
+      ...{ trustDomain: trustDomain.name, cryptography, clock: this.trusted, log: this.#log(), heartbeatMs: 5000 },
+      saved: new SavedPolicy(this.disk, '/data'),
+    })
     this.node = new Node({
       ...{ trustDomain, upstream, saved, cryptography, status: this.status, clock: this.trusted },
       log: this.#log(),
@@ -57,6 +64,7 @@ export class NodeWorld implements AsyncDisposable {
       link: { use: (identity) => this.links.push(identity) },
       holdings: this.entitlements,
       view: new View(this.entitlements, saved, this.trusted),
+      policy: this.policy,
       random: (bytes) => Buffer.alloc(bytes, 128),
       proofs: { token: async () => this.token, x509pop: options.x509pop },
       serverKind: options.serverKind ?? 'auto',

@@ -46,7 +46,8 @@ describe('SavedState', () => {
     expect(read.identity?.chain).toEqual(node.identity.chain)
 
     const bundles = [(await TestAuthority.create()).bundle()]
-    const entries = [anEntry('a'), aFullEntry('b')]
+    // Labels stay at the server: agents and workloads never see them.
+    const entries = [anEntry('a'), { ...aFullEntry('b'), labels: {} }]
     const digest = ViewDigest.of(entries, bundles).bytes
     await saved.writeView({ revision: 5, epoch: 'e', entries, bundles, digest })
     const view = await saved.readView()

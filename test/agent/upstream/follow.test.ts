@@ -13,6 +13,7 @@ const options = {
   epoch: 'e',
   agentVersion: 'v',
   nonce: Buffer.alloc(32),
+  policy: { epoch: 1, revision: 4, slices: [], fastLaneSequence: 9, keysVersion: 1, keyIds: [] },
   staleAfterMs: 15_000,
 }
 
@@ -48,6 +49,7 @@ describe('follow()', () => {
     stream.acknowledge(7, Buffer.from('y'))
     await settled()
     expect(received[0]?.hello).toMatchObject({ revision: 3, epoch: 'e', agentVersion: 'v' })
+    expect(received[0]?.hello?.policy).toMatchObject({ revision: 4, fastLaneSequence: 9 })
     expect(received[1]?.ack).toEqual({ revision: 7, digest: Buffer.from('y') })
     await Promise.race([reading, settled()])
   })

@@ -1,0 +1,88 @@
+import * as z from 'zod'
+import { SallyportError } from '../../src/errors.ts'
+import { canonicalJson, type CanonicalValue } from '../../src/jws/canonical-json.ts'
+import type { DecisionCounter, DecisionReport } from '../../src/wire/messages/sallyport-policy-v1.ts'
+import type { DecisionRecord } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import { sha256 } from './signed-content.ts'
+
+/** Who reports, as the kernel and the attestors say. */
+export interface Reporter {
+  readonly uid: number
+  readonly pid: number
+  /** SPIFFE IDs that it is entitled to. */
+  readonly identities: ReadonlySet<string>
+}
+
+/** Where an agent's chain of records stands. */
+export interface ChainHead {
+  /** Of the newest record; 0: there is none. */
+  readonly sequence: number
+  /** SHA-256 (hex) of its content; empty: there is none. */
+  readonly previous: string
+}
+
+export const RECORDS_MAX = 1000
+export const RECORD_MAX_BYTES = 16 * 1024
+export const COUNTERS_MAX = 10_000
+
+const end = z.looseObject({ id: z.string().max(2048).nullable() })
+const decisionRecord = z.looseObject({
+  v: z.literal(1),
+  id: z.string().regex(/^[0-9A-HJKMNP-TV-Z]{26}$/),
+  ts: z.iso.datetime(),
+  decision: z.enum(['allow', 'deny']),
+  pep: z.looseObject({ side: z.enum(['server', 'client']) }),
+  src: end,
+  dst: end,
+})
+/** A record as the workload wrote it. */
+export type Reported = z.output<typeof decisionRecord>
+
+/**
+ * Reads what a workload reports. It speaks for its own identities: as the destination it served, or as the source that asked.
+ *
+ * @throws {@link SallyportError} `REQUEST_INVALID`
+ */
+export function readReport(report: DecisionReport, { identities }: Reporter): readonly Reported[] {
+  const { records, counters } = report
+  if (records.length > RECORDS_MAX) throw invalid(`more than ${RECORDS_MAX} records`)
+  if (counters.length > COUNTERS_MAX) throw invalid(`more than ${COUNTERS_MAX} counters`)
+  if (counters.some((counter) => !identities.has(ownEndOf(counter))))
+    throw invalid('a counter speaks for somebody else')
+  return records.map((bytes) => {
+    const record = readRecord(bytes)
+    if (identities.has((record.pep.side === 'server' ? record.dst.id : record.src.id) ?? '')) return record
+    throw invalid('a record speaks for somebody else')
+  })
+}
+
+/** Links records into the agent's chain and says on whose word they rest. */
+export function chainRecords(
+  reported: readonly Reported[],
+  head: ChainHead,
+  { agentId, uid, pid }: { readonly agentId: string } & Pick<Reporter, 'uid' | 'pid'>,
+): { readonly records: readonly DecisionRecord[]; readonly head: ChainHead } {
+  let { sequence, previous } = head
+  const records = reported.map((record) => {
+    sequence++
+    const pep = { ...record.pep, agent: agentId, uid, pid }
+    const content = Buffer.from(canonicalJson({ ...record, pep, seq: sequence, prev: previous } as CanonicalValue))
+    previous = sha256(content).toString('hex')
+    return { sequence, content }
+  })
+  return { records, head: { sequence, previous } }
+}
+
+const ownEndOf = ({ side, source, destination }: DecisionCounter): string => (side === 'client' ? source : destination)
+
+function readRecord(bytes: Buffer): Reported {
+  if (bytes.length > RECORD_MAX_BYTES) throw invalid(`a record has more than ${RECORD_MAX_BYTES} bytes`)
+  try {
+    return decisionRecord.parse(JSON.parse(bytes.toString('utf8')))
+  } catch {
+    // Without the cause: what a workload wrote into a record stays out of the log.
+    throw invalid('a record cannot be read')
+  }
+}
+
+const invalid = (why: string): SallyportError => new SallyportError('REQUEST_INVALID', `Cannot take decisions: ${why}`)

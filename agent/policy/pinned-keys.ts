@@ -1,0 +1,95 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { Cryptography } from '../../src/key/cryptography.ts'
+import type { PolicyKeyRow, PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
+import { readPolicyKeys, refusedContent, sha256, type Signed } from './signed-content.ts'
+
+/**
+ * The public keys that policy is believed from. The first set comes over the connection that the agent attested on and is pinned;
+ * a later one must be newer and signed by a key of the one before (SE-45). Immutable.
+ */
+export class PinnedKeys {
+  readonly signed: Signed
+  readonly #document: PolicyKeysDocument
+  readonly #keys: ReadonlyMap<string, KeyObject>
+
+  private constructor(signed: Signed, document: PolicyKeysDocument) {
+    this.signed = signed
+    this.#document = document
+    this.#keys = new Map(
+      document.keys.filter(({ use }) => use === 'policy').map((row) => [row.keyId, publicKeyOf(row)] as const),
+    )
+  }
+
+  get epoch(): number {
+    return this.#document.epoch
+  }
+
+  get version(): number {
+    return this.#document.version
+  }
+
+  get keyIds(): readonly string[] {
+    return [...this.#keys.keys()]
+  }
+
+  /**
+   * The first set: it must be signed by one of its own keys, so that whoever sends it holds one.
+   *
+   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED`
+   */
+  static async pin(signed: Signed, trustDomain: string, cryptography: Cryptography): Promise<PinnedKeys> {
+    const keys = PinnedKeys.#read(signed, trustDomain)
+    await keys.verify(signed, 'set of policy keys', cryptography)
+    return keys
+  }
+
+  /**
+   * The set that follows this one; this one when it says nothing new.
+   *
+   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED` for one that is older or that no pinned key has signed
+   */
+  async next(signed: Signed, trustDomain: string, cryptography: Cryptography): Promise<PinnedKeys> {
+    if (signed.content.equals(this.signed.content)) return this
+    const keys = PinnedKeys.#read(signed, trustDomain)
+    if (!isNewer(keys.#document, this.#document)) {
+      throw refusedContent('set of policy keys', `version ${keys.version} is not newer than ${this.version}`)
+    }
+    await this.verify(signed, 'set of policy keys', cryptography)
+    return keys
+  }
+
+  static #read(signed: Signed, trustDomain: string): PinnedKeys {
+    const document = readPolicyKeys(signed.content)
+    if (document.trustDomain === trustDomain) return new PinnedKeys(signed, document)
+    throw refusedContent('set of policy keys', `it is of the trust domain ${document.trustDomain}`)
+  }
+
+  /**
+   * Checks that a pinned key has signed these bytes.
+   *
+   * @param what for the message
+   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED`
+   */
+  async verify({ content, signatures }: Signed, what: string, cryptography: Cryptography): Promise<void> {
+    for (const { keyId, signature } of signatures) {
+      const key = this.#keys.get(keyId.toString('hex'))
+      if (key !== undefined && (await cryptography.verify('EdDSA', key, content, signature, 'der'))) return
+    }
+    throw refusedContent(what, 'no policy key that this agent has pinned has signed it')
+  }
+}
+
+const isNewer = (a: PolicyKeysDocument, b: PolicyKeysDocument): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.version > b.version)
+
+function publicKeyOf({ keyId, publicKey }: PolicyKeyRow): KeyObject {
+  const der = Buffer.from(publicKey, 'base64')
+  if (sha256(der).toString('hex') !== keyId) throw refusedContent('set of policy keys', 'a key is not the one it names')
+  try {
+    const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+    if (key.asymmetricKeyType === 'ed25519') return key
+  } catch (cause) {
+    throw refusedContent('set of policy keys', 'a key cannot be read', cause)
+  }
+  throw refusedContent('set of policy keys', 'a key is not Ed25519')
+}

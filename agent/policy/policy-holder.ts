@@ -1,0 +1,209 @@
+import type { Clock } from '../../src/clock.ts'
+import { SallyportError } from '../../src/errors.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { PolicyStatus } from '../../src/wire/messages/sallyport-policy-v1.ts'
+import type { HeldPolicy, PolicyAck } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import type { Wake } from '../entries/wake.ts'
+import type { PolicyHoldings } from '../node/policy-holdings.ts'
+import type { VerifiedHeartbeat } from '../upstream/heartbeats.ts'
+import type { PushedPolicy } from '../upstream/policy-messages.ts'
+import { Freshness } from './freshness.ts'
+import { digestOf, NO_POLICY, stateAfter, type Believing, type PolicyState } from './policy-state.ts'
+import { PolicyReaders, type PolicyReader } from './policy-readers.ts'
+import type { SavedPolicy } from './saved-policy.ts'
+
+export interface PolicyHolderDeps extends Believing {
+  readonly saved: SavedPolicy
+  readonly clock: Clock
+  readonly log: Log
+  readonly heartbeatMs: number
+}
+
+/** More entries after a snapshot than this, and the next stream asks for a new snapshot. */
+const ENTRIES_KEPT_MAX = 4096
+const SAVE_FRESH_EVERY_MS = 30_000
+/** The age of a policy whose freshness nobody has proved: a year, because the wire knows no infinity. */
+const UNKNOWN_AGE_MS = 365 * 86_400_000
+
+/**
+ * What this agent holds of policy: verified, saved before it is acknowledged, handed to workloads. What may not be believed is
+ * logged and changes nothing.
+ */
+export class PolicyHolder implements PolicyHoldings {
+  readonly #deps: PolicyHolderDeps
+  readonly #freshness: Freshness
+  readonly #readers: PolicyReaders
+  #state: PolicyState = NO_POLICY
+  /** Of the server's newest revision: it may be beyond that of what concerned this agent. */
+  #newest = { epoch: 0, revision: 0 }
+  #version = 0
+  #savedVersion = 0
+  #refused = ''
+  #freshSavedAtMs = -Infinity
+  /** One change after another, also when two streams overlap while the agent's SVID is renewed. */
+  #applying: Promise<void> = Promise.resolve()
+  #saving: Promise<void> | undefined
+
+  constructor(deps: PolicyHolderDeps) {
+    this.#deps = deps
+    this.#freshness = new Freshness(deps.clock, deps.heartbeatMs)
+    this.#readers = new PolicyReaders(deps.clock)
+  }
+
+  /** Takes up what was saved, so that it is in force before the server is heard (SE-40). A damaged file is named and left out. */
+  async restore(): Promise<void> {
+    const { saved, log } = this.#deps
+    try {
+      this.#state = (await saved.read(this.#deps)) ?? NO_POLICY
+      this.#newest = { epoch: this.#state.epoch, revision: this.#state.revision }
+      const fresh = await saved.readFresh()
+      if (fresh !== undefined) this.#freshness.proved(fresh)
+    } catch (error) {
+      log.error({ err: error }, 'The saved policy of this agent cannot be used')
+    }
+  }
+
+  get state(): PolicyState {
+    return this.#state
+  }
+
+  /** Grows with each change. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Why something that the server pushed was not believed; empty: nothing was refused since the last good change. */
+  get refused(): string {
+    return this.#refused
+  }
+
+  get status(): PolicyStatus {
+    const { ageMs, isStale } = this.#freshness
+    return {
+      hasPolicy: this.#newest.revision > 0,
+      policyEpoch: this.#newest.epoch,
+      policyRevision: this.#newest.revision,
+      fastLaneSequence: this.#state.fastLane.sequence,
+      ageMs: Math.min(Math.round(ageMs), UNKNOWN_AGE_MS),
+      stale: isStale,
+    }
+  }
+
+  get openStreams(): number {
+    return this.#readers.size
+  }
+
+  get held(): HeldPolicy {
+    const { slices, fastLane, keys } = this.#state
+    return {
+      ...this.#newest,
+      slices: [...slices.values()].map(({ spiffeId, digest }) => ({ spiffeId, digest })),
+      fastLaneSequence: fastLane.entries.length > ENTRIES_KEPT_MAX ? 0 : fastLane.sequence,
+      keysVersion: keys?.version ?? 0,
+      keyIds: (keys?.keyIds ?? []).map((id) => Buffer.from(id, 'hex')),
+    }
+  }
+
+  apply(pushed: PushedPolicy): Promise<void> {
+    const applied = this.#applying.then(() => this.#apply(pushed))
+    this.#applying = applied.catch(() => undefined)
+    return applied
+  }
+
+  observe({ policyEpoch, policyRevision, fastLaneSequence, isFresh, serverTime }: VerifiedHeartbeat): void {
+    const { fastLane } = this.#state
+    if (fastLaneSequence > fastLane.sequence) {
+      throw new SallyportError(
+        'SYNC_MISMATCH',
+        `Cannot follow the fast lane: the server is at ${fastLaneSequence}, this agent at ${fastLane.sequence}`,
+      )
+    }
+    if (!isFresh) return
+    this.#freshness.proved(serverTime)
+    if (policyEpoch > this.#newest.epoch || policyRevision > this.#newest.revision)
+      this.#newest = { epoch: policyEpoch, revision: policyRevision }
+    this.#saveFreshLater(serverTime)
+    this.#readers.ring()
+  }
+
+  async settle(): Promise<PolicyAck> {
+    await this.#applying
+    const version = this.#version
+    const { fastLane, slices, keys } = this.#state
+    const ack = {
+      ...this.#newest,
+      fastLaneSequence: fastLane.sequence,
+      digest: digestOf(slices),
+      keysVersion: keys?.version ?? 0,
+      refused: this.#refused,
+    }
+    await Promise.all([this.#save(version), this.#readers.delivered(version)])
+    return ack
+  }
+
+  async forget(): Promise<void> {
+    this.#state = NO_POLICY
+    this.#newest = { epoch: 0, revision: 0 }
+    this.#version++
+    this.#freshness.forget()
+    await this.#deps.saved.remove()
+  }
+
+  /** A workload stream's place among those that changes are told to. */
+  read(wake: Wake): PolicyReader {
+    return this.#readers.open(wake, () => this.#version)
+  }
+
+  /** Tells workloads the age at least once a heartbeat, above all while the server is silent. */
+  async run(signal: AbortSignal): Promise<never> {
+    const { clock, heartbeatMs, log } = this.#deps
+    for (let wasStale = true; ;) {
+      await clock.sleep(heartbeatMs, signal)
+      const { stale, hasPolicy, ageMs } = this.status
+      if (hasPolicy && stale && !wasStale)
+        log.warn({ ageMs }, 'The policy of this agent is stale: the server is silent')
+      wasStale = stale
+      if (stale) this.#readers.ring()
+    }
+  }
+
+  async #apply(pushed: PushedPolicy): Promise<void> {
+    const { log } = this.#deps
+    try {
+      const next = await stateAfter(this.#state, pushed, this.#deps)
+      if (pushed.kind !== 'fastLane') this.#newest = { epoch: next.epoch, revision: next.revision }
+      this.#refused = ''
+      if (next === this.#state) return
+      this.#state = next
+      this.#version++
+      this.#readers.ring()
+    } catch (error) {
+      if (!(error instanceof SallyportError) || error.code !== 'POLICY_CONTENT_REFUSED') throw error
+      this.#refused = error.message
+      log.error({ err: error }, 'What the server pushed of policy is not believed; the last good state stays in force')
+    }
+  }
+
+  /** One write at a time; what changes meanwhile goes into the next one. */
+  async #save(version: number): Promise<void> {
+    while (this.#savedVersion < version) {
+      this.#saving ??= this.#write().finally(() => (this.#saving = undefined))
+      await this.#saving
+    }
+  }
+
+  async #write(): Promise<void> {
+    const version = this.#version
+    await this.#deps.saved.write(this.#state)
+    this.#savedVersion = version
+  }
+
+  #saveFreshLater(at: Date): void {
+    const { clock, saved, log } = this.#deps
+    if (clock.monotonicMs() - this.#freshSavedAtMs < SAVE_FRESH_EVERY_MS) return
+    this.#freshSavedAtMs = clock.monotonicMs()
+    saved
+      .writeFresh(at)
+      .catch((error: unknown) => log.error({ err: error }, 'The freshness of the policy could not be saved'))
+  }
+}

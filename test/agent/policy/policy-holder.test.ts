@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'vitest'
+import { Wake } from '../../../agent/entries/wake.ts'
+import { lackedBy } from '../../../agent/policy/fast-lane-log.ts'
+import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
+import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
+import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
+import { silentLog } from '../../../src/log/silent-log.ts'
+import { FakeClock, settled } from '../../fakes/fake-clock.ts'
+import { MemoryDisk } from '../../fakes/memory-disk.ts'
+import { aPolicyKey, PolicySigner, tampered } from './policy-signer.ts'
+
+const beat = (clock: FakeClock, fields: object = {}) => ({
+  ...{ epoch: 'e', revision: 1, serverTime: clock.now(), keyId: 'k', checkpoint: undefined },
+  ...{ policyEpoch: 1, policyRevision: 1, fastLaneSequence: 0, isFresh: true, ...fields },
+})
+
+class World {
+  readonly clock = new FakeClock()
+  readonly disk = new MemoryDisk()
+  readonly signer = new PolicySigner()
+  holder = this.start()
+
+  start(): PolicyHolder {
+    this.holder = new PolicyHolder({
+      ...{ trustDomain: 'example.org', cryptography, clock: this.clock, log: silentLog, heartbeatMs: 5000 },
+      saved: new SavedPolicy(this.disk, '/data'),
+    })
+    return this.holder
+  }
+
+  /** The agent after a restart without its server. */
+  async restarted(): Promise<PolicyHolder> {
+    const holder = this.start()
+    await holder.restore()
+    return holder
+  }
+}
+
+const idsOf = ({ state }: PolicyHolder): string[] => [...state.slices.keys()].map((id) => id.slice(20))
+const revisionOf = ({ status }: PolicyHolder): string => `${status.policyEpoch}.${status.policyRevision}`
+
+describe('PolicyHolder', () => {
+  test('takes slices, changes and removals, and acknowledges what is saved', async () => {
+    const { holder, signer, disk } = new World()
+    const [a, b, b2] = [signer.slice('/a', 1), signer.slice('/b', 1), signer.slice('/b', 2)]
+    await holder.apply(signer.snapshot(1, [a, b]))
+    await holder.apply(signer.delta(2, [b2], [b2], ['spiffe://example.org/a']))
+    expect(idsOf(holder)).toEqual(['/b'])
+    expect(await holder.settle()).toMatchObject({ epoch: 1, revision: 2, refused: '', keysVersion: 1 })
+    expect(disk.files.has('/data/policy.bin')).toBe(true)
+  })
+
+  test('SE-40: what was acknowledged is in force after a restart without the server', async () => {
+    const world = new World()
+    const { holder, signer } = world
+    await holder.apply(signer.snapshot(1, [signer.slice('/a', 1)]))
+    await holder.apply(signer.fastLane(signer.entry(), signer.entry()))
+    expect((await holder.settle()).fastLaneSequence).toBe(2)
+    const after = await world.restarted()
+    expect(idsOf(after)).toEqual(['/a'])
+    expect(after.state.fastLane.sequence).toBe(2)
+    expect(after.held).toMatchObject({ epoch: 1, revision: 1, fastLaneSequence: 2, keysVersion: 1 })
+  })
+
+  test('SE-40: nothing is acknowledged that could not be saved', async () => {
+    const { holder, signer, disk } = new World()
+    await holder.apply(signer.snapshot(1, [signer.slice('/a', 1)]))
+    disk.failure = new Error('no space left on device')
+    await expect(holder.settle()).rejects.toThrow('no space left')
+  })
+
+  test('SE-40: an older sequence, another entry under a known sequence, and a broken chain are refused', async () => {
+    const { holder, signer } = new World()
+    await holder.apply(signer.snapshot(1, []))
+    const [one, two] = [signer.entry(), signer.entry()]
+    await holder.apply(signer.fastLane(one, two))
+    // The very same again is harmless.
+    await holder.apply(signer.fastLane(one))
+    expect(holder.refused).toBe('')
+    const forked = new PolicySigner({ key: signer.key })
+    await holder.apply(
+      signer.fastLane(forked.entry({ kind: 'reinstate', body: { spiffeId: 'spiffe://example.org/a' } })),
+    )
+    expect(holder.refused).toContain('sequence 1 was there before')
+    expect(holder.state.fastLane.sequence).toBe(2)
+    forked.entry()
+    await holder.apply(signer.fastLane(forked.entry()))
+    expect(holder.refused).toContain('it does not follow entry 2')
+  })
+
+  test('a gap in the fast lane ends the stream, so that a new one brings what is missing', async () => {
+    const { holder, signer, clock } = new World()
+    await holder.apply(signer.snapshot(1, []))
+    signer.entry()
+    await expect(holder.apply(signer.fastLane(signer.entry()))).rejects.toThrowCode(
+      'SYNC_MISMATCH',
+      'entry 2 came after 0',
+    )
+    expect(() => holder.observe(beat(clock, { fastLaneSequence: 2 }))).toThrowCode(
+      'SYNC_MISMATCH',
+      'the server is at 2',
+    )
+    await holder.apply({ kind: 'fastLane', entries: [], snapshot: signer.lifecycle(), keys: null })
+    expect(holder.state.fastLane.sequence).toBe(2)
+    await holder.apply(signer.fastLane(signer.entry()))
+    expect(holder.state.fastLane.sequence).toBe(3)
+  })
+
+  test('one byte that was changed, and a key that is not pinned, change nothing', async () => {
+    const { holder, signer } = new World()
+    const good = signer.slice('/a', 1)
+    await holder.apply(signer.snapshot(1, [good]))
+    const bad = tampered(signer.slice('/a', 2))
+    await holder.apply(signer.delta(2, [bad], [bad]))
+    expect(holder.refused).toContain('no policy key that this agent has pinned has signed it')
+    const stranger = new PolicySigner().slice('/a', 3)
+    await holder.apply(signer.delta(3, [stranger], [stranger]))
+    expect(holder.state.slices.get('spiffe://example.org/a')?.signed.content.equals(good.content)).toBe(true)
+    expect((await holder.settle()).refused).toContain('slice of spiffe://example.org/a')
+    expect(revisionOf(holder)).toBe('1.1')
+  })
+
+  test('a policy never goes back, a slice neither; a new epoch may count anew', async () => {
+    const { holder, signer } = new World()
+    await holder.apply(signer.snapshot(5, [signer.slice('/a', 50)]))
+    await holder.apply(signer.snapshot(4, [signer.slice('/a', 60)]))
+    expect(holder.refused).toContain('revision 1.4 is older than 1.5')
+    await holder.apply(signer.snapshot(6, [signer.slice('/a', 49)]))
+    expect(holder.refused).toContain('it is older (1.49) than the one in force')
+    const restored = new PolicySigner({ epoch: 2, key: signer.key })
+    await holder.apply(restored.snapshot(1, [restored.slice('/a', 1)], restored.keys()))
+    expect(holder.refused).toBe('')
+    expect(revisionOf(holder)).toBe('2.1')
+  })
+
+  test('a file that was changed on disk is not believed', async () => {
+    const world = new World()
+    await world.holder.apply(world.signer.snapshot(1, [world.signer.slice('/a', 1)]))
+    await world.holder.settle()
+    const saved = world.disk.files.get('/data/policy.bin') as Buffer
+    saved[saved.length - 40] = (saved[saved.length - 40] ?? 0) ^ 1
+    expect(idsOf(await world.restarted())).toEqual([])
+  })
+
+  test('SE-45: the first key set is pinned; a later one needs a pinned key; a key that it leaves out signs nothing any more', async () => {
+    const { holder, signer } = new World()
+    await holder.apply(signer.snapshot(1, []))
+    const next = new PolicySigner()
+    await holder.apply(next.snapshot(2, [], next.keys(2)))
+    expect(holder.refused).toContain('set of policy keys')
+    await holder.apply(signer.snapshot(2, [], signer.keys(2, [next.key], signer.key)))
+    expect(holder.refused).toBe('')
+    const old = signer.slice('/a', 3)
+    await holder.apply(signer.delta(3, [old], [old]))
+    expect(holder.refused).toContain('no policy key')
+    const byNext = next.slice('/a', 4)
+    await holder.apply(signer.delta(4, [byNext], [byNext]))
+    expect(idsOf(holder)).toEqual(['/a'])
+    await holder.apply(signer.snapshot(5, [byNext], next.keys(1, [aPolicyKey()])))
+    expect(holder.refused).toContain('version 1 is not newer than 2')
+  })
+
+  test('SE-41: only a fresh heartbeat makes the policy younger; the age goes on after a restart', async () => {
+    const world = new World()
+    const { holder, clock, signer } = world
+    await holder.apply(signer.snapshot(1, []))
+    expect(holder.status.ageMs).toBeGreaterThan(86_400_000)
+    holder.observe(beat(clock))
+    expect(holder.status).toMatchObject({ ageMs: 0, stale: false, hasPolicy: true })
+    await holder.settle()
+    await clock.advance(60_000)
+    holder.observe(beat(clock, { isFresh: false }))
+    expect(holder.status).toMatchObject({ ageMs: 60_000, stale: true })
+    expect((await world.restarted()).status).toMatchObject({ ageMs: 60_000, stale: true })
+  })
+
+  test('a heartbeat brings agents forward that nothing concerned', async () => {
+    const { holder, clock, signer } = new World()
+    await holder.apply(signer.snapshot(1, []))
+    holder.observe(beat(clock, { policyRevision: 7 }))
+    expect(holder.held).toMatchObject({ epoch: 1, revision: 7 })
+  })
+
+  test('an acknowledgement waits for the workloads that read, and not for one that does not', async () => {
+    const { holder, clock, signer } = new World()
+    using reader = holder.read(new Wake())
+    await holder.apply(signer.snapshot(1, []))
+    let isSettled = false
+    const settling = holder.settle().then(() => (isSettled = true))
+    await settled()
+    expect(isSettled).toBe(false)
+    reader.take()
+    reader.delivered()
+    await settling
+
+    await holder.apply(signer.fastLane(signer.entry()))
+    const late = holder.settle()
+    await settled()
+    await clock.advance(30_001)
+    await late
+  })
+
+  test('another agent than before pins anew', async () => {
+    const { holder, disk } = new World()
+    const other = new PolicySigner()
+    await holder.apply(new PolicySigner().snapshot(9, []))
+    await holder.settle()
+    await holder.forget()
+    expect(disk.files.has('/data/policy.bin')).toBe(false)
+    await holder.apply(other.snapshot(1, [other.slice('/a', 1)]))
+    expect(holder.refused).toBe('')
+    expect(idsOf(holder)).toEqual(['/a'])
+  })
+})
+
+test('lackedBy() gives entries to who can follow, and the snapshot with all after it to everybody else', async () => {
+  const { holder, signer } = new World()
+  await holder.apply(signer.snapshot(1, []))
+  signer.entry()
+  await holder.apply({ kind: 'fastLane', entries: [], snapshot: signer.lifecycle(), keys: null })
+  await holder.apply(signer.fastLane(signer.entry(), signer.entry()))
+  const { fastLane } = holder.state
+  const lacked = (epoch: number, sequence: number) => {
+    const { snapshot, entries } = lackedBy(fastLane, { epoch, sequence })
+    return [snapshot !== undefined, entries.length]
+  }
+  expect(lacked(1, 3)).toEqual([false, 0])
+  expect(lacked(1, 1)).toEqual([false, 2])
+  expect(lacked(1, 0)).toEqual([true, 2])
+  expect(lacked(0, 3)).toEqual([true, 2])
+  expect(lacked(1, 9)).toEqual([true, 2])
+})
