@@ -1,4 +1,4 @@
-import type { Bundle } from '../bundle/bundle.ts'
+import { type Bundle, bundleOf } from '../bundle/bundle.ts'
 import { TrustDomain } from '../id/trust-domain.ts'
 import { signJws } from '../jws/sign-jws.ts'
 import type { KeyPair, Signer } from '../key/cryptography.ts'
@@ -133,13 +133,11 @@ export class TestAuthority {
   /** A bundle of X.509 authorities: this one alone, or these. */
   bundle(...authorities: readonly TestAuthority[]): Bundle {
     const all = authorities.length === 0 ? [this] : authorities
-    return {
+    return bundleOf({
       trustDomain: this.trustDomain,
       x509Authorities: all.map(({ certificate }) => ({ certificate, tainted: false })),
-      jwtAuthorities: [],
-      refreshHintSeconds: 0,
       sequenceNumber: 1,
-    }
+    })
   }
 
   /** {@link bundle} with the keys of tokens. */

@@ -10,6 +10,7 @@ import {
   JwtSource,
   memberOf,
   peerOf,
+  protect,
   tlsServer,
   verifyJwtSvid,
   verifyX509Svid,
@@ -25,8 +26,16 @@ process.env.SPIFFE_ENDPOINT_SOCKET = agent.endpoint
 const source = await X509Source.open({ timeoutMs: 10_000 })
 done.push(`source ${source.current().svid.spiffeId}`)
 
-const options = tlsServer(source, { allow: memberOf('example.org') })
-const server = createServer(options, (request, response) => response.end(`hello ${peerOf(request).id}`))
+const rules = { allow: memberOf('example.org') }
+const server = createServer(tlsServer(source, rules), (request, response) =>
+  response.end(`hello ${peerOf(request).id}`),
+)
+try {
+  // Runtimes other than Node are told explicitly.
+  if (process.argv.includes('protect')) protect(server, source, rules)
+} catch (error) {
+  if (error.code !== 'SERVER_NOT_PROTECTED') throw error
+}
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address()
