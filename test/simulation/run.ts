@@ -8,6 +8,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     seed: { type: 'string' },
+    minutes: { type: 'string', default: 'Infinity' },
     trace: { type: 'boolean', default: false },
     first: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
@@ -32,7 +33,7 @@ async function runSeeds(): Promise<void> {
   let events = 0
   let virtualMs = 0
   for (let seed = from; seed < from + count; seed++) {
-    const result = await simulate({ seed, keep: values.trace ? 1_000_000 : 400 })
+    const result = await simulate({ seed, mostMinutes: Number(values.minutes), keep: values.trace ? 1_000_000 : 400 })
     events += result.events
     virtualMs += result.virtualMs
     if (values.trace) console.log(result.lines.join('\n'))

@@ -52,6 +52,7 @@ const faults = [
 
 /** For each agent. */
 const ENTRIES_MAX = 8
+const JOINS_WITHIN_MS = 60
 const TENDED_AGAIN_MS = 2 * 60_000
 
 type Fault = (typeof faults)[number]
@@ -159,7 +160,7 @@ export class Scenario {
       const { status } = agent.running ?? {}
       // Its token was used by somebody else, or it waited so long to join that the server has other authorities now.
       const isLate = status?.reason.includes('the join file names') === true
-      const isRobbed = this.#stolen && agent.identity === '' && status?.state === 'refused'
+      const isRobbed = this.#stolen && !world.oracle.agents.has(agent.identity) && status?.state === 'refused'
       if (this.#tended.has(agent) || !(isLate || isRobbed || this.#system.isLost(agent))) continue
       world.trace.add(`${agent.name} is lost`)
       this.#tended.add(agent)
@@ -251,7 +252,9 @@ export class Scenario {
   }
 
   #update(known: KnownEntry): void {
-    const order = { ...known.order, ...this.#newContent() }
+    const { spiffeId, selectors, ...details } = this.#newContent()
+    // As often as not the identity stays what it was, and only what its certificate says changes.
+    const order = { ...known.order, ...details, ...(this.#random.chance(0.5) ? { spiffeId, selectors } : {}) }
     this.#perform(`updates ${order.id}`, known, async () => {
       const entry = await this.#system.admin.updateEntry(order)
       known.order = order
@@ -513,7 +516,12 @@ export class Scenario {
     agent.crash(true)
     agent.loseDisk()
     agent.restarts = true
-    void this.#system.admit(agent)
+    void this.#system.admit(agent).then(() => {
+      // The answer to a first request is the one that cannot be asked for again.
+      const { time, network } = this.#system.world
+      if (this.#random.chance(0.5))
+        time.after(this.#random.between(0, JOINS_WITHIN_MS), () => network.breakOne(agent.link, this.#random))
+    })
   }
 
   async #evict(agent: AgentMachine): Promise<void> {
