@@ -92,6 +92,17 @@ const limits = z
           .describe('how long an attestation waits before it is refused'),
       })
       .prefault({}),
+    downstream: z
+      .strictObject({
+        perSecond: count(1_000_000)
+          .default(10)
+          .describe('authorities a second that one downstream server may ask for or publish; it waits for more'),
+        burst: count(1_000_000).default(50).describe('authorities that one downstream server may ask for at once'),
+        maxWait: fieldTypes.duration
+          .prefault(seconds(5))
+          .describe('how long a downstream server waits before it is refused'),
+      })
+      .prefault({}),
     connections: count(1_000_000).default(defaultLimits.connections).describe('open connections; more are refused'),
     streamsPerConnection: count(100_000)
       .default(defaultLimits.streamsPerConnection)

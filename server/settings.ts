@@ -57,9 +57,12 @@ export const issuerSettings = ({ trustDomain, ca, svid }: ServerConfig): IssuerC
   jwtIssuer: svid.jwtIssuer,
 })
 
-export const rateLimitSettings = ({ limits: { signing, attestation } }: ServerConfig): RateLimitsConfig => ({
+export const rateLimitSettings = ({
+  limits: { signing, attestation, downstream },
+}: ServerConfig): RateLimitsConfig => ({
   signing: { ...signing, maxWaitSeconds: signing.maxWait },
   attestation: { ...attestation, maxWaitSeconds: attestation.maxWait },
+  downstream: { ...downstream, maxWaitSeconds: downstream.maxWait },
 })
 
 export const wireLimitSettings = ({ limits }: ServerConfig): Partial<WireLimits> => ({

@@ -41,6 +41,12 @@ const SIGNING: ReadonlySet<string> = new Set([
   '/spire.api.server.svid.v1.SVID/NewJWTSVID',
 ])
 
+/** Methods of downstream servers that make an authority, which lasts and which every agent is told of. */
+const AUTHORIZING: ReadonlySet<string> = new Set([
+  '/spire.api.server.svid.v1.SVID/NewDownstreamX509CA',
+  '/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority',
+])
+
 type TlsConnection = Extract<Connection, { transport: 'tls' }>
 
 /** May this caller make this call? Asked before every call, of every method; streams ask again while they last. */
@@ -71,6 +77,7 @@ export class Access {
       const caller = await this.#admit(call, classes)
       this.#callers.set(call.connection, caller)
       if (call.method === ATTEST) await this.#deps.limits.attestation(caller, call.signal)
+      else if (AUTHORIZING.has(call.method)) await this.#deps.limits.downstream(caller, call.signal)
       else if (caller.kind === 'agent' && SIGNING.has(call.method))
         await this.#deps.limits.signing(caller, 1, call.signal)
     } catch (error) {

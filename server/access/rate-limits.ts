@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
-import { type AgentCaller, callerAddress, type Caller } from './caller.ts'
+import { type AgentCaller, callerAddress, callerName, type Caller } from './caller.ts'
 import { RateLimit } from './rate-limit.ts'
 
 export interface RateLimitsConfig {
@@ -9,21 +9,28 @@ export interface RateLimitsConfig {
     readonly total: number
     readonly maxWaitSeconds: number
   }
+  readonly downstream: { readonly perSecond: number; readonly burst: number; readonly maxWaitSeconds: number }
 }
 
 /**
- * What callers may ask for in a second: signatures by authenticated agent, attestations by address and in all. Renewals and streams of
- * agents that have joined never wait behind a flood of attestations (SE-16).
+ * What callers may ask for in a second: signatures by authenticated agent, authorities by downstream server, attestations by address and
+ * in all. Renewals and streams of agents that have joined never wait behind a flood of attestations (SE-16).
  */
 export class RateLimits {
   readonly #signing: RateLimit
+  readonly #downstream: RateLimit
   readonly #attestationByAddress: RateLimit
   readonly #attestation: RateLimit
 
-  constructor({ signing, attestation }: RateLimitsConfig, clock: Clock) {
+  constructor({ signing, attestation, downstream }: RateLimitsConfig, clock: Clock) {
     const signingSettings = { perSecond: signing.perSecond, burst: signing.burst }
     this.#signing = new RateLimit(
       { name: 'limits.signing', ...signingSettings, maxWaitMs: signing.maxWaitSeconds * 1000 },
+      clock,
+    )
+    const downstreamSettings = { perSecond: downstream.perSecond, burst: downstream.burst }
+    this.#downstream = new RateLimit(
+      { name: 'limits.downstream', ...downstreamSettings, maxWaitMs: downstream.maxWaitSeconds * 1000 },
       clock,
     )
     const maxWaitMs = attestation.maxWaitSeconds * 1000
@@ -39,6 +46,11 @@ export class RateLimits {
   /** @throws SallyportError `LIMIT_REACHED` */
   async signing(caller: AgentCaller, count: number, signal: AbortSignal): Promise<void> {
     await this.#signing.take(caller.spiffeId.toString(), count, signal)
+  }
+
+  /** @throws SallyportError `LIMIT_REACHED` */
+  async downstream(caller: Caller, signal: AbortSignal): Promise<void> {
+    await this.#downstream.take(callerName(caller), 1, signal)
   }
 
   /** @throws SallyportError `LIMIT_REACHED` */

@@ -25,6 +25,7 @@ const LIST = '/spire.api.server.entry.v1.Entry/ListEntries'
 const BUNDLE = '/spire.api.server.bundle.v1.Bundle/GetBundle'
 const FEDERATED = '/spire.api.server.bundle.v1.Bundle/GetFederatedBundle'
 const DOWNSTREAM = '/spire.api.server.svid.v1.SVID/NewDownstreamX509CA'
+const PUBLISH = '/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority'
 const ATTEST = '/spire.api.server.agent.v1.Agent/AttestAgent'
 const HEALTH = '/grpc.health.v1.Health/Check'
 const AGENT = '/spire/agent/a'
@@ -59,6 +60,7 @@ async function server(
       {
         signing: { perSecond: 10, burst: 10, maxWaitSeconds: 0 },
         attestation: { perAddress, total: 1000, maxWaitSeconds: 0 },
+        downstream: { perSecond: 2, burst: 4, maxWaitSeconds: 0 },
       },
       clock,
     ),
@@ -324,5 +326,27 @@ describe('limits', () => {
     await clock.advance(1000)
     await access.authorize(call)
     expect(await refusalOf(access.spendSignatures(call, 12))).toThrowCode('LIMIT_REACHED', '11 at once')
+  })
+
+  test('a downstream server that asks for authority after authority waits, and others do not', async () => {
+    const nested = (id: string): Mutation => ({
+      kind: 'entry.create',
+      entry: anEntry(id, { spiffeId: anId(`/${id}`), parentId: anId(AGENT), downstream: true }),
+    })
+    const { access, clock } = await server({
+      mutations: [{ kind: 'agent.put', agent: anAgent('a') }, nested('one'), nested('two')],
+    })
+    const [one, two] = [await authority.issue('/one'), await authority.issue('/two')]
+    // Both methods, and all connections, draw on one allowance.
+    for (const method of [DOWNSTREAM, PUBLISH, DOWNSTREAM, PUBLISH])
+      await access.authorize(fakeCall(method, tlsConnection(one.chain)))
+    for (const method of [DOWNSTREAM, PUBLISH]) {
+      const refusal = await refusalOf(access.authorize(fakeCall(method, tlsConnection(one.chain))))
+      expect(refusal).toThrowCode('LIMIT_REACHED', 'limits.downstream')
+    }
+    await access.authorize(fakeCall(PUBLISH, tlsConnection(two.chain)))
+    await access.authorize(fakeCall(BUNDLE, tlsConnection(one.chain)))
+    await clock.advance(500)
+    await access.authorize(fakeCall(DOWNSTREAM, tlsConnection(one.chain)))
   })
 })
