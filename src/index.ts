@@ -15,7 +15,7 @@ export { atOrBelow, exactly, type IdMatcher, memberOf } from './id/matcher.ts'
 // Sources and the Workload API
 export { X509Source, type X509Identity, type X509SourceOptions, type X509State } from './workload/x509-source.ts'
 export { JwtSource, type JwtSourceOptions, type JwtSvidFetch } from './workload/jwt-source.ts'
-export { BundleSource } from './workload/bundle-source.ts'
+export { BundleSource, type BundleSourceOptions } from './workload/bundle-source.ts'
 export type { SourceOptions } from './workload/source-options.ts'
 export type { SourceHealth, SourceStatus } from './workload/source-health.ts'
 export type { SvidChoice, SvidPicker } from './workload/select-svid.ts'

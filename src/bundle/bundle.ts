@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
 import type { Certificate } from '../x509/certificate.ts'
+import type { Crl } from '../x509/crl.ts'
 import { spkiOf } from '../x509/spki.ts'
 
 /** A CA certificate that a trust domain's X509-SVIDs are verified with. */
@@ -24,6 +25,8 @@ export interface Bundle {
   readonly trustDomain: TrustDomain
   readonly x509Authorities: readonly X509Authority[]
   readonly jwtAuthorities: readonly JwtAuthority[]
+  /** Revocation lists that verifiers apply; none where revocation is not checked. */
+  readonly crls?: readonly Crl[] | undefined
   /** Seconds until a reader should look again; 0: unspecified. */
   readonly refreshHintSeconds: number
   readonly sequenceNumber: number
@@ -34,6 +37,7 @@ export interface BundleFields {
   readonly trustDomain: TrustDomain
   readonly x509Authorities?: readonly X509Authority[] | undefined
   readonly jwtAuthorities?: readonly JwtAuthority[] | undefined
+  readonly crls?: readonly Crl[] | undefined
   readonly refreshHintSeconds?: number | undefined
   readonly sequenceNumber?: number | undefined
 }
@@ -44,7 +48,8 @@ export interface BundleFields {
  * @throws {@link SallyportError} `BUNDLE_INVALID` when two JWT keys share an id, or a number is not a whole one of 0 or more
  */
 export function bundleOf(fields: BundleFields): Bundle {
-  const { trustDomain, x509Authorities = [], jwtAuthorities = [], refreshHintSeconds = 0, sequenceNumber = 0 } = fields
+  const { trustDomain, x509Authorities = [], jwtAuthorities = [], crls = [] } = fields
+  const { refreshHintSeconds = 0, sequenceNumber = 0 } = fields
   const keyIds = new Set<string>()
   for (const { keyId } of jwtAuthorities) {
     if (keyId === '') throw invalid(trustDomain, 'a JWT key has no id')
@@ -55,7 +60,14 @@ export function bundleOf(fields: BundleFields): Bundle {
     if (!Number.isSafeInteger(value) || value < 0)
       throw invalid(trustDomain, `${name} must be a whole number of 0 or more`)
   }
-  return { trustDomain, x509Authorities: onceEach(x509Authorities), jwtAuthorities, refreshHintSeconds, sequenceNumber }
+  return {
+    trustDomain,
+    x509Authorities: onceEach(x509Authorities),
+    jwtAuthorities,
+    ...(crls.length === 0 ? {} : { crls }),
+    refreshHintSeconds,
+    sequenceNumber,
+  }
 }
 
 function onceEach(authorities: readonly X509Authority[]): readonly X509Authority[] {

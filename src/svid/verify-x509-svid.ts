@@ -11,7 +11,8 @@ import { X509_SVID_MAX_CHAIN, type X509Svid } from './x509-svid.ts'
  * Verifies a chain that a peer presented, leaf first: against the authorities of the trust domain that the leaf names and of no other.
  *
  * @returns the identity that was proven; whether it is welcome is for the caller to decide
- * @throws {@link SallyportError} `X509_SVID_INVALID`, `BUNDLE_UNKNOWN`, `CERTIFICATE_UNTRUSTED`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_INVALID`
+ * @throws {@link SallyportError} `X509_SVID_INVALID`, `BUNDLE_UNKNOWN`, `CERTIFICATE_UNTRUSTED`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_INVALID`,
+ *   `CERTIFICATE_REVOKED`
  * @see X509-SVID.md §5; RFC 5280 §6
  */
 export async function verifyX509Svid(
@@ -30,7 +31,7 @@ export async function verifyX509Svid(
 export interface VerifiedX509Svid {
   readonly svid: X509Svid
   readonly bundle: Bundle
-  /** The latest start and the earliest end of all certificates from the leaf to the authority, both included. */
+  /** The latest start and the earliest end of all certificates from the leaf to the authority, and of the revocation lists. */
   readonly notBefore: Date
   readonly notAfter: Date
 }
@@ -45,7 +46,10 @@ export function verifyX509SvidNow(
   const { svid, bundle, path } = claimOf(chain, bundles, now, tolerance)
   const proof = verifyChainNow(path)
   const notBefore = new Date(Math.max(...proof.map((certificate) => certificate.notBefore.getTime())))
-  const notAfter = new Date(Math.min(...proof.map((certificate) => certificate.notAfter.getTime())))
+  const dueMs = (bundle.crls ?? [])
+    .map(({ nextUpdate }) => nextUpdate?.getTime() ?? Infinity)
+    .filter((ms) => ms > now.getTime())
+  const notAfter = new Date(Math.min(...proof.map((certificate) => certificate.notAfter.getTime()), ...dueMs))
   return { svid, bundle, notBefore, notAfter }
 }
 
@@ -77,6 +81,6 @@ function claimOf(
   return {
     svid: { spiffeId, chain: [leaf, ...intermediates], privateKey: undefined, hint: '' },
     bundle,
-    path: { chain: [leaf, ...intermediates], authorities, now },
+    path: { chain: [leaf, ...intermediates], authorities, now, crls: bundle.crls },
   }
 }

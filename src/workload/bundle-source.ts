@@ -7,6 +7,11 @@ import type { SourceHealth } from './source-health.ts'
 import { type SourceClient, sourceClient, type SourceOptions } from './source-options.ts'
 import { statusOf } from './watch.ts'
 
+export interface BundleSourceOptions extends SourceOptions {
+  /** Apply the revocation lists that the agent sends, as `X509Source` does. Default: no. */
+  readonly checkRevocation?: boolean | undefined
+}
+
 /**
  * The bundles of the own and of foreign trust domains, kept current by streams from the agent; for whoever verifies others and
  * needs no SVID of its own. While the agent is away the last good ones stay in use.
@@ -30,7 +35,7 @@ export class BundleSource implements AsyncDisposable {
    * @throws {@link SallyportError} `ENDPOINT_INVALID`, `SOCKET_PATH_UNSAFE`, `SOURCE_TIMEOUT`; what the agent answered when asking
    *   again is of no use; the reason of `signal`
    */
-  static async open(options: SourceOptions = {}): Promise<BundleSource> {
+  static async open(options: BundleSourceOptions = {}): Promise<BundleSource> {
     const source = new BundleSource(await sourceClient(options), options)
     try {
       await source.#ready(options)
@@ -41,19 +46,19 @@ export class BundleSource implements AsyncDisposable {
     }
   }
 
-  private constructor(connection: SourceClient, { onHealth }: SourceOptions) {
+  private constructor(connection: SourceClient, { checkRevocation, onHealth }: BundleSourceOptions) {
     const { client } = connection
     const common = { clock: client.clock, isWithdrawn: (bundles: BundleSet) => bundles.values().length === 0 }
     this.#connection = connection
     this.#x509 = new Followed<BundleSet>({
       ...common,
       what: 'X.509 bundle source',
-      watch: (signal, onError) => client.watchX509Bundles(signal, onError),
+      watch: (signal, onError) => client.watchX509Bundles(signal, { onError, checkRevocation }),
     })
     this.#jwt = new Followed<BundleSet>({
       ...common,
       what: 'JWT bundle source',
-      watch: (signal, onError) => client.watchJwtBundles(signal, onError),
+      watch: (signal, onError) => client.watchJwtBundles(signal, { onError }),
     })
     if (onHealth !== undefined) this.onHealth(onHealth)
   }
@@ -118,7 +123,7 @@ export class BundleSource implements AsyncDisposable {
     await this.close()
   }
 
-  #ready({ timeoutMs, signal }: SourceOptions): Promise<void> {
+  #ready({ timeoutMs, signal }: BundleSourceOptions): Promise<void> {
     const { clock, address } = this.#connection.client
     const both = [this.#x509, this.#jwt]
     const missing = (): Error | undefined => {
@@ -146,6 +151,7 @@ function merged(x509: BundleSet | undefined, jwt: BundleSet | undefined): Bundle
         trustDomain,
         x509Authorities: x509?.get(trustDomain)?.x509Authorities,
         jwtAuthorities: jwt?.get(trustDomain)?.jwtAuthorities,
+        crls: x509?.get(trustDomain)?.crls,
       }),
     ),
   )

@@ -69,7 +69,7 @@ export class JwtSource implements AsyncDisposable {
     this.#followed = new Followed<BundleSet>({
       what: 'JWT source',
       clock: client.clock,
-      watch: (signal, onError) => client.watchJwtBundles(signal, onError),
+      watch: (signal, onError) => client.watchJwtBundles(signal, { onError }),
       isWithdrawn: (bundles) => bundles.values().length === 0,
     })
     this.#tokens = new JwtSvidCache({

@@ -9,7 +9,6 @@ import {
   type JwtBundlesResponse,
   type JwtSvidResponse,
   spiffeWorkloadApiService,
-  type X509BundlesResponse,
 } from '../wire/messages/spiffe-workload.ts'
 import { agentError } from './agent-error.ts'
 import { connectWorkloadApi } from './connect-workload-api.ts'
@@ -17,11 +16,13 @@ import { jsonOfStruct } from './struct.ts'
 import { type WatchOptions, watchStream } from './watch.ts'
 import {
   incomplete,
+  nonEmpty,
   NO_X509_CONTEXT,
   trustDomainOfKey,
+  x509BundlesReader,
   type X509Context,
-  x509BundleOf,
-  x509ContextOf,
+  x509ContextReader,
+  type X509Reading,
 } from './x509-context.ts'
 
 /** Proof that the caller means to speak to the Workload API, and is not tricked into it by somebody else's request. */
@@ -45,6 +46,13 @@ export interface WorkloadClientDeps {
   /** Told about failures that watches retry. */
   readonly onError?: ((error: Error) => void) | undefined
 }
+
+export interface WatchSettings {
+  /** Told of what is retried, in place of the client's own. */
+  readonly onError?: ((error: Error) => void) | undefined
+}
+
+export interface X509WatchSettings extends WatchSettings, X509Reading {}
 
 export interface JwtSvidRequest {
   readonly audience: readonly string[] | string
@@ -95,35 +103,33 @@ export class WorkloadClient implements AsyncDisposable {
 
   /** The SVIDs and bundles of this moment. */
   fetchX509Svids(options: ClientOptions = {}): Promise<X509Context> {
-    return firstOf(this.#api.fetchX509Svid({}, this.#call(options)), x509ContextOf)
+    return firstOf(this.#api.fetchX509Svid({}, this.#call(options)), x509ContextReader())
   }
 
   /**
    * The SVIDs and bundles, now and after every change, until `signal` aborts. An empty context: the agent has withdrawn them.
-   *
-   * @param onError told of what is retried, in place of the client's own
    */
-  watchX509Svids(signal: AbortSignal, onError?: (error: Error) => void): AsyncGenerator<X509Context> {
+  watchX509Svids(signal: AbortSignal, settings: X509WatchSettings = {}): AsyncGenerator<X509Context> {
     const open = () => this.#api.fetchX509Svid({}, this.#call({ signal }))
-    return watchStream(open, x509ContextOf, NO_X509_CONTEXT, this.#watch(signal, onError))
+    return watchStream(open, x509ContextReader(settings), NO_X509_CONTEXT, this.#watch(signal, settings))
   }
 
   fetchX509Bundles(options: ClientOptions = {}): Promise<BundleSet> {
-    return firstOf(this.#api.fetchX509Bundles({}, this.#call(options)), x509BundlesOf)
+    return firstOf(this.#api.fetchX509Bundles({}, this.#call(options)), x509BundlesReader())
   }
 
-  watchX509Bundles(signal: AbortSignal, onError?: (error: Error) => void): AsyncGenerator<BundleSet> {
+  watchX509Bundles(signal: AbortSignal, settings: X509WatchSettings = {}): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchX509Bundles({}, this.#call({ signal }))
-    return watchStream(open, x509BundlesOf, bundleSetOf([]), this.#watch(signal, onError))
+    return watchStream(open, x509BundlesReader(settings), bundleSetOf([]), this.#watch(signal, settings))
   }
 
   fetchJwtBundles(options: ClientOptions = {}): Promise<BundleSet> {
     return firstOf(this.#api.fetchJwtBundles({}, this.#call(options)), jwtBundlesOf)
   }
 
-  watchJwtBundles(signal: AbortSignal, onError?: (error: Error) => void): AsyncGenerator<BundleSet> {
+  watchJwtBundles(signal: AbortSignal, settings: WatchSettings = {}): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchJwtBundles({}, this.#call({ signal }))
-    return watchStream(open, jwtBundlesOf, bundleSetOf([]), this.#watch(signal, onError))
+    return watchStream(open, jwtBundlesOf, bundleSetOf([]), this.#watch(signal, settings))
   }
 
   /** Tokens for an audience, the default identity's first. */
@@ -155,7 +161,7 @@ export class WorkloadClient implements AsyncDisposable {
     await this.close()
   }
 
-  #watch(signal: AbortSignal, onError = this.#watching.onError): WatchOptions {
+  #watch(signal: AbortSignal, { onError = this.#watching.onError }: WatchSettings): WatchOptions {
     return { ...this.#watching, onError, signal }
   }
 
@@ -181,18 +187,8 @@ async function withCodes<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-function x509BundlesOf({ bundles }: X509BundlesResponse): BundleSet {
-  return bundleSetOf(nonEmpty(bundles).map(([key, der]) => x509BundleOf(trustDomainOfKey(key), der)))
-}
-
 function jwtBundlesOf({ bundles }: JwtBundlesResponse): BundleSet {
   return bundleSetOf(nonEmpty(bundles).map(([key, jwks]) => parseJwks(jwks.toString('utf8'), trustDomainOfKey(key))))
-}
-
-function nonEmpty(bundles: Readonly<Record<string, Buffer>>): (readonly [string, Buffer])[] {
-  const entries = Object.entries(bundles)
-  if (entries.length === 0) throw incomplete('it has no bundle')
-  return entries
 }
 
 function jwtSvidsOf({ svids }: JwtSvidResponse, audience: readonly string[]): readonly JwtSvid[] {

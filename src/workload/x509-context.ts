@@ -1,10 +1,10 @@
-import { bundleOf, type Bundle } from '../bundle/bundle.ts'
+import type { Bundle } from '../bundle/bundle.ts'
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import { SallyportError } from '../errors.ts'
 import { TrustDomain } from '../id/trust-domain.ts'
 import { parseX509Svid, type X509Svid } from '../svid/x509-svid.ts'
-import type { X509SvidResponse } from '../wire/messages/spiffe-workload.ts'
-import { decodeCertificates } from '../x509/decode-certificate.ts'
+import type { X509BundlesResponse, X509SvidResponse } from '../wire/messages/spiffe-workload.ts'
+import { BundleReader } from './bundle-reader.ts'
 
 /** Everything of X.509 that a workload holds at one moment: its SVIDs, the default one first, and the bundles of its own and of foreign trust domains. */
 export interface X509Context {
@@ -15,34 +15,56 @@ export interface X509Context {
 /** What is held after the agent has withdrawn everything. */
 export const NO_X509_CONTEXT: X509Context = { svids: [], bundles: bundleSetOf([]) }
 
-/**
- * Reads a message of the Workload API as a whole; one part that is wrong makes all of it unusable.
- *
- * @throws {@link SallyportError} `WORKLOAD_RESPONSE_INVALID`, and those of the SVIDs and certificates in it
- */
-export function x509ContextOf({ svids, federatedBundles }: X509SvidResponse): X509Context {
-  if (svids.length === 0) throw incomplete('it has no SVID')
-  const own: Bundle[] = []
-  const held = svids.map(({ spiffeId, x509Svid, x509SvidKey, bundle, hint }) => {
-    if (x509Svid.length === 0 || x509SvidKey.length === 0 || bundle.length === 0) {
-      throw incomplete('an SVID comes without its certificate, key or bundle')
-    }
-    const svid = parseX509Svid(x509Svid, x509SvidKey, hint)
-    if (svid.spiffeId.toString() !== spiffeId) throw incomplete(`an SVID of ${svid.spiffeId} is announced as another`)
-    own.push(x509BundleOf(svid.spiffeId.trustDomain, bundle))
-    return svid
-  })
-  const foreign = Object.entries(federatedBundles).map(([key, der]) => x509BundleOf(trustDomainOfKey(key), der))
-  // Own bundles last: no partner's place in the map may replace them.
-  return { svids: held, bundles: bundleSetOf([...foreign, ...own]) }
+export interface X509Reading {
+  /** Whether the revocation lists of a message are read, and given to its bundles to be applied. Default: no. */
+  readonly checkRevocation?: boolean | undefined
 }
 
-/** Authorities that follow each other in DER; no bytes are no authorities, so that nothing of that trust domain is trusted. */
-export function x509BundleOf(trustDomain: TrustDomain, der: Buffer): Bundle {
-  return bundleOf({
-    trustDomain,
-    x509Authorities: decodeCertificates(der).map((certificate) => ({ certificate, tainted: false })),
-  })
+/**
+ * A reader for the messages of one stream. It reads each as a whole; one part that is wrong makes all of it unusable. A bundle that
+ * is the same in the next message stays the same object, so that what was concluded from it is still known.
+ *
+ * @throws {@link SallyportError} `WORKLOAD_RESPONSE_INVALID`, and those of the SVIDs, certificates and lists in it
+ */
+export function x509ContextReader({ checkRevocation = false }: X509Reading = {}): (
+  message: X509SvidResponse,
+) => X509Context {
+  const bundles = new BundleReader()
+  return ({ svids, federatedBundles, crl }) => {
+    if (svids.length === 0) throw incomplete('it has no SVID')
+    bundles.begin(checkRevocation ? crl : [])
+    const own: Bundle[] = []
+    const held = svids.map(({ spiffeId, x509Svid, x509SvidKey, bundle, hint }) => {
+      if (x509Svid.length === 0 || x509SvidKey.length === 0 || bundle.length === 0) {
+        throw incomplete('an SVID comes without its certificate, key or bundle')
+      }
+      const svid = parseX509Svid(x509Svid, x509SvidKey, hint)
+      if (svid.spiffeId.toString() !== spiffeId) throw incomplete(`an SVID of ${svid.spiffeId} is announced as another`)
+      own.push(bundles.read(svid.spiffeId.trustDomain, bundle))
+      return svid
+    })
+    const foreign = Object.entries(federatedBundles).map(([key, der]) => bundles.read(trustDomainOfKey(key), der))
+    // Own bundles last: no partner's place in the map may replace them.
+    return { svids: held, bundles: bundleSetOf([...foreign, ...own]) }
+  }
+}
+
+/** A reader for the messages of a stream of X.509 bundles; see {@link x509ContextReader}. */
+export function x509BundlesReader({ checkRevocation = false }: X509Reading = {}): (
+  message: X509BundlesResponse,
+) => BundleSet {
+  const reader = new BundleReader()
+  return ({ bundles, crl }) => {
+    reader.begin(checkRevocation ? crl : [])
+    return bundleSetOf(nonEmpty(bundles).map(([key, der]) => reader.read(trustDomainOfKey(key), der)))
+  }
+}
+
+/** The entries of a map of bundles, which may not be empty. */
+export function nonEmpty(bundles: Readonly<Record<string, Buffer>>): (readonly [string, Buffer])[] {
+  const entries = Object.entries(bundles)
+  if (entries.length === 0) throw incomplete('it has no bundle')
+  return entries
 }
 
 /** Reads a key of a map: `spiffe://example.org`, or the bare name as some servers send it. */

@@ -13,6 +13,11 @@ import type { X509Context } from './x509-context.ts'
 export interface X509SourceOptions extends SourceOptions {
   /** Which identity to be when there are several: `{ hint }`, `{ spiffeId }` or a function. Default: the first. */
   readonly picker?: SvidPicker<X509Svid> | undefined
+  /**
+   * Apply the revocation lists that the agent sends: a certificate that one names is refused, and so is one whose issuer's list is
+   * out of date. A list that cannot be read makes its message unusable. Default: no, SVIDs end soon by themselves.
+   */
+  readonly checkRevocation?: boolean | undefined
 }
 
 /** The identity of a moment, with the bundles of the same message. The same object until the next change. */
@@ -62,14 +67,14 @@ export class X509Source implements TlsSource, AsyncDisposable {
     }
   }
 
-  private constructor(connection: SourceClient, { picker, onHealth }: X509SourceOptions) {
+  private constructor(connection: SourceClient, { picker, checkRevocation, onHealth }: X509SourceOptions) {
     const { client } = connection
     this.#connection = connection
     this.#clock = client.clock
     this.#followed = new Followed<HeldContext>({
       what: 'X.509 source',
       clock: client.clock,
-      watch: (signal, onError) => held(client.watchX509Svids(signal, onError), picker),
+      watch: (signal, onError) => held(client.watchX509Svids(signal, { onError, checkRevocation }), picker),
       isWithdrawn: ({ context }) => context.svids.length === 0,
       expiresAt: ({ expiresAt }) => expiresAt,
     })

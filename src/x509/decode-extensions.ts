@@ -77,7 +77,9 @@ const readers: Readonly<Record<string, (value: DerReader, extensions: Extensions
   [ExtensionOid.subjectKeyId]: (value, extensions) => {
     extensions.subjectKeyId = checkKeyId(value.content(Tag.octetString, 'the subject key id'))
   },
-  [ExtensionOid.authorityKeyId]: readAuthorityKeyId,
+  [ExtensionOid.authorityKeyId]: (value, extensions) => {
+    extensions.authorityKeyId = keyIdOf(value)
+  },
   [ExtensionOid.keyUsage]: (value, extensions) => {
     extensions.keyUsage = readKeyUsage(value.bits('the key usage'))
   },
@@ -107,13 +109,19 @@ function checkKeyId(keyId: Buffer): Buffer {
 
 const KEY_ID_TAG = 0x80
 
-function readAuthorityKeyId(value: DerReader, extensions: Extensions): void {
+/** The key id in the authority key id of a certificate or a revocation list. */
+export function readAuthorityKeyId(value: Buffer): Buffer | undefined {
+  checkDer(value)
+  return keyIdOf(new DerReader(value))
+}
+
+function keyIdOf(value: DerReader): Buffer | undefined {
   const fields = value.enter(Tag.sequence, 'the authority key id')
-  if (fields.isNext(KEY_ID_TAG))
-    extensions.authorityKeyId = checkKeyId(fields.content(KEY_ID_TAG, 'the authority key id'))
+  const keyId = fields.isNext(KEY_ID_TAG) ? checkKeyId(fields.content(KEY_ID_TAG, 'the authority key id')) : undefined
   if (fields.isNext(0xa1)) fields.element(0xa1, 'the issuer in the authority key id')
   if (fields.isNext(0x82)) fields.element(0x82, 'the serial number in the authority key id')
   fields.finish('the authority key id')
+  return keyId
 }
 
 function readKeyUsage(bits: Buffer): ReadonlySet<KeyUsage> {

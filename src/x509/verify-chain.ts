@@ -1,11 +1,13 @@
-import type { KeyObject } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
-import type { Cryptography, SignatureAlgorithm } from '../key/cryptography.ts'
+import type { Cryptography } from '../key/cryptography.ts'
 import { checkPublicKey, type KeyLimits, VERIFIED_KEYS } from '../key/public-key.ts'
-import { isSignatureAlgorithm, signatureAlgorithms } from '../key/signature-algorithm.ts'
+import { isSignatureAlgorithm } from '../key/signature-algorithm.ts'
 import { verifySignatureNow } from '../key/verify-signature-now.ts'
 import type { Certificate } from './certificate.ts'
+import { checkRevocation } from './check-revocation.ts'
+import type { Crl } from './crl.ts'
 import { ANY_PURPOSE_OID, purposeOids } from './extension-oids.ts'
+import { type Asking, isSignedBy } from './signature-question.ts'
 
 /** The longest chain that is verified, and the longest that is sent. */
 export const CHAIN_MAX_CERTIFICATES = 10
@@ -16,6 +18,8 @@ export interface PathToVerify {
   /** Where paths may end: the certificates of one trust domain's bundle, self-signed or not. */
   readonly authorities: readonly Certificate[]
   readonly now: Date
+  /** Revocation lists to apply. Default: none. */
+  readonly crls?: readonly Crl[] | undefined
   /** What the leaf is about to be used for; a certificate without extended key usage is for everything. */
   readonly purpose?: keyof typeof purposeOids
   /** Keys that are accepted in the chain. Default: {@link VERIFIED_KEYS}. */
@@ -26,22 +30,13 @@ export interface ChainToVerify extends PathToVerify {
   readonly cryptography: Cryptography
 }
 
-/** Asks whoever drives the validation whether a signature is that of a key. */
-interface SignatureQuestion {
-  readonly algorithm: SignatureAlgorithm
-  readonly key: KeyObject
-  readonly data: Buffer
-  readonly signature: Buffer
-}
-
-type Asking<T> = Generator<SignatureQuestion, T, boolean>
-
 /**
  * X.509 path validation (RFC 5280 §6): every certificate is in time, signed by the next one with SHA-2 and an accepted
  * key, and every issuer may sign; the path ends at one of the authorities. Knows nothing about SPIFFE IDs.
  *
  * @returns the path, from the leaf to the authority
- * @throws {@link SallyportError} `CERTIFICATE_UNTRUSTED`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_INVALID`, `KEY_REFUSED`
+ * @throws {@link SallyportError} `CERTIFICATE_UNTRUSTED`, `CERTIFICATE_EXPIRED`, `CERTIFICATE_INVALID`,
+ *   `CERTIFICATE_REVOKED`, `KEY_REFUSED`
  */
 export async function verifyChain(input: ChainToVerify): Promise<readonly Certificate[]> {
   const steps = validatePath(input)
@@ -80,7 +75,11 @@ function* validatePath(input: PathToVerify): Asking<readonly Certificate[]> {
     }
     path.push(certificate)
     const authority = yield* authorityOf(path, input)
-    if (authority !== undefined) return [...path, authority]
+    if (authority !== undefined) {
+      const whole = [...path, authority]
+      yield* checkRevocation(whole, input.crls ?? [], now)
+      return whole
+    }
     const next = chain[index + 1]
     if (next === undefined || !isNamedBy(certificate, next)) break
   }
@@ -147,13 +146,6 @@ function problemOfIssuer(issuer: Certificate, path: readonly Certificate[]): str
   const between = path.slice(1).filter(({ issuer: from, subject }) => !from.equals(subject)).length
   const isTooLong = issuer.pathLength !== undefined && between > issuer.pathLength
   return isTooLong ? `allows a path length of ${issuer.pathLength}` : undefined
-}
-
-function* isSignedBy(certificate: Certificate, issuer: Certificate): Asking<boolean> {
-  const { signatureAlgorithm: algorithm, tbs: data, signature } = certificate
-  if (!isSignatureAlgorithm(algorithm)) return false
-  if (signatureAlgorithms[algorithm].keyKind !== issuer.publicKey.asymmetricKeyType) return false
-  return yield { algorithm, key: issuer.publicKey, data, signature }
 }
 
 function reasonWithoutAuthority(path: readonly Certificate[], authorities: readonly Certificate[], now: Date): string {
