@@ -80,14 +80,19 @@ export class Callers {
     if (!peer.isAlive()) throw new SallyportError('CALLER_CHANGED', `Process ${peer.pid} has exited`)
   }
 
-  /** A time during which this caller may wait; over when it is served. */
-  hold({ peer }: Caller): Hold {
+  /** A time during which this caller may wait; over when it is served. Its signal aborts with the call as well. */
+  hold({ peer }: Caller, call: AbortSignal): Hold {
     const { clock, holdMs, limits } = this.#deps
     const mayWait = (this.#held.get(peer.uid) ?? 0) < limits.heldCallersPerUid
-    return new Hold(clock, mayWait ? holdMs : 0, {
-      begun: () => count(this.#held, peer.uid, 1),
-      ended: () => count(this.#held, peer.uid, -1),
-    })
+    return new Hold(
+      clock,
+      mayWait ? holdMs : 0,
+      {
+        begun: () => count(this.#held, peer.uid, 1),
+        ended: () => count(this.#held, peer.uid, -1),
+      },
+      call,
+    )
   }
 
   /** Runs `work` while counting it against its user. */

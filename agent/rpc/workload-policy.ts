@@ -45,11 +45,11 @@ async function* watchPolicy(
   call: Call,
 ): AsyncGenerator<Sent<PolicyUpdate>> {
   const caller = await callers.identify(call)
-  using hold = callers.hold(caller)
+  using hold = callers.hold(caller, call.signal)
   const wake = new Wake()
   using subscription = entitlements.subscribe(caller.selectors, wake)
   using reader = policy.read(wake)
-  const signal = AbortSignal.any([call.signal, hold.signal])
+  const { signal } = hold
   let told: Told = {
     digests: new Map(request.held.map(({ spiffeId, digest }) => [spiffeId, digest.toString('hex')])),
     fastLane: { epoch: request.policyEpoch, sequence: request.fastLaneSequence },

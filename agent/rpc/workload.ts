@@ -76,8 +76,8 @@ async function* fetchX509Svid(
 ): AsyncGenerator<Sent<X509SvidResponse>> {
   const { callers } = deps
   const caller = await callers.identify(call)
-  using hold = callers.hold(caller)
-  for await (const state of watchX509States(caller.selectors, deps, AbortSignal.any([call.signal, hold.signal]))) {
+  using hold = callers.hold(caller, call.signal)
+  for await (const state of watchX509States(caller.selectors, deps, hold.signal)) {
     if (state.matched.entries.length === 0) hold.wait(() => callers.noIdentity(caller))
     else if (state.held.length === 0) hold.wait(() => callers.unsigned(caller))
     else {
@@ -92,12 +92,9 @@ async function* fetchX509Svid(
 async function* fetchBundles<T>(deps: WorkloadDeps, call: Call, encode: (matched: Matched) => T): AsyncGenerator<T> {
   const { callers, entitlements } = deps
   const caller = await callers.identify(call)
-  using hold = callers.hold(caller)
+  using hold = callers.hold(caller, call.signal)
   let last: Matched | undefined
-  for await (const matched of entitlements.watchMatching(
-    caller.selectors,
-    AbortSignal.any([call.signal, hold.signal]),
-  )) {
+  for await (const matched of entitlements.watchMatching(caller.selectors, hold.signal)) {
     if (matched.entries.length === 0) {
       hold.wait(() => callers.noIdentity(caller))
       continue
@@ -163,8 +160,8 @@ async function entriesFor(
     wanted === undefined ? entries.length > 0 : entries.some(({ spiffeId }) => spiffeId.equals(wanted))
   const known = entitlements.matching(caller.selectors)
   if (isEnough(known)) return known
-  using hold = callers.hold(caller)
-  for await (const matched of entitlements.watchMatching(caller.selectors, AbortSignal.any([signal, hold.signal]))) {
+  using hold = callers.hold(caller, signal)
+  for await (const matched of entitlements.watchMatching(caller.selectors, hold.signal)) {
     if (isEnough(matched.entries)) return matched.entries
     // Who is somebody asks for somebody else: there is nothing on its way to wait for.
     if (matched.entries.length > 0) throw callers.noIdentity(caller)

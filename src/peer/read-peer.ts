@@ -37,10 +37,10 @@ export function readPeer(socket: Socket, options: PeerOptions = {}): Peer {
     const credentials = readCredentials(fd)
     const supplementaryGids = readGroups(fd)
     const executable = executableOf(credentials.pid)
-    const life = pidfd === undefined ? startTimeLife(credentials.pid) : pidfdLife(pidfd)
+    const life = pidfd === undefined ? startTimeLife(credentials.pid) : new PidfdLife(pidfd)
     if (!life.isAlive()) throw refused(`Cannot identify process ${credentials.pid}: it has exited`)
     const peer = new SocketPeer({ ...credentials, supplementaryGids, executable }, life)
-    socket.once('close', () => peer.release())
+    socket.on('close', () => peer.release())
     return peer
   } catch (error) {
     if (pidfd !== undefined) closeDescriptor(pidfd)
@@ -104,11 +104,23 @@ const socketClosed = refused('The process has closed its socket')
 
 const exited = (pid: number): SallyportError => refused(`Process ${pid} has exited or closed its socket`)
 
-function pidfdLife(pidfd: number): Life {
-  return {
-    isAlive: () => readableNow([pidfd]).length === 0,
-    watch: (onExit) => watchExit(pidfd, onExit),
-    release: () => closeDescriptor(pidfd),
+class PidfdLife implements Life {
+  readonly #pidfd: number
+
+  constructor(pidfd: number) {
+    this.#pidfd = pidfd
+  }
+
+  isAlive(): boolean {
+    return readableNow([this.#pidfd]).length === 0
+  }
+
+  watch(onExit: () => void): Disposable {
+    return watchExit(this.#pidfd, onExit)
+  }
+
+  release(): void {
+    closeDescriptor(this.#pidfd)
   }
 }
 

@@ -66,7 +66,7 @@ function onConnection(socket: Socket, options: PeerOptions, { log, budget, accep
     socket.destroy()
     return
   }
-  socket.once('close', () => budget.giveConnection(peer.uid))
+  socket.on('close', () => budget.giveConnection(peer.uid))
   // A child that inherited the descriptor does not inherit the identity.
   peer.exited.addEventListener('abort', () => socket.destroy(), { once: true })
   acceptAuthority(socket).then(

@@ -85,8 +85,7 @@ class SocketServer implements WireServer {
       budget,
       accept: (duplex, socket, peer) => {
         const connection: Connection = { transport: 'unix', id: this.#nextId(), peer, closed: closedOf(socket) }
-        const streams = { take: () => budget.takeStream(peer.uid), give: () => budget.giveStream(peer.uid) }
-        this.#open(duplex, socket, connection, streams)
+        this.#open(duplex, socket, connection, budget.streamsOf(peer.uid))
       },
     })
     this.#track(server)
@@ -138,7 +137,7 @@ class SocketServer implements WireServer {
     this.#servers.push(server)
     server.on('connection', (socket) => {
       this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+      socket.on('close', () => this.#sockets.delete(socket))
     })
   }
 
@@ -154,7 +153,7 @@ class SocketServer implements WireServer {
       return
     }
     this.#sessions.set(connection, new ServerSession(duplex, connection, this.#context, budget))
-    socket.once('close', () => this.#sessions.delete(connection))
+    socket.on('close', () => this.#sessions.delete(connection))
   }
 
   async #emptyWithin(timeoutMs: number): Promise<void> {
@@ -171,6 +170,6 @@ const connectionClosed = new SallyportError('CALL_CANCELLED', 'The connection is
 
 function closedOf(socket: Socket): AbortSignal {
   const closed = new AbortController()
-  socket.once('close', () => closed.abort(connectionClosed))
+  socket.on('close', () => closed.abort(connectionClosed))
   return closed.signal
 }

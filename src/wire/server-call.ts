@@ -56,7 +56,7 @@ export class ServerCall implements Call {
     this.#encoding = headers['grpc-encoding'] as string | undefined
     this.#timeout = headers['grpc-timeout'] as string | undefined
     this.#startedMs = given.context.clock.monotonicMs()
-    stream.once('close', () => this.#onClose())
+    stream.on('close', () => this.#onClose())
   }
 
   get signal(): AbortSignal {
@@ -118,7 +118,7 @@ export class ServerCall implements Call {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer | Promise<Buffer>>()
     const reader = new FrameReader(limits.messageBytes)
     let found: Buffer | Promise<Buffer> | undefined
-    this.#stream.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       try {
         for (const frame of reader.push(chunk)) {
           if (found !== undefined) throw invalid('it has more than one message')
@@ -129,17 +129,27 @@ export class ServerCall implements Call {
           } else found = frame.bytes
         }
       } catch (error) {
-        this.#stream.removeAllListeners('data')
+        this.#stream.off('data', onData)
         reject(error as Error)
       }
-    })
+    }
+    this.#stream.on('data', onData)
     this.#stream.once('end', () => {
       if (found === undefined || !reader.isEmpty) reject(invalid('its message is missing or cut off'))
       else resolve(found)
     })
     const late = clock.timer(limits.requestTimeoutMs, () => reject(invalid('its message did not arrive in time')))
-    this.#abort.signal.addEventListener('abort', () => reject(this.#abort.signal.reason as Error), { once: true })
-    return promise.then((bytes) => decode(codec, bytes)).finally(() => late[Symbol.dispose]())
+    const { signal } = this.#abort
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    return promise
+      .then((bytes) => decode(codec, bytes))
+      .finally(() => {
+        // A stream may last for days: what read its request is not held so long.
+        late[Symbol.dispose]()
+        signal.removeEventListener('abort', onAbort)
+        this.#stream.off('data', onData)
+      })
   }
 
   /** The requests of a call that has many, read no faster than the handler takes them. */

@@ -44,7 +44,7 @@ export class ServerSession {
       if (answer === undefined) this.#serve(new ServerCall(stream, headers, rawHeaders, this.#given()), stream)
       else stream.respond({ ':status': answer }, { endStream: true })
     })
-    this.#session.once('close', () => this.#keepalive?.[Symbol.dispose]())
+    this.#session.on('close', () => this.#keepalive?.[Symbol.dispose]())
     this.#scheduleKeepalive()
   }
 
@@ -72,14 +72,14 @@ export class ServerSession {
     return { connection: this.connection, requestId: `${this.connection.id}-${this.#count}`, context: this.#context }
   }
 
-  #serve(call: ServerCall, stream: { once(event: 'close', listener: () => void): unknown }): void {
+  #serve(call: ServerCall, stream: { on(event: 'close', listener: () => void): unknown }): void {
     this.#calls.add(call)
     if (this.#budget?.take() === false) {
-      stream.once('close', () => this.#calls.delete(call))
+      stream.on('close', () => this.#calls.delete(call))
       call.abort(new SallyportError('CALL_LIMIT', 'Cannot serve the call: this user has too many calls open'))
       return
     }
-    stream.once('close', () => {
+    stream.on('close', () => {
       this.#calls.delete(call)
       this.#budget?.give()
     })

@@ -17,6 +17,11 @@ export class UidBudget {
     this.#give(uid, 'connections')
   }
 
+  /** The streams of one user. */
+  streamsOf(uid: number): { take(): boolean; give(): void } {
+    return new UidStreams(this, uid)
+  }
+
   takeStream(uid: number): boolean {
     return this.#take(uid, 'streams', this.#limits.streamsPerUid)
   }
@@ -38,5 +43,24 @@ export class UidBudget {
     if (open === undefined) return
     open[what] -= 1
     if (open.connections === 0 && open.streams === 0) this.#open.delete(uid)
+  }
+}
+
+/** One for each connection, so it holds no more than it must. */
+class UidStreams {
+  readonly #budget: UidBudget
+  readonly #uid: number
+
+  constructor(budget: UidBudget, uid: number) {
+    this.#budget = budget
+    this.#uid = uid
+  }
+
+  take(): boolean {
+    return this.#budget.takeStream(this.#uid)
+  }
+
+  give(): void {
+    this.#budget.giveStream(this.#uid)
   }
 }
