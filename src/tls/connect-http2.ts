@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2'
+import { type Clock, systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { clientConnections, type ReusingClientOptions } from './client-connections.ts'
 import { connectTls } from './connect-tls.ts'
@@ -45,6 +46,21 @@ export async function connectHttp2(
   session.on('error', () => {})
   const connection = connectionOf(socket)
   bearsConnection(session, connection)
-  connection.farewell = () => session.close()
+  connection.farewell = () => close(session, clock)
   return session
+}
+
+/** By then every request that was made before is on its way. */
+const GOAWAY_AFTER_MS = 100
+
+/**
+ * Closes for those who ask `session.closed` at once, and for the server a moment later: a GOAWAY would overtake requests of the
+ * same moment, and the server would refuse them.
+ */
+function close(session: ClientHttp2Session, clock: Clock = systemClock): void {
+  Object.defineProperty(session, 'closed', { value: true, configurable: true })
+  clock.timer(GOAWAY_AFTER_MS, () => {
+    Reflect.deleteProperty(session, 'closed')
+    session.close()
+  })
 }

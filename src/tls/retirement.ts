@@ -21,10 +21,8 @@ export function retirementAt(
   retire: Retirement | undefined,
 ): { readonly at: Date; readonly reason: CloseReason } | undefined {
   if (retire === undefined) return undefined
-  const expiresMs =
-    (retire.onExpiry ?? true)
-      ? Math.min(peer.notAfter.getTime(), ...own.chain.map(({ notAfter }) => notAfter.getTime()))
-      : Infinity
+  const leaves = [peer.svid.chain[0], own.chain[0]]
+  const expiresMs = (retire.onExpiry ?? true) ? Math.min(...leaves.map(({ notAfter }) => notAfter.getTime())) : Infinity
   const ageMs = openedAt.getTime() + (retire.maxAgeMs ?? Infinity)
   const endsMs = Math.min(expiresMs, ageMs)
   if (endsMs === Infinity) return undefined
