@@ -1,4 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
+import { verifyX509Svid } from '../../../src/svid/verify-x509-svid.ts'
 import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import { RpcError } from '../../../src/wire/status.ts'
 import type { SourceHealth } from '../../../src/workload/source-health.ts'
@@ -6,6 +8,7 @@ import { WorkloadClient } from '../../../src/workload/workload-client.ts'
 import { X509Source, type X509SourceOptions } from '../../../src/workload/x509-source.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { testCrl } from '../../fakes/test-crl.ts'
 import { ScriptedWorkloadApi, silence, type Step } from '../../fakes/workload-api.ts'
 import { svidMessageOf, x509MessageOf } from '../../fakes/workload-messages.ts'
 
@@ -281,6 +284,54 @@ describe('an open source', () => {
     expect(agent.calls[0]?.options.signal?.aborted).toBe(true)
     // The client belongs to whoever opened it.
     expect(agent.closed).toBe(false)
+  })
+})
+
+describe('revocation lists', () => {
+  const withCrl = (...crl: readonly Buffer[]) => ({ ...message(web), crl })
+  const verify = (source: X509Source, { chain }: TestSvid) =>
+    verifyX509Svid(chain, source.current().bundles, start, cryptography)
+
+  test('X5-39: are applied where revocation is checked, and passed over elsewhere', async () => {
+    const list = await testCrl(home, { revoked: [api.certificate.serialNumber] })
+    await using checking = await open([[withCrl(list), silence]], { checkRevocation: true })
+    await expect(verify(checking, api)).rejects.toThrowCode('CERTIFICATE_REVOKED')
+    expect((await verify(checking, web)).spiffeId.path).toBe('/web')
+    await using other = await open([[withCrl(list), silence]])
+    expect((await verify(other, api)).spiffeId.path).toBe('/api')
+  })
+
+  test('X5-39: one that is malformed is reported, and what was held before stays in force', async () => {
+    const list = await testCrl(home, { revoked: [api.certificate.serialNumber] })
+    const script = [withCrl(list), withCrl(Buffer.from('garbage')), silence]
+    await using source = await open([script], { checkRevocation: true })
+    await settled()
+    expect(source.health).toMatchObject({ status: 'degraded', error: { code: 'CRL_INVALID' } })
+    await expect(verify(source, api)).rejects.toThrowCode('CERTIFICATE_REVOKED')
+  })
+
+  test('X5-39: a newer list takes the place of the one before', async () => {
+    const { wait, come } = later()
+    const list = await testCrl(home, { revoked: [api.certificate.serialNumber] })
+    const script = [withCrl(), wait, withCrl(list), silence]
+    await using source = await open([script], { checkRevocation: true })
+    expect((await verify(source, api)).spiffeId.path).toBe('/api')
+    await come()
+    await expect(verify(source, api)).rejects.toThrowCode('CERTIFICATE_REVOKED')
+  })
+
+  test('bundles that have not changed stay the same objects, so that verdicts stay known', async () => {
+    const [first, second] = [later(), later()]
+    const renewed = await TestAuthority.create({ now: start })
+    const rotated = x509MessageOf([
+      { ...svidMessageOf(web, home), bundle: Buffer.concat([home.certificate.der, renewed.certificate.der]) },
+    ])
+    await using source = await open([[message(web), first.wait, message(api), second.wait, rotated, silence]])
+    const bundle = source.current().bundles.get('example.org')
+    await first.come()
+    expect(source.current().bundles.get('example.org')).toBe(bundle)
+    await second.come()
+    expect(source.current().bundles.get('example.org')?.x509Authorities).toHaveLength(2)
   })
 })
 
