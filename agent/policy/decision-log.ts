@@ -163,7 +163,9 @@ export class DecisionLog {
     try {
       const file = this.#nextFile
       const { batch, head } = this.#batchOf(parts)
-      this.#waiting.push(await this.#deps.spool.write(file, batch, head))
+      const spooled = await this.#deps.spool.write(file, batch, head)
+      // Taken up after the write: what was sent meanwhile has left another list.
+      this.#waiting = [...this.#waiting, spooled]
       this.#head = head
       this.#nextBatch++
       this.#nextFile++

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { COUNTERS_MAX, RECORD_MAX_BYTES, RECORDS_MAX, type Reporter } from '../../../agent/policy/decision-batch.ts'
+import { DecisionLog } from '../../../agent/policy/decision-log.ts'
+import { DecisionSpool } from '../../../agent/policy/decision-spool.ts'
+import { silentLog } from '../../../src/log/silent-log.ts'
+import type { DecisionBatch } from '../../../src/wire/messages/sallyport-sync-v1.ts'
+import { FakeClock, settled } from '../../fakes/fake-clock.ts'
+import { MemoryDisk } from '../../fakes/memory-disk.ts'
+import { until } from '../../fakes/until.ts'
+import { aCounter, aRecord, aReport } from './decision-reports.ts'
+
+const reporter: Reporter = { uid: 1000, pid: 7, identities: new Set(['spiffe://example.org/web']) }
+const { signal } = new AbortController()
+
+class World implements Disposable {
+  readonly clock = new FakeClock()
+  readonly disk = new MemoryDisk()
+  readonly sent: DecisionBatch[] = []
+  failure: Error | undefined
+  isJoined = true
+  #stop = new AbortController()
+  #logs = 0
+
+  async start(spoolMaxBytes = 1_000_000): Promise<DecisionLog> {
+    this.#stop.abort(new Error('restarted'))
+    this.#stop = new AbortController()
+    this.#logs++
+    const log = new DecisionLog({
+      ...{ clock: this.clock, log: silentLog, spoolMaxBytes, spool: new DecisionSpool(this.disk, '/data') },
+      random: (bytes) => Buffer.alloc(bytes, this.#logs),
+      agentId: () => (this.isJoined ? 'spiffe://example.org/agent' : undefined),
+      upstream: {
+        reportDecisions: async (batch) => {
+          if (this.failure !== undefined) throw this.failure
+          this.sent.push(batch)
+        },
+      },
+    })
+    await log.restore()
+    // Ends with the world.
+    log.run(this.#stop.signal).catch(() => undefined)
+    return log
+  }
+
+  get files(): string[] {
+    return [...this.disk.files.keys()]
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort(new Error('the world ends'))
+  }
+}
+
+const contentsOf = (batches: readonly DecisionBatch[]) =>
+  batches.flatMap(({ records }) =>
+    records.map(({ content }) => JSON.parse(content.toString()) as { seq: number; prev: string; pep: object }),
+  )
+
+describe('DecisionLog', () => {
+  test('chains records, says who vouches for them, and sends them', async () => {
+    using world = new World()
+    const log = await world.start()
+    await log.take(
+      aReport({ records: [aRecord(), aRecord()], counters: [aCounter()], droppedCounters: 2 }),
+      reporter,
+      signal,
+    )
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    const records = world.sent.flatMap((batch) => batch.records)
+    expect(contentsOf(world.sent).map(({ seq }) => seq)).toEqual([1, 2, 3])
+    for (const [index, { prev }] of contentsOf(world.sent).entries()) {
+      const before = records[index - 1]?.content
+      expect(prev).toBe(before === undefined ? '' : createHash('sha256').update(before).digest('hex'))
+    }
+    expect(contentsOf(world.sent)[0]?.pep).toMatchObject({ agent: 'spiffe://example.org/agent', uid: 1000, pid: 7 })
+    expect(world.sent[0]).toMatchObject({ batch: 1, droppedCounters: 2, counters: [{ count: 3 }] })
+    expect(log.spooled).toBe(0)
+  })
+
+  test('nothing that has a receipt is lost: the server away, then a restart, then the server back', async () => {
+    using world = new World()
+    world.failure = new Error('away')
+    const log = await world.start()
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await settled()
+    expect(world.sent).toEqual([])
+    const after = await world.start()
+    expect(after.spooled).toBe(2)
+    world.failure = undefined
+    await after.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await world.clock.advance(5000)
+    await until(() => after.spooled === 0, 'everything to be sent')
+    expect(world.sent.map(({ logId, batch }) => `${logId.slice(0, 2)}/${batch}`)).toEqual(['01/1', '01/2', '01/3'])
+    expect(contentsOf(world.sent).map(({ seq }) => seq)).toEqual([1, 2, 3])
+    // The newest file stays: it says where the chain stands.
+    expect(world.files).toHaveLength(1)
+  })
+
+  test('a write that failed moves the chain no further, and gives no receipt', async () => {
+    using world = new World()
+    const log = await world.start()
+    world.disk.failure = new Error('no space left on device')
+    await expect(log.take(aReport({ records: [aRecord()] }), reporter, signal)).rejects.toThrow('no space left')
+    world.disk.failure = undefined
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    expect(contentsOf(world.sent)).toMatchObject([{ seq: 1, prev: '' }])
+    expect(world.sent.map(({ batch }) => batch)).toEqual([1])
+  })
+
+  test('a damaged newest file begins another log, which counts from one', async () => {
+    using world = new World()
+    const log = await world.start()
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    const [file] = world.disk.files.values()
+    file![40] = file![40]! ^ 1
+    const after = await world.start()
+    await after.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => after.spooled === 0, 'everything to be sent')
+    expect(world.sent.map(({ logId, batch }) => `${logId.slice(0, 2)}/${batch}`)).toEqual(['01/1', '02/1'])
+  })
+
+  test('a full spool makes workloads wait until the server has stored something', async () => {
+    using world = new World()
+    world.failure = new Error('away')
+    const log = await world.start(2000)
+    const big = () => aReport({ records: [aRecord({ note: 'x'.repeat(900) })] })
+    await log.take(big(), reporter, signal)
+    let hasRoom = false
+    const waiting = log.take(big(), reporter, signal).then(() => (hasRoom = true))
+    await settled()
+    expect(hasRoom).toBe(false)
+    // One user's share is full, not that of the others.
+    await log.take(aReport({ records: [aRecord()] }), { ...reporter, uid: 2 }, signal)
+    world.failure = undefined
+    await world.clock.advance(5000)
+    await waiting
+    expect(hasRoom).toBe(true)
+  })
+
+  test('whoever waits for room can be ended', async () => {
+    using world = new World()
+    world.failure = new Error('away')
+    const log = await world.start(500)
+    await log.take(aReport({ records: [aRecord({ note: 'x'.repeat(900) })] }), reporter, signal)
+    const stop = new AbortController()
+    const waiting = log.take(aReport(), reporter, stop.signal)
+    stop.abort(new Error('the stream has ended'))
+    await expect(waiting).rejects.toThrow('the stream has ended')
+  })
+
+  test.for([
+    ['more than 1000 records', { records: Array.from({ length: RECORDS_MAX + 1 }, () => Buffer.alloc(0)) }],
+    ['more than 10000 counters', { counters: Array.from({ length: COUNTERS_MAX + 1 }, () => aCounter()) }],
+    [
+      `a record has more than ${RECORD_MAX_BYTES} bytes`,
+      { records: [aRecord({ note: 'x'.repeat(RECORD_MAX_BYTES) })] },
+    ],
+    ['a record cannot be read', { records: [Buffer.from('{')] }],
+    ['a record cannot be read', { records: [aRecord({ id: '../../x' })] }],
+    ['a record speaks for somebody else', { records: [aRecord({ dst: { id: 'spiffe://example.org/db' } })] }],
+    ['a record speaks for somebody else', { records: [aRecord({ pep: { side: 'client' } })] }],
+    ['a counter speaks for somebody else', { counters: [aCounter({ side: 'client' })] }],
+  ] as const)('refuses a report: %s', async ([why, fields]) => {
+    using world = new World()
+    const log = await world.start()
+    await expect(log.take(aReport(fields), reporter, signal)).rejects.toThrowCode('REQUEST_INVALID', why)
+    expect(world.files).toEqual([])
+  })
+
+  test('takes nothing before the agent has joined', async () => {
+    using world = new World()
+    const log = await world.start()
+    world.isJoined = false
+    await expect(log.take(aReport(), reporter, signal)).rejects.toThrowCode('NOT_READY', 'has not joined')
+  })
+})
