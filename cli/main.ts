@@ -29,6 +29,10 @@ const nouns: Readonly<Record<string, Noun>> = {
     description: 'register workloads: which processes on which nodes are which identity',
     load: async () => (await import('./entry.ts')).entryCommand(),
   },
+  policy: {
+    description: 'zones as code: validate, test and explain a policy',
+    load: async () => (await import('./policy.ts')).policyCommand(),
+  },
   bundle: {
     description: "show and exchange bundles: the keys that verify a trust domain's SVIDs",
     load: async () => (await import('./bundle.ts')).bundleCommand(),

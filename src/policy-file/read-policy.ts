@@ -67,5 +67,15 @@ function findingOf({ kind, path, message }: Problem, place: Place | undefined): 
   // What an unknown key is called stands in the message.
   const shownPath = kind === 'unknown' ? path.slice(0, -1) : path
   const shownMessage = kind === 'unknown' ? message.replace(`"${path.join('.')}"`, `"${String(path.at(-1))}"`) : message
-  return { ...kinds[kind], severity: 'error', path: shownPath.join('.'), place, message: shownMessage }
+  return {
+    ...kinds[kind],
+    severity: 'error',
+    path: printable(shownPath.join('.')),
+    place,
+    message: printable(shownMessage),
+  }
 }
+
+/** What somebody put into a file must not steer the terminal of who checks it. */
+// oxlint-disable-next-line no-control-regex
+const printable = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '\uFFFD')
