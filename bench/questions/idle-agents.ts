@@ -19,7 +19,7 @@ await ask('Connected idle agents with 10 entries each', async ({ isQuick, add })
     await using system = await System.open({ serverFlags: ['--import', preload], queriesFile })
     using crowd = await Crowd.connect(system, agents, 10)
     // What the joins left to do is over then.
-    await pause(isQuick ? 3000 : 6000)
+    await pause(isQuick ? 8000 : 15_000)
     const seconds = isQuick ? 5 : 10
     const [cpuBefore, queriesBefore] = [cpuMsOf(system.serverPid), statSync(queriesFile).size]
     await pause(seconds * 1000)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { spiffeWorkloadApiService } from '../../src/wire/messages/spiffe-workload.ts'
 import { ask } from '../ask.ts'
-import { rssBytesOf } from '../cost.ts'
+import { anonymousBytesOf } from '../cost.ts'
 import { entryMessage, ownSelector } from '../entries.ts'
 import { LightClient, prepare } from '../light-client.ts'
 import { inParallel, percentiles } from '../load.ts'
@@ -9,6 +9,7 @@ import { WORKLOAD_HEADERS } from '../propagation.ts'
 import { NODE_ID, System } from '../system.ts'
 
 const STREAMS = 500
+const REST_MS = 15_000
 
 await ask('500 open workload streams, each on its own connection', async ({ isQuick, add }) => {
   await using system = await System.open({ agent: true })
@@ -24,11 +25,12 @@ await ask('500 open workload streams, each on its own connection', async ({ isQu
     })
   // Compiled code and the heap that it needs grow with the first ones only, so the second half tells what a stream takes.
   const clients = await open(STREAMS)
-  await pause(isQuick ? 2000 : 5000)
-  const before = rssBytesOf(system.agentPid)
+  // At rest: a quiet agent collects its garbage. Pages of the program come and go for other reasons.
+  await pause(REST_MS)
+  const before = anonymousBytesOf(system.agentPid)
   const others = await open(STREAMS)
-  await pause(isQuick ? 2000 : 5000)
-  const each = (rssBytesOf(system.agentPid) - before) / STREAMS / 1024
+  await pause(REST_MS)
+  const each = (anonymousBytesOf(system.agentPid) - before) / STREAMS / 1024
   for (const other of others) other[Symbol.dispose]()
   await pause(500)
 

@@ -17,7 +17,7 @@ const LOOK_MS = 1000
 const QUIET_SHARE = 0.05
 /** What must have come since the last time: a start or a burst, not the daily coming and going. */
 const GROWTH_MIN_BYTES = 8 * 1024 * 1024
-const PAUSE_MIN_MS = 30_000
+const PAUSE_MIN_MS = 10_000
 /** Collecting stops everything for about 3 ms a MiB: nobody shall wait a second for memory that is a small part of the whole. */
 const HEAP_MAX_BYTES = 64 * 1024 * 1024
 

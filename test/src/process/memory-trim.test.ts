@@ -35,12 +35,12 @@ describe('memory is given back', () => {
     expect(looks(new TrimDecision(), steps)).toEqual([])
   })
 
-  test('again after a burst, and no sooner than thirty seconds after the last time', () => {
+  test('again after a burst, and no sooner than ten seconds after the last time', () => {
     const burst = [busy, busy, quiet, quiet, quiet]
     const early = [busy, quiet, quiet, ...burst]
     expect(looks(new TrimDecision(), early)).toEqual([2])
-    const late = [busy, quiet, quiet, ...Array.from({ length: 30 }, () => trimmed), ...burst]
-    expect(looks(new TrimDecision(), late)).toEqual([2, 36])
+    const late = [busy, quiet, quiet, ...Array.from({ length: 10 }, () => trimmed), ...burst]
+    expect(looks(new TrimDecision(), late)).toEqual([2, 16])
   })
 
   test('not for what is needed anyhow', () => {
