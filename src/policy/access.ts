@@ -4,7 +4,7 @@ import type { ConditionFacts } from './condition/compile-condition.ts'
 import type { AccessGate } from './decision.ts'
 import { elevateAccess } from './elevation.ts'
 import { isExcepted, matchingGuards, standsHard } from './guards.ts'
-import { pairOf } from './pair.ts'
+import { pairOf, rulesOfAction } from './pair.ts'
 import type { Party } from './party.ts'
 import { changesAt, type Question } from './question.ts'
 import type { Candidate, Outcome } from './record.ts'
@@ -44,9 +44,11 @@ export function everyAction(
   actions: readonly MatchedAction[],
   verdictOf: (action: MatchedAction) => AccessVerdict,
 ): AccessVerdict {
+  const [only, another] = actions
+  if (only !== undefined && another === undefined) return verdictOf(only)
   const verdicts = actions.map(verdictOf)
   const told = verdicts.find(({ gate }) => gate.result === 'deny') ?? (verdicts.at(-1) as AccessVerdict)
-  return verdicts.length === 1 ? told : { ...told, isHard: verdicts.some(({ isHard }) => isHard) }
+  return { ...told, isHard: verdicts.some(({ isHard }) => isHard) }
 }
 
 /** One party and one action: guards, deny rules, allow rules, elevation. A caller that a token names is never elevated. */
@@ -59,11 +61,16 @@ export function mayAct(
 ): AccessVerdict {
   const pair = pairOf(question.tables, party, service)
   const facts = factsOf(question, party, action)
-  const note = (kind: Candidate['kind'], id: string, outcome: Outcome): void =>
-    question.record?.({ gate: 'access', kind, id, party: party.id, outcome })
+  const { record } = question
+  const note =
+    record === undefined
+      ? undefined
+      : (kind: Candidate['kind'], id: string, outcome: Outcome): void =>
+          record({ gate: 'access', kind, id, party: party.id, outcome })
   const guards = matchingGuards(question, 'access', pair.accessGuards, action, facts)
-  for (const { id } of guards) note('guard', id, 'closes')
-  const allows = speakingOf(question, pair.allows, action)
+  for (const { id } of guards) note?.('guard', id, 'closes')
+  const { allows, denies, bounded } = rulesOfAction(pair, action.name)
+  for (const { rule } of bounded) changesAt(question, nextEdge(rule.valid, question.now))
   const isHard =
     guards.length > 0 &&
     standsHard(guards, (id) => allows.some((rule) => rule.id === id && closedBecause(question, rule, facts) === null))
@@ -73,16 +80,16 @@ export function mayAct(
   const candidates = guard === undefined ? allows : allows.filter(({ id }) => isExcepted(guards, id))
   if (guard !== undefined && candidates.length === 0) return verdict(deny('GUARD', { kind: 'guard', id: guard.id }))
 
-  for (const rule of speakingOf(question, pair.denies, action)) {
+  for (const rule of denies) {
     const isApplied = isValid(rule.rule.valid, question.now) && (rule.when === undefined || rule.when(facts) !== false)
-    if (question.record !== undefined) note('rule', rule.id, isApplied ? 'closes' : 'doesNotMatch')
+    note?.('rule', rule.id, isApplied ? 'closes' : 'doesNotMatch')
     if (isApplied) return verdict(deny('DENY_RULE', { kind: 'rule', id: rule.id }))
   }
 
   let refused: Code | null = null
   for (const rule of candidates) {
     const closed = closedBecause(question, rule, facts)
-    if (question.record !== undefined) note('rule', rule.id, closed === null ? 'opens' : outcomeOf[closed])
+    note?.('rule', rule.id, closed === null ? 'opens' : outcomeOf[closed])
     if (closed === null) return verdict(allow({ kind: 'rule', id: rule.id }))
     refused = firstOf(refused, closed)
   }
@@ -99,19 +106,6 @@ const outcomeOf = { CONDITION_ERROR: 'conditionError', RULE_EXPIRED: 'expired', 
 function factsOf({ facts, source, asked }: Question, party: Party, action: MatchedAction): ConditionFacts {
   if (party === source && asked?.actions.length === 1) return facts
   return { ...facts, src: party.facts, route: action.route ?? undefined }
-}
-
-function speakingOf(
-  question: Question,
-  rules: readonly CompiledRule[],
-  action: MatchedAction,
-): readonly CompiledRule[] {
-  return rules.filter(({ actions, rule, id }) => {
-    const speaks = actions.has(action.name)
-    if (speaks) changesAt(question, nextEdge(rule.valid, question.now))
-    else question.record?.({ gate: 'access', kind: 'rule', id, party: question.source.id, outcome: 'otherAction' })
-    return speaks
-  })
 }
 
 /** Why an allow rule does not allow. */

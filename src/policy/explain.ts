@@ -47,7 +47,7 @@ export function explain(tables: Tables, lifecycle: LifecycleIndex, request: Poli
   const isNear = wasAsked && typeof source === 'object' && service !== undefined
   if (isNear) {
     candidates.push(
-      ...neverAsked(tables, source, service, candidates),
+      ...neverAsked(tables, source, service, candidates, decision.action),
       ...conduitsForOthers(tables, source, service),
       ...rulesForOthers(source, service),
     )

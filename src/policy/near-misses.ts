@@ -21,22 +21,33 @@ export function conduitsForOthers(tables: Tables, source: Party, { party }: Comp
   })
 }
 
-/** Candidates whose turn never came. */
+/** Candidates whose turn never came: for another action, or because the answer stood. */
 export function neverAsked(
   tables: Tables,
   source: Party,
   service: CompiledService,
   asked: readonly Candidate[],
+  action: string | null,
 ): Candidate[] {
-  const { conduits, allows, denies } = pairOf(tables, source, service)
+  const { conduits, rules } = pairOf(tables, source, service)
   const known = new Set(asked.map(({ gate, id, party }) => `${gate} ${id} ${party}`))
   const all = [
-    ...conduits.map(({ id }) => ({ gate: 'movement' as const, kind: 'conduit' as const, id })),
-    ...[...denies, ...allows].map(({ id }) => ({ gate: 'access' as const, kind: 'rule' as const, id })),
+    ...conduits.map(({ id }) => ({
+      gate: 'movement' as const,
+      kind: 'conduit' as const,
+      id,
+      outcome: 'notAsked' as const,
+    })),
+    ...rules.map(({ id, actions }) => ({
+      gate: 'access' as const,
+      kind: 'rule' as const,
+      id,
+      outcome: action !== null && !actions.has(action) ? ('otherAction' as const) : ('notAsked' as const),
+    })),
   ]
   return all
     .filter(({ gate, id }) => !known.has(`${gate} ${id} ${source.id}`))
-    .map((candidate) => ({ ...candidate, party: source.id, outcome: 'notAsked' }))
+    .map((candidate) => ({ ...candidate, party: source.id }))
 }
 
 /** Rules on the service that do not name the source. */

@@ -7,10 +7,33 @@ import type { CompiledService, Tables } from './tables.ts'
 /** All that can concern one source and one service, whatever the request: the candidates of both gates, by id. */
 export interface Pair {
   readonly conduits: readonly CompiledConduit[]
-  readonly allows: readonly CompiledRule[]
-  readonly denies: readonly CompiledRule[]
+  /** Those that name the source, whatever the action. */
+  readonly rules: readonly CompiledRule[]
+  /** The same by action; filled as it is asked for. */
+  readonly byAction: Map<string, RulesOfAction>
   readonly movementGuards: readonly CompiledGuard[]
   readonly accessGuards: readonly CompiledGuard[]
+}
+
+export interface RulesOfAction {
+  readonly allows: readonly CompiledRule[]
+  readonly denies: readonly CompiledRule[]
+  /** Those of both that begin or end. */
+  readonly bounded: readonly CompiledRule[]
+}
+
+export function rulesOfAction({ byAction, rules }: Pair, action: string): RulesOfAction {
+  let found = byAction.get(action)
+  if (found === undefined) {
+    const speaking = rules.filter(({ actions }) => actions.has(action))
+    found = {
+      allows: speaking.filter(({ isAllow }) => isAllow),
+      denies: speaking.filter(({ isAllow }) => !isAllow),
+      bounded: speaking.filter(({ rule: { valid } }) => valid.from !== undefined || valid.until !== undefined),
+    }
+    byAction.set(action, found)
+  }
+  return found
 }
 
 /** Found once and kept with the party: a decision looks at candidates only. */
@@ -19,12 +42,11 @@ export function pairOf(tables: Tables, source: Party, service: CompiledService):
   if (known !== undefined) return known
   const { party: destination } = service
   const zones = conduitsBetween(tables, source, destination)
-  const rules = service.rules.of(source)
   const concerned = ({ concerns }: CompiledGuard): boolean => concerns(source, destination, service.id)
   const pair: Pair = {
     conduits: zones.filter((conduit) => joins(conduit, source, destination)),
-    allows: rules.filter(({ isAllow }) => isAllow),
-    denies: rules.filter(({ isAllow }) => !isAllow),
+    rules: service.rules.of(source),
+    byAction: new Map(),
     movementGuards: tables.movementGuards.filter(concerned),
     accessGuards: tables.accessGuards.filter(concerned),
   }

@@ -4,10 +4,11 @@ import { compileConduit, type CompiledConduit } from './conduit.ts'
 import { IdentityTree } from './identity-tree.ts'
 import type { IdentityRow } from './membership.ts'
 import { MembershipRules } from './membership-rules.ts'
-import { partyOf, type Party } from './party.ts'
+import { identitySet, partyOf, type Party } from './party.ts'
 import { segmentsOf } from './pattern.ts'
 import type { PolicySet, Rule, Service, Zone } from './policy-set.ts'
 import { byId, RuleIndex } from './rule-index.ts'
+import type { CompiledTemplate } from './tables.ts'
 import { compileZone, type CompiledZone } from './zone.ts'
 
 /**
@@ -23,6 +24,9 @@ export class SliceIndex {
   readonly rulesTo = new Map<string, Rule[]>()
   readonly rulesOfSubject: RuleIndex
   readonly servicesByIdentity = new Map<string, Service[]>()
+  readonly servicesByName: ReadonlyMap<string, Service>
+  /** In the order of their ids. */
+  readonly templates: readonly CompiledTemplate[]
   readonly rowsByPath = new IdentityTree<IdentityRow>()
   readonly rowsByZone = new Map<string, Map<string, IdentityRow>>()
   readonly #rows = new Map<string, IdentityRow>()
@@ -30,6 +34,8 @@ export class SliceIndex {
   readonly #zones: ReadonlyMap<string, CompiledZone>
   readonly #displaced = new Map<string, IdentityRow>()
   readonly #labelsRead = new Map<string, LabelsRead>()
+  /** Of all conditions: other labels decide nothing, and stay on the server. */
+  readonly #keysRead: ReadonlySet<string>
   #displacedInOrder: readonly IdentityRow[] | undefined
   #servicesByZone: ReadonlyMap<string, readonly Service[]> | undefined
 
@@ -49,11 +55,22 @@ export class SliceIndex {
       this.rulesOfSubject.add({ id: rule.id, isAllow: false, actions: NO_ACTIONS, when: undefined, rule })
     }
     for (const service of set.services) push(this.servicesByIdentity, service.identity, service)
+    this.servicesByName = new Map(set.services.map((service) => [service.id, service]))
+    this.templates = set.grantTemplates
+      .toSorted(byId)
+      .map((template) => ({ template, subjects: identitySet(template.subject, set.trustDomain) }))
+    this.#keysRead = new Set(
+      [...set.rules, ...set.guards].flatMap(({ when }) => {
+        const read = when === undefined ? undefined : this.labelsRead(when)
+        return read === undefined ? [] : [...read.src, ...read.dst]
+      }),
+    )
     for (const row of rows) this.put(row)
   }
 
   /** Adds or replaces the row of an identity. */
-  put(row: IdentityRow): void {
+  put(given: IdentityRow): void {
+    const row = withLabels(given, this.#keysRead)
     this.remove(row.spiffeId)
     const { path } = SpiffeId.parse(row.spiffeId)
     this.#rows.set(row.spiffeId, row)
@@ -141,6 +158,12 @@ const plainZone = (zone: Zone): Zone => ({
   hardStaleMs: undefined,
   members: zone.members.filter(({ entryLabel, selector }) => entryLabel === undefined && selector === undefined),
 })
+
+function withLabels(row: IdentityRow, read: ReadonlySet<string>): IdentityRow {
+  const keys = Object.keys(row.labels)
+  if (keys.every((key) => read.has(key))) return row
+  return { ...row, labels: Object.fromEntries(Object.entries(row.labels).filter(([key]) => read.has(key))) }
+}
 
 const zonesOf = ({ zone }: IdentityRow): readonly string[] =>
   zone === null ? [] : typeof zone === 'string' ? [zone] : zone

@@ -34,9 +34,21 @@ export function compileWindow({ fromMinute, toMinute, tz }: Window): CompiledWin
 
 const minuteOfDay = (local: number): number => Math.floor(local / MINUTE_MS) % DAY_MINUTES
 
-/** The offset of a time zone at an instant, in milliseconds. */
+/** Time zones that were asked for: many conduits share few of them, and each costs as much as a thousand decisions. */
+const zones = new Map<string, (now: number) => number>()
+const ZONES_KEPT = 1024
+
 function offsetsOf(tz: string): (now: number) => number {
-  const format = formatOf(tz)
+  let offsets = zones.get(tz)
+  if (offsets === undefined) {
+    if (zones.size >= ZONES_KEPT) zones.clear()
+    zones.set(tz, (offsets = readerOf(formatOf(tz))))
+  }
+  return offsets
+}
+
+/** The offset of a time zone at an instant, in milliseconds. */
+function readerOf(format: Intl.DateTimeFormat): (now: number) => number {
   const known = new Map<number, number>()
   return (now) => {
     const quarter = Math.floor(now / QUARTER_MS)
