@@ -5,6 +5,9 @@ import { agentConfig } from '../agent/config.ts'
 import { serverConfig } from '../server/config.ts'
 import { describeConfig } from '../src/config/describe.ts'
 import { errorCodes } from '../src/errors.ts'
+import { codes, type CodeRow } from '../src/policy/codes.ts'
+import { conditionGrammar } from '../src/policy/condition/grammar.ts'
+import { attributes } from '../src/policy/condition/syntax.ts'
 import { policyJsonSchema } from '../src/policy-file/policy-schema.ts'
 import { policyReferencePage } from './policy-reference.ts'
 
@@ -13,6 +16,8 @@ export function printedPages(): ReadonlyMap<string, string> {
   return new Map([
     ['errors.md', errorsPage()],
     ['config.md', configPage()],
+    ['policy-codes.md', policyCodesPage()],
+    ['policy-conditions.md', policyConditionsPage()],
     ['policy-reference.md', policyReferencePage()],
     ['policy.schema.json', `${JSON.stringify(policyJsonSchema(), undefined, 2)}\n`],
   ])
@@ -57,6 +62,39 @@ ${table(serverConfig)}
 | field | meaning | default |
 |---|---|---|
 ${table(agentConfig)}
+`
+}
+
+function policyCodesPage(): string {
+  const rows = Object.entries(codes).map(([code, { stage, alsoIn, precedence, means, remedy }]: [string, CodeRow]) => {
+    const stages = alsoIn === undefined ? stage : `${stage}, ${alsoIn}`
+    return `| \`${code}\` | ${stages} | ${precedence} | ${means} | ${remedy} |`
+  })
+  return `# Policy codes
+
+Why a request was refused, or would have been. Codes never change. Where a stage finds several reasons, it tells the one with the
+lowest precedence; stages are asked in the order identity, lifecycle, movement, access.
+
+| code | stage | precedence | what has happened | what to do |
+|---|---|---|---|---|
+${rows.join('\n')}
+`
+}
+
+function policyConditionsPage(): string {
+  const rows = Object.entries(attributes).map(([name, type]) => `| \`${name}\` | ${type} |`)
+  return `# Conditions of rules and guards
+
+\`when\` holds an expression without loops, patterns or conversions. What is missing, or compared with another type, is an error where
+it is reached: then an allow rule does not match, and a deny rule or guard does. \`&&\` and \`||\` are read from the left and stop
+early, so \`src.labels has "env" && src.labels["env"] == "prod"\` has no error.
+
+| attribute | type |
+|---|---|
+${rows.join('\n')}
+
+\`\`\`ebnf
+${conditionGrammar}\`\`\`
 `
 }
 

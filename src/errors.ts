@@ -58,7 +58,7 @@ export const errorCodes = {
     grpc: 'INVALID_ARGUMENT',
     http: 400,
     means: 'A condition of a rule or guard cannot be read, or compares what cannot be compared.',
-    remedy: 'Correct it at the place that the message names; docs/policy.md holds the grammar.',
+    remedy: 'Correct it at the place that the message names; docs/policy-conditions.md holds the grammar.',
   },
   PATH_TEMPLATE_INVALID: {
     grpc: 'INVALID_ARGUMENT',
