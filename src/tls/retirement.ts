@@ -10,9 +10,11 @@ export interface Retirement {
   readonly maxAgeMs?: number | undefined
 }
 
-/** A client stops before the server does, else a request that is on its way is lost: by a tenth of the time left, … */
+/** A client stops before the server does, else a request that is on its way is lost: by a tenth of its time, … */
 const CLIENT_AHEAD_SHARE = 0.1
-/** … but at most this. */
+/** … but at least this, if that is no more than half of it, … */
+const CLIENT_AHEAD_MIN_MS = 1_000
+/** … and at most this. */
 const CLIENT_AHEAD_MAX_MS = 30_000
 
 /** The moment at which a connection should begin to end, if it should. */
@@ -27,6 +29,11 @@ export function retirementAt(
   const endsMs = Math.min(expiresMs, ageMs)
   if (endsMs === Infinity) return undefined
   const leftMs = Math.max(0, endsMs - openedAt.getTime())
-  const aheadMs = role === 'client' ? Math.min(leftMs * CLIENT_AHEAD_SHARE, CLIENT_AHEAD_MAX_MS) : 0
+  const aheadMs = role === 'client' ? clientAheadMs(leftMs) : 0
   return { at: new Date(endsMs - aheadMs), reason: endsMs === ageMs ? 'aged' : 'expired' }
+}
+
+function clientAheadMs(leftMs: number): number {
+  const atLeastMs = Math.min(CLIENT_AHEAD_MIN_MS, leftMs / 2)
+  return Math.min(Math.max(leftMs * CLIENT_AHEAD_SHARE, atLeastMs), CLIENT_AHEAD_MAX_MS)
 }
