@@ -72,6 +72,13 @@ export const errorCodes = {
     means: 'A text is not a pattern of SPIFFE IDs.',
     remedy: 'Write whole segments, such as /ns/web/** or spiffe://partner.example/billing/*.',
   },
+  POLICY_DOCUMENT_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 502,
+    means:
+      'A slice of policy or an entry of the fast lane has a form that this version does not know; the last good one stays in force.',
+    remedy: 'Update the SDK or the program that enforces: the server is newer than it.',
+  },
   // src/config
   CONFIG_INVALID: {
     grpc: 'INVALID_ARGUMENT',

@@ -70,12 +70,17 @@ export class PinnedKeys {
    * @param what for the message
    * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED`
    */
-  async verify({ content, signatures }: Signed, what: string, cryptography: Cryptography): Promise<void> {
+  async verify(signed: Signed, what: string, cryptography: Cryptography): Promise<void> {
+    if (await this.hasSigned(signed, cryptography)) return
+    throw refusedContent(what, 'no policy key that this agent has pinned has signed it')
+  }
+
+  async hasSigned({ content, signatures }: Signed, cryptography: Cryptography): Promise<boolean> {
     for (const { keyId, signature } of signatures) {
       const key = this.#keys.get(keyId.toString('hex'))
-      if (key !== undefined && (await cryptography.verify('EdDSA', key, content, signature, 'der'))) return
+      if (key !== undefined && (await cryptography.verify('EdDSA', key, content, signature, 'der'))) return true
     }
-    throw refusedContent(what, 'no policy key that this agent has pinned has signed it')
+    return false
   }
 }
 

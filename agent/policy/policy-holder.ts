@@ -97,7 +97,9 @@ export class PolicyHolder implements PolicyHoldings {
     const { slices, fastLane, keys } = this.#state
     return {
       ...this.#newest,
-      slices: [...slices.values()].map(({ spiffeId, digest }) => ({ spiffeId, digest })),
+      slices: [...slices.values()].flatMap(({ spiffeId, digest, isOutdated }) =>
+        isOutdated === true ? [] : [{ spiffeId, digest }],
+      ),
       fastLaneSequence: fastLane.entries.length > ENTRIES_KEPT_MAX ? 0 : fastLane.sequence,
       keysVersion: keys?.version ?? 0,
       keyIds: (keys?.keyIds ?? []).map((id) => Buffer.from(id, 'hex')),

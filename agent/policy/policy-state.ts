@@ -15,6 +15,8 @@ export interface HeldSliceState {
   /** SHA-256 of the content. */
   readonly digest: Buffer
   readonly signed: Signed
+  /** The key that signed it is trusted no longer: it stays in force, and is asked for again. */
+  readonly isOutdated?: boolean | undefined
 }
 
 /** Everything of policy that an agent holds at one moment. Immutable: each change that is believed makes the next one. */
@@ -50,7 +52,7 @@ export interface Believing {
  */
 export async function stateAfter(state: PolicyState, pushed: PushedPolicy, believing: Believing): Promise<PolicyState> {
   const keys = await keysAfter(state.keys, pushed.keys, believing)
-  const known = { ...state, keys }
+  const known = { ...state, keys, slices: await slicesUnder(state, keys, believing) }
   switch (pushed.kind) {
     case 'fastLane':
       return { ...known, fastLane: await fastLaneAfter(known, pushed, believing) }
@@ -82,6 +84,20 @@ async function keysAfter(
   return pinned === undefined
     ? PinnedKeys.pin(announced, trustDomain, cryptography)
     : pinned.next(announced, trustDomain, cryptography)
+}
+
+/** After a change of keys some slices may rest on a signature that counts no longer. */
+async function slicesUnder(
+  { slices, keys: before }: PolicyState,
+  keys: PinnedKeys | undefined,
+  { cryptography }: Believing,
+): Promise<PolicyState['slices']> {
+  if (keys === before || keys === undefined) return slices
+  const looked = [...slices].map(async ([spiffeId, slice]): Promise<[string, HeldSliceState]> => {
+    const isOutdated = !(await keys.hasSigned(slice.signed, cryptography))
+    return [spiffeId, { ...slice, isOutdated }]
+  })
+  return new Map(await Promise.all(looked))
 }
 
 async function fastLaneAfter(
@@ -123,7 +139,7 @@ async function believedSlice(
 ): Promise<HeldSliceState> {
   const { spiffeId, epoch, asOf, trustDomain: ofDomain } = readSlice(signed.content)
   const held = slices.get(spiffeId)
-  if (held?.signed.content.equals(signed.content)) return held
+  if (held?.isOutdated !== true && held?.signed.content.equals(signed.content)) return held
   await keysFor(keys).verify(signed, `slice of ${spiffeId}`, cryptography)
   if (ofDomain !== trustDomain) throw refusedContent(`slice of ${spiffeId}`, `it is of the trust domain ${ofDomain}`)
   if (held !== undefined && (epoch < held.epoch || (epoch === held.epoch && asOf < held.asOf))) {

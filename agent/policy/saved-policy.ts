@@ -7,7 +7,7 @@ import type { Disk } from '../node/disk.ts'
 import { NO_FAST_LANE, fromSnapshot, withEntry } from './fast-lane-log.ts'
 import { PinnedKeys } from './pinned-keys.ts'
 import { digestOf, NO_POLICY, stateAfter, type Believing, type PolicyState } from './policy-state.ts'
-import { sha256 } from './signed-content.ts'
+import { readSlice, sha256 } from './signed-content.ts'
 
 const HASH_BYTES = 32
 const INSTANT_BYTES = 8
@@ -86,25 +86,20 @@ async function believed(
 ): Promise<PolicyState> {
   if (keys === null || status === null) return NO_POLICY
   const pinned = await PinnedKeys.pin(keys, believing.trustDomain, believing.cryptography)
-  const { policyEpoch: epoch, policyRevision: revision } = status
   let log = NO_FAST_LANE
   for (const entry of [...(lifecycle === null ? [] : [lifecycle]), ...fastLane]) {
-    await pinned.verify(entry, 'saved entry of the fast lane', believing.cryptography)
+    // An entry that a key signed which has been revoked since is asked for again, and so is all after it.
+    if (!(await pinned.hasSigned(entry, believing.cryptography))) break
     log = entry === lifecycle ? fromSnapshot(log, entry) : withEntry(log, entry)
   }
-  const message = { kind: 'policyDelta', epoch, revision, slices, removedIdentities: [], keys: null } as const
   const held = { ...NO_POLICY, keys: pinned, fastLane: log }
+  const believable = await Promise.all(slices.map((slice) => pinned.hasSigned(slice, believing.cryptography)))
+  const kept = slices.filter((_slice, index) => believable[index])
+  const { policyEpoch: epoch, policyRevision: revision } = status
+  const message = { kind: 'policyDelta', epoch, revision, slices: kept, removedIdentities: [], keys: null } as const
   // The hash of the file vouches for the whole; the digest is not saved apart from it.
-  const { slices: verified } = await stateAfter(held, { ...message, digest: digestOfSigned(slices) }, believing)
-  return { ...held, epoch, revision, slices: verified }
+  return stateAfter(held, { ...message, digest: digestOfSigned(kept) }, believing)
 }
 
 const digestOfSigned = (slices: PolicyUpdate['slices']): Buffer =>
-  digestOf(
-    new Map(
-      slices.map(({ content }) => {
-        const { spiffeId } = JSON.parse(content.toString('utf8')) as { readonly spiffeId: string }
-        return [spiffeId, { digest: sha256(content) }]
-      }),
-    ),
-  )
+  digestOf(new Map(slices.map(({ content }) => [readSlice(content).spiffeId, { digest: sha256(content) }])))
