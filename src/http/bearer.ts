@@ -71,7 +71,9 @@ export function bearerVerifier(
   options: BearerOptions,
 ): (request: BearerRequest) => Promise<JwtSvid> {
   const { audience, allow } = options
-  if (audience.length === 0 || audience.includes('')) throw new TypeError('A bearer check needs at least one audience')
+  // One text is one audience: every text includes the empty one.
+  if (audience.length === 0 || [audience].flat().includes(''))
+    throw new TypeError('A bearer check needs at least one audience')
   if (typeof (options as Partial<BearerOptions>).allow?.matches !== 'function')
     throw new TypeError('A bearer check needs `allow`: a matcher such as memberOf() or exactly()')
   return async (request) => {

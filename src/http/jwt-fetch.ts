@@ -31,7 +31,9 @@ export function jwtFetch(
   audience: readonly string[] | string,
   options: JwtFetchOptions = {},
 ): typeof fetch {
-  if (audience.length === 0 || audience.includes('')) throw new TypeError('A token needs at least one audience')
+  // One text is one audience: every text includes the empty one.
+  if (audience.length === 0 || [audience].flat().includes(''))
+    throw new TypeError('A token needs at least one audience')
   const { allowPlainHttp = false } = options
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
