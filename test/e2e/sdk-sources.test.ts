@@ -45,8 +45,10 @@ class Service extends RunningProcess {
     return this.ask<Held>('?', 'held')
   }
 
-  get health(): readonly string[] {
-    return this.#lines().flatMap((line) => (typeof line['health'] === 'string' ? [line['health']] : []))
+  /** Every change of status; an event that tells of another error in the same status is none. */
+  get health(): readonly unknown[] {
+    const told = this.#lines().flatMap((line) => ('health' in line ? [line['health']] : []))
+    return told.filter((status, index) => status !== told[index - 1])
   }
 }
 
