@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { bundleSetOf, type BundleSet } from '../bundle/bundle-set.ts'
 import { parseJwks } from '../bundle/jwks.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JsonObject } from '../jws/strict-json.ts'
 import { type JwtSvid, parseJwtSvid } from '../svid/jwt-svid.ts'
@@ -10,8 +12,14 @@ import {
   type JwtSvidResponse,
   spiffeWorkloadApiService,
 } from '../wire/messages/spiffe-workload.ts'
+import {
+  type DecisionReceipt,
+  type DecisionReport,
+  workloadPolicyService,
+} from '../wire/messages/sallyport-policy-v1.ts'
 import { agentError } from './agent-error.ts'
 import { connectWorkloadApi } from './connect-workload-api.ts'
+import { NO_POLICY_CONTEXT, type PolicyContext, PolicyReader } from './policy-context.ts'
 import { jsonOfStruct } from './struct.ts'
 import { type WatchOptions, watchStream } from './watch.ts'
 import {
@@ -132,6 +140,18 @@ export class WorkloadClient implements AsyncDisposable {
     return watchStream(open, jwtBundlesOf, bundleSetOf([]), this.#watch(signal, settings))
   }
 
+  /** The policy of this workload's identities, now and after every change, until `signal` aborts. */
+  watchPolicy(signal: AbortSignal, settings: WatchSettings = {}): AsyncGenerator<PolicyContext> {
+    const reader = new PolicyReader(sha256)
+    const open = () => this.#policyContexts(reader, signal)
+    return watchStream(open, (context) => context, NO_POLICY_CONTEXT, this.#watch(signal, settings))
+  }
+
+  /** Tells the agent what was decided; yields a receipt for each report that the agent will not lose. */
+  reportDecisions(reports: AsyncIterable<DecisionReport>, signal: AbortSignal): AsyncIterable<DecisionReceipt> {
+    return this.#transport.client(workloadPolicyService).reportDecisions(reports, this.#call({ signal }))
+  }
+
   /** Tokens for an audience, the default identity's first. */
   async fetchJwtSvids(
     { audience, spiffeId }: JwtSvidRequest,
@@ -161,6 +181,22 @@ export class WorkloadClient implements AsyncDisposable {
     await this.close()
   }
 
+  /** An update that cannot be used ends the stream; the next one brings everything again. */
+  async *#policyContexts(reader: PolicyReader, signal: AbortSignal): AsyncGenerator<PolicyContext> {
+    for await (const update of this.#transport
+      .client(workloadPolicyService)
+      .watchPolicy(reader.request, this.#call({ signal }))) {
+      let context: PolicyContext
+      try {
+        context = reader.read(update, this.clock.monotonicMs())
+      } catch (cause) {
+        reader.forget()
+        throw unusablePolicy(cause)
+      }
+      yield context
+    }
+  }
+
   #watch(signal: AbortSignal, { onError = this.#watching.onError }: WatchSettings): WatchOptions {
     return { ...this.#watching, onError, signal }
   }
@@ -169,6 +205,12 @@ export class WorkloadClient implements AsyncDisposable {
     return { ...options, metadata: { ...options.metadata, ...SECURITY_HEADER } }
   }
 }
+
+const sha256 = (content: Buffer): Buffer => createHash('sha256').update(content).digest()
+
+/** Asking again may help: what the agent holds may be another one then. */
+const unusablePolicy = (cause: unknown): SallyportError =>
+  new SallyportError('WORKLOAD_RESPONSE_INVALID', `Cannot use the policy: ${(cause as Error).message}`, { cause })
 
 /** The first message of a stream, which is then closed. */
 async function firstOf<M, T>(stream: AsyncIterable<M>, decode: (message: M) => T): Promise<T> {

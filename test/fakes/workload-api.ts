@@ -1,4 +1,5 @@
 import type { Client, ClientOptions, Transport } from '../../src/wire/handlers.ts'
+import type { workloadPolicyService } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { spiffeWorkloadApiService } from '../../src/wire/messages/spiffe-workload.ts'
 import type { Methods, Service } from '../../src/wire/service.ts'
 
@@ -30,7 +31,7 @@ export class ScriptedWorkloadApi implements Transport {
   }
 
   client<M extends Methods>(service: Service<M>): Client<Service<M>> {
-    const client: Client<typeof spiffeWorkloadApiService> = {
+    const client: Client<typeof spiffeWorkloadApiService> & Client<typeof workloadPolicyService> = {
       fetchX509Svid: (request, options) => this.#stream('fetchX509Svid', request, options),
       fetchX509Bundles: (request, options) => this.#stream('fetchX509Bundles', request, options),
       fetchJwtSvid: (request, options) => this.#unary('fetchJwtSvid', request, options),
@@ -38,8 +39,11 @@ export class ScriptedWorkloadApi implements Transport {
       validateJwtSvid: (request, options) => this.#unary('validateJwtSvid', request, options),
       fetchWitSvid: (request, options) => this.#stream('fetchWitSvid', request, options),
       fetchWitBundles: (request, options) => this.#stream('fetchWitBundles', request, options),
+      watchPolicy: (request, options) => this.#stream('watchPolicy', request, options),
+      reportDecisions: (requests, options) => this.#stream('reportDecisions', requests, options),
     }
-    if (service.name !== 'SpiffeWorkloadAPI') throw new Error(`no script for ${service.name}`)
+    const isKnown = service.name === 'SpiffeWorkloadAPI' || service.name === 'sallyport.policy.v1.WorkloadPolicy'
+    if (!isKnown) throw new Error(`no script for ${service.name}`)
     return client as unknown as Client<Service<M>>
   }
 
