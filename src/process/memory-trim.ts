@@ -18,8 +18,8 @@ const QUIET_SHARE = 0.05
 /** What must have come since the last time: a start or a burst, not the daily coming and going. */
 const GROWTH_MIN_BYTES = 8 * 1024 * 1024
 const PAUSE_MIN_MS = 10_000
-/** Collecting stops everything for about 3 ms a MiB: nobody shall wait a second for memory that is a small part of the whole. */
-const HEAP_MAX_BYTES = 64 * 1024 * 1024
+/** Collecting stops everything for 2 to 4 ms a MiB: nobody shall wait a second for memory that is a small part of the whole. */
+const HEAP_MAX_BYTES = 96 * 1024 * 1024
 
 /** Decides when memory is given back: apart from doing it, so that a test can try every course of things. */
 export class TrimDecision {
