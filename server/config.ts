@@ -116,6 +116,44 @@ const limits = z
   })
   .prefault({})
 
+/** Who a policy may name as a member of a group: a SPIFFE ID, or a user of the admin socket. */
+const principal = z
+  .string()
+  .max(2048)
+  .regex(/^(?:spiffe:\/\/.+|uid:\d{1,10})$/, 'must be a SPIFFE ID or uid:<number>')
+
+const policy = z
+  .strictObject({
+    groups: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be a name of A-Z a-z 0-9 . _ -'),
+        z.array(principal).max(1000),
+      )
+      .default({})
+      .describe(
+        'who is in the groups that policies name (`group:<name>`): SPIFFE IDs, or users of the admin socket as uid:1000',
+      ),
+    secondSigners: z
+      .array(fieldTypes.path)
+      .max(10)
+      .default([])
+      .describe(
+        'PEM files of Ed25519 public keys, kept on other machines, that sign policies which touch a zone of target 4',
+      ),
+    decisions: z
+      .strictObject({
+        retention: fieldTypes.duration.prefault(days(90)).describe('how long decision records and counters are kept'),
+        maxRecords: count(100_000_000)
+          .default(1_000_000)
+          .describe('decision records that are kept; the oldest go first'),
+        maxCounters: count(100_000_000)
+          .default(1_000_000)
+          .describe('decision counters that are kept; the oldest go first'),
+      })
+      .prefault({}),
+  })
+  .prefault({})
+
 /** The configuration of a server. Durations are seconds once read. */
 export const serverConfig = z
   .strictObject({
@@ -138,6 +176,17 @@ export const serverConfig = z
       .max(1000)
       .default([])
       .describe('SPIFFE IDs with all rights of an administrator'),
+    admins: z
+      .array(
+        z.strictObject({
+          id: fieldTypes.spiffeId.describe('SPIFFE ID of an administrator who is bound to zones'),
+          zones: z.array(z.string().min(1).max(100)).min(1).max(1000).describe('the zones that it may read and change'),
+        }),
+      )
+      .max(1000)
+      .default([])
+      .describe('administrators with rights in some zones only'),
+    policy,
     ca,
     svid,
     attestors,
@@ -198,6 +247,7 @@ export function withAbsolutePaths(config: ServerConfig, folder: string): ServerC
     ...config,
     dataDir: absolute(config.dataDir),
     adminSocket: absolute(config.adminSocket),
+    policy: { ...config.policy, secondSigners: config.policy.secondSigners.map(absolute) },
     attestors: {
       ...config.attestors,
       x509pop: x509pop === undefined ? undefined : { ...x509pop, caBundle: absolute(x509pop.caBundle) },

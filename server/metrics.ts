@@ -1,6 +1,7 @@
 import { LATENCY_BUCKETS, type Counter, type Histogram, type MetricRegistry } from '../src/metrics/registry.ts'
 import type { Authorities } from './authority/authorities.ts'
 import type { Directory } from './entries/directory.ts'
+import type { PolicyBook } from './policy/policy-book.ts'
 import type { Store } from './store/store.ts'
 import type { Followers } from './sync/followers.ts'
 
@@ -11,6 +12,8 @@ export interface ServerMetrics {
   readonly duplicateStreams: Counter
   readonly issued: Counter
   readonly notIssued: Counter
+  readonly slicesSigned: Counter
+  readonly decisionsStored: Counter
 }
 
 export function serverMetrics(metrics: MetricRegistry): ServerMetrics {
@@ -19,6 +22,8 @@ export function serverMetrics(metrics: MetricRegistry): ServerMetrics {
     refusedCalls: metrics.counter('sallyport_server_refused_calls_total', 'Calls refused, by code.'),
     issued: metrics.counter('sallyport_server_issued_total', 'SVIDs released, by kind.'),
     notIssued: metrics.counter('sallyport_server_not_issued_total', 'Orders for SVIDs that were refused, by kind.'),
+    slicesSigned: metrics.counter('sallyport_server_slices_signed_total', 'Policy slices signed for agents.'),
+    decisionsStored: metrics.counter('sallyport_server_decisions_stored_total', 'Decision records taken from agents.'),
     duplicateStreams: metrics.counter(
       'sallyport_server_duplicate_streams_total',
       'Times that one agent identity was on two streams.',
@@ -34,9 +39,13 @@ export function serverGauges(
     readonly authorities: Pick<Authorities, 'status'>
     readonly store: Store
     readonly connections: () => number
+    readonly book: Pick<PolicyBook, 'policyRevision' | 'fastLaneSequence' | 'lifecycle'>
   },
 ): void {
-  const { directory, followers, authorities, store } = parts
+  const { directory, followers, authorities, store, book } = parts
+  metrics.gauge('sallyport_server_policy_revision', 'Revision of the policy; 0: none.', () => book.policyRevision)
+  metrics.gauge('sallyport_server_fast_lane_sequence', 'Newest entry of the fast lane.', () => book.fastLaneSequence)
+  metrics.gauge('sallyport_server_quarantines', 'Quarantines in force.', () => book.lifecycle.quarantines.length)
   metrics.gauge('sallyport_server_entries', 'Registration entries.', () => directory.entryCount)
   metrics.gauge('sallyport_server_agents', 'Agents that have joined.', () => directory.agentCount)
   metrics.gauge('sallyport_server_bundles', 'Bundles, the own one included.', () => directory.bundleCount)

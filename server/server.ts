@@ -30,13 +30,18 @@ import { Directory } from './entries/directory.ts'
 import { prune } from './entries/prune.ts'
 import { openDiskKeyStore } from './keys/disk-key-store.ts'
 import type { KeyStore } from './keys/key-store.ts'
+import { Groups } from './lifecycle/groups.ts'
+import { lifecycleUpkeep } from './lifecycle/upkeep.ts'
 import { serverGauges, serverMetrics } from './metrics.ts'
+import { openPolicy } from './policy/open-policy.ts'
 import { serverImplementations } from './rpc/server-implementations.ts'
 import {
   authoritySettings,
   CLOCK_SETTLE_SECONDS,
+  decisionLimits,
   issuerSettings,
   rateLimitSettings,
+  secondSignerSettings,
   wireLimitSettings,
   x509popSettings,
 } from './settings.ts'
@@ -92,8 +97,19 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   const keys = await deps.openKeys(data.keysFolder)
   const directory = parts.use(await Directory.open({ store, trustDomain, clock, log }))
 
-  // Who may call
+  // Who may reach what
   const counts = serverMetrics(metrics)
+  const secondSigners = secondSignerSettings(config)
+  const policyParts = await openPolicy({
+    ...{ store, keys, directory, trustDomain, clock, cryptography, random, log, secondSigners },
+    admins: config.adminIds,
+    slicesSigned: counts.slicesSigned,
+  })
+  const { book, slices, fastLane, gate } = policyParts
+  const groups = new Groups(config.policy.groups)
+  const lifecycle = { store, directory, book, fastLane, groups, clock, random }
+
+  // Who may call
   const refusals = new RefusalCounter({ store, clock, log })
   const access = new Access({
     ...{ directory, store, trustDomain, clock, cryptography, log, refusals },
@@ -110,6 +126,8 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     checkpointSigner: await checkpointSigner(keys),
     refusalOf: (call: Parameters<typeof callerOf>[0]) => access.refusalOf(call),
     duplicateStreams: counts.duplicateStreams,
+    policy: { book, slices, fastLane },
+    decisionsStored: counts.decisionsStored,
     disconnect: (connection: Connection) => wire.disconnect(connection),
   }
   const followers = new Followers(sync)
@@ -121,7 +139,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   })
   await caughtUp(directory, store)
   const issuer = countedIssuer(
-    createIssuer({ authorities, store, clock, cryptography, random, config: issuerSettings(config) }),
+    createIssuer({ authorities, store, clock, cryptography, random, gate, config: issuerSettings(config) }),
     { issued: counts.issued, refused: counts.notIssued },
   )
   const ownSvid = new ServerSvid({
@@ -152,6 +170,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
         ...serverImplementations({
           ...{ trustDomain, store, directory, authorities, issuer, attestors, callerOf, spendSignatures, refusals },
           ...{ clock, cryptography, random, log, isReady, startedAt, version: VERSION },
+          ...{ ...policyParts, secondSigners, lifecycle },
           fleet: followers,
           address: () => config.advertisedAddress ?? `${hostname()}:${state.port}`,
         }),
@@ -162,11 +181,12 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
       ...{ log, clock, limits: wireLimitSettings(config) },
     }),
   )
-  serverGauges(metrics, { directory, followers, authorities, store, connections: () => wire.connections.size })
+  serverGauges(metrics, { directory, followers, authorities, store, book, connections: () => wire.connections.size })
 
   // What runs by itself
   parts.use(loops)
   loops.start('authorities', (signal) => authorities.run(signal))
+  loops.start('policy', (signal) => book.run(signal))
   loops.start('followers', (signal) => followers.run(signal))
   loops.start('refusals', (signal) => refusals.run(signal))
   loops.start('prune', (signal) =>
@@ -176,10 +196,13 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
         steadiness: new ClockSteadiness(clock, CLOCK_SETTLE_SECONDS * 1000),
         purgeAgentsAfterMs: config.agents.purgeExpiredAfter * 1000,
         auditRetentionMs: config.audit.retention * 1000,
+        decisions: decisionLimits(config),
       },
       signal,
     ),
   )
+  const upkeep = { ...lifecycle, log, retentionMs: config.audit.retention * 1000 }
+  loops.start('lifecycle', (signal) => lifecycleUpkeep(upkeep, signal))
   await ownSvid.renew()
   loops.start('ownSvid', (signal) => ownSvid.run(signal))
 

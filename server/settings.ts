@@ -8,6 +8,9 @@ import { X509POP_DEFAULTS } from './attest/x509pop.ts'
 import type { AuthorityConfig } from './authority/authority-config.ts'
 import type { IssuerConfig } from './authority/issuer.ts'
 import type { ServerConfig } from './config.ts'
+import type { DecisionRetention } from './entries/prune.ts'
+import { secondSignerOf } from './policy/open-policy.ts'
+import type { SecondSigner } from './policy/policy-keys.ts'
 
 // What server.yaml says, in the words of each part.
 
@@ -28,12 +31,21 @@ export function x509popSettings({ attestors }: ServerConfig): NodeAttestorDeps['
   }
 }
 
-function readPem(path: string): string {
+export const secondSignerSettings = ({ policy }: ServerConfig): SecondSigner[] =>
+  policy.secondSigners.map((path) => secondSignerOf(readPem(path, 'policy.secondSigners'), path))
+
+export const decisionLimits = ({ policy: { decisions } }: ServerConfig): DecisionRetention => ({
+  retentionMs: decisions.retention * 1000,
+  maxRecords: decisions.maxRecords,
+  maxCounters: decisions.maxCounters,
+})
+
+function readPem(path: string, field = 'attestors.x509pop.caBundle'): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'failed'
-    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${path} (attestors.x509pop.caBundle): ${why}`, {
+    throw new SallyportError('CONFIG_UNREADABLE', `Cannot read ${path} (${field}): ${why}`, {
       cause: error,
     })
   }

@@ -25,9 +25,15 @@ function factsOf(entry: RegistrationEntry) {
     selectors: entry.selectors.map(printSelector),
     federatesWith: entry.federatesWith.length === 0 ? undefined : entry.federatesWith,
     dnsNames: entry.dnsNames.length === 0 ? undefined : entry.dnsNames,
+    labels: labelFacts(entry),
     admin: entry.admin || undefined,
     downstream: entry.downstream || undefined,
     expiresAt: entry.expiresAt,
     revisionNumber: entry.revisionNumber,
   }
+}
+
+function labelFacts({ labels }: RegistrationEntry): readonly string[] | undefined {
+  const texts = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
+  return texts.length === 0 ? undefined : texts.toSorted()
 }

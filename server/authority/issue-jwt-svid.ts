@@ -48,9 +48,11 @@ export interface JwtTemplate {
 
 /** Template → check → record beside sign → check → release, as for certificates. */
 export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<JwtIssued> {
-  const { authorities, store, clock, config } = deps
+  const { authorities, store, clock, config, gate } = deps
   const authority = authorities.activeJwt()
   checkJwtOrder(order, config.trustDomain)
+  const refusal = gate.refusal(order.spiffeId, order.agentId) ?? gate.audienceRefusal(order.spiffeId, order.audience)
+  if (refusal !== undefined) throw refusal
   const template = jwtTemplate(order, authority, clock.now(), deps)
   const { sub, aud, iat, exp, jti } = template
   const expiresAt = new Date(exp * 1000)

@@ -12,6 +12,7 @@ import { encodeCertificate } from '../../src/x509/encode-certificate.ts'
 import { DerError } from '../../src/x509/der.ts'
 import { isEmptyName, type Name } from '../../src/x509/name.ts'
 import type { AuditEvent } from '../audit/record.ts'
+import type { IssuanceGate } from '../policy/issuance-gate.ts'
 import type { Store } from '../store/store.ts'
 import type { ActiveX509Authority } from './active-authority.ts'
 import type { Authorities } from './authorities.ts'
@@ -50,6 +51,8 @@ export interface IssuerDeps {
   readonly cryptography: Cryptography
   readonly random: (bytes: number) => Buffer
   readonly config: IssuerConfig
+  /** What policy and lifecycle say before anything is signed. */
+  readonly gate: IssuanceGate
 }
 
 /** A signed certificate, released. */
@@ -146,7 +149,7 @@ const lost = ({ order }: Draft): SallyportError =>
 
 /** Pure but for the random numbers: what each order becomes, or why not. */
 function draft(
-  { config, clock, random, authorities }: IssuerDeps,
+  { config, clock, random, authorities, gate }: IssuerDeps,
   orders: readonly X509Order[],
   purpose: X509Purpose,
   authority: ActiveX509Authority,
@@ -158,16 +161,36 @@ function draft(
   const defaultTtlSeconds = ttlFor(purpose, config)
   return orders.map((order, index) =>
     refusing(() => {
+      const limitSeconds = checkGate(gate, order, purpose)
       const key = keyOfOrder(order)
       checkPublicKey(key.publicKey, CERTIFIED_KEYS)
       const serialNumber = serials[index] ?? 0n
       const settings = { purpose, now, serialNumber, defaultTtlSeconds, subject: config.subject ?? {} }
-      const template = x509SvidTemplate(order, key, authority, settings)
+      const asked = order.ttlSeconds || defaultTtlSeconds
+      const ttlSeconds = limitSeconds === undefined ? order.ttlSeconds : Math.min(asked, limitSeconds)
+      const template = x509SvidTemplate({ ...order, ttlSeconds }, key, authority, settings)
       checkMaySign(template, bounds)
       authorities.recordLife(authority.authorityId, template.notAfter)
       return { order, key, template }
     }),
   )
+}
+
+/**
+ * Agents and servers pass: without them nobody would hear of a quarantine. A nested server is as trusted as whoever asks for it.
+ *
+ * @returns the longest life that policy allows, in seconds
+ */
+function checkGate(
+  gate: IssuanceGate,
+  { spiffeId, agentId, callerId }: X509Order,
+  purpose: X509Purpose,
+): number | undefined {
+  if (purpose === 'agent' || purpose === 'server') return undefined
+  const holder = purpose === 'downstream' ? callerId : spiffeId
+  const refusal = holder instanceof SpiffeId ? gate.refusal(holder, agentId) : undefined
+  if (refusal !== undefined) throw refusal
+  return purpose === 'workload' ? gate.x509TtlSeconds(spiffeId) : undefined
 }
 
 /** Orders of one batch come from one agent as a rule, so its tag is computed once. */

@@ -21,6 +21,15 @@ export interface PruneDeps {
   /** Agents whose SVID ended longer ago than this are removed; undefined: never. */
   readonly purgeAgentsAfterMs: number | undefined
   readonly auditRetentionMs: number
+  /** Undefined: decisions are kept for good. */
+  readonly decisions?: DecisionRetention | undefined
+}
+
+/** How long and how many decisions are kept. */
+export interface DecisionRetention {
+  readonly retentionMs: number
+  readonly maxRecords: number
+  readonly maxCounters: number
 }
 
 const LOOK_MIN_MS = 100
@@ -103,12 +112,16 @@ function isStale(agent: AttestedAgent, now: Date, afterMs: number): boolean {
   return !agent.banned && end + afterMs <= now.getTime()
 }
 
-async function pruneJournals({ store, clock, auditRetentionMs }: PruneDeps): Promise<void> {
+async function pruneJournals({ store, clock, auditRetentionMs, decisions }: PruneDeps): Promise<void> {
   const now = clock.now().getTime()
   // A token that was used stays that long after its end, so that a second use is told from a wrong token.
   const expiredBefore = new Date(now - TOKEN_RETENTION_MS)
   await store.commit({ mutations: [{ kind: 'token.prune', expiredBefore }], audit: [] })
-  await store.prune({ logBefore: new Date(now - LOG_RETENTION_MS), auditBefore: new Date(now - auditRetentionMs) })
+  await store.prune({
+    logBefore: new Date(now - LOG_RETENTION_MS),
+    auditBefore: new Date(now - auditRetentionMs),
+    decisions: decisions && { ...decisions, before: new Date(now - decisions.retentionMs) },
+  })
 }
 
 function untilNextLook({ directory, clock }: PruneDeps): number {

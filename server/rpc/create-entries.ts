@@ -1,5 +1,6 @@
 import { checkEntry } from '../../src/entry/check-entry.ts'
 import { entryWarnings } from '../../src/entry/entry-warnings.ts'
+import type { Labels } from '../../src/entry/labels.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { Call } from '../../src/wire/call.ts'
@@ -13,17 +14,20 @@ import type { Entry } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { entryCreated } from '../audit/entry-events.ts'
 import { deedOf } from './deed.ts'
+import { LabelAgreement } from './entry-labels.ts'
 import { eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 
-/** `BatchCreateEntry`: one transaction for each item, committed together. */
+/** `BatchCreateEntry`: one transaction for each item, committed together. Labels are those of our own API, by index. */
 export async function createEntries(
   { entries, outputMask }: BatchCreateEntryRequest,
   call: Call,
   deps: RpcDeps,
+  labels: readonly Labels[] = [],
 ): Promise<Sent<BatchCreateEntryResponse>> {
   const deed = deedOf(call, deps)
-  const drafts = eachItem(entries, (message) => newEntryOf(message, deps))
+  const agreement = new LabelAgreement(deps.directory)
+  const drafts = eachItem(entries, (message, index) => newEntryOf(message, labels[index], agreement, deps))
   const good = drafts.flatMap((draft) => ('value' in draft ? [draft.value] : []))
   const outcomes = (
     await deps.store.commitAll(
@@ -52,14 +56,21 @@ export async function createEntries(
   return { results }
 }
 
-function newEntryOf(message: Entry, deps: RpcDeps): RegistrationEntry {
+function newEntryOf(
+  message: Entry,
+  labels: Labels | undefined,
+  agreement: LabelAgreement,
+  deps: RpcDeps,
+): RegistrationEntry {
   const given = {
     id: message.id === '' ? newEntryId(deps.random) : message.id,
     createdAt: deps.clock.now(),
     revisionNumber: 0,
   }
-  const entry = checkEntry(entryDraftFromMessage(message, given), deps)
+  const draft = entryDraftFromMessage(message, given)
+  const entry = checkEntry({ ...draft, labels: agreement.labelsFor(draft.spiffeId, labels) }, deps)
   checkFederation(entry, deps)
+  agreement.check(entry)
   return entry
 }
 

@@ -6,6 +6,7 @@ import {
   type BatchDeleteEntryRequest,
   type BatchDeleteEntryResponse,
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
+import type { Entry } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { entryDeleted } from '../audit/entry-events.ts'
 import type { Transaction } from '../store/store.ts'
@@ -15,6 +16,7 @@ import { deedOf } from './deed.ts'
 import { entryFilterOf } from './filters.ts'
 import { failedItem, OK } from './items.ts'
 import { pageOf } from './page.ts'
+import { hasLabels, readableId } from './entry-labels.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { syncAuthorizedEntries } from './sync-authorized-entries.ts'
 import type { Turns } from './turns.ts'
@@ -24,10 +26,10 @@ import { entryNotFound, updateEntries } from './update-entries.ts'
 export function entryHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof entryService> {
   const { directory } = deps
   // An entry that names a bundle and the deletion of that bundle must see each other; all else need not wait.
-  const inTurn = <T>(
-    entries: readonly { readonly federatesWith: readonly string[] }[],
-    action: () => Promise<T>,
-  ): Promise<T> => (entries.some(({ federatesWith }) => federatesWith.length > 0) ? federation.take(action) : action())
+  const inTurn = <T>(entries: readonly Entry[], action: () => Promise<T>): Promise<T> =>
+    entries.some((entry) => entry.federatesWith.length > 0 || touchesLabels(entry, directory))
+      ? federation.take(action)
+      : action()
   return {
     async countEntries({ filter }) {
       return { count: directory.countEntries(entryFilterOf(filter)) }
@@ -55,6 +57,12 @@ export function entryHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof
 
     syncAuthorizedEntries: (requests, call) => syncAuthorizedEntries(requests, call, deps),
   }
+}
+
+/** Entries of an id with labels must agree, so changes of them must see each other too. */
+function touchesLabels({ id, spiffeId }: Entry, directory: RpcDeps['directory']): boolean {
+  const ids = [directory.entry(id)?.spiffeId, spiffeId === null ? undefined : readableId(spiffeId)]
+  return ids.some((one) => one !== undefined && hasLabels(one, directory))
 }
 
 async function deleteEntries(

@@ -9,6 +9,12 @@ import type { RefusalCounter } from '../audit/refusal-counter.ts'
 import type { Authorities } from '../authority/authorities.ts'
 import type { Issuer } from '../authority/issuer.ts'
 import type { Directory } from '../entries/directory.ts'
+import type { LifecycleDeps } from '../lifecycle/lifecycle-deps.ts'
+import type { FastLane } from '../policy/fast-lane.ts'
+import type { Policies } from '../policy/policies.ts'
+import type { PolicyBook } from '../policy/policy-book.ts'
+import type { PolicyKeys, SecondSigner } from '../policy/policy-keys.ts'
+import type { Slices } from '../policy/slices.ts'
 import type { Store } from '../store/store.ts'
 import type { Followers } from '../sync/followers.ts'
 
@@ -28,6 +34,13 @@ export interface RpcDeps {
   readonly refusals: Pick<RefusalCounter, 'refused'>
   /** What the push streams know of agents, and what agents that poll let them know. */
   readonly fleet: Pick<Followers, 'statuses' | 'polledBundle'>
+  readonly policies: Policies
+  readonly policyKeys: PolicyKeys
+  readonly secondSigners: readonly SecondSigner[]
+  readonly book: PolicyBook
+  readonly slices: Slices
+  readonly fastLane: FastLane
+  readonly lifecycle: LifecycleDeps
   readonly clock: Clock
   readonly cryptography: Cryptography
   readonly random: (bytes: number) => Buffer

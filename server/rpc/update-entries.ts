@@ -1,4 +1,5 @@
 import { checkEntry } from '../../src/entry/check-entry.ts'
+import type { Labels } from '../../src/entry/labels.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { Call } from '../../src/wire/call.ts'
@@ -13,6 +14,7 @@ import type { Sent } from '../../src/wire/service.ts'
 import { entryUpdated } from '../audit/entry-events.ts'
 import { checkFederation, similarExists, warnOf } from './create-entries.ts'
 import { deedOf } from './deed.ts'
+import { LabelAgreement } from './entry-labels.ts'
 import { eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 
@@ -34,7 +36,12 @@ export async function updateEntries(
   const results = new Map<number, Result>()
   for (let tries = 1; results.size < entries.length; tries += 1) {
     const open = entries.map((message, index) => ({ message, index })).filter(({ index }) => !results.has(index))
-    const updates = eachItem(open, ({ message, index }) => ({ index, ...updated(message, inputMask, deps) }))
+    const agreement = new LabelAgreement(deps.directory)
+    const updates = eachItem(open, ({ message, index }) => {
+      const update = { index, ...updated(message, inputMask, deps) }
+      agreement.check(update.after)
+      return update
+    })
     for (const [place, update] of updates.entries()) {
       if ('error' in update) results.set(open[place]!.index, failed(update.error, call, deps))
     }
@@ -88,16 +95,19 @@ async function commitUpdates(
   await deps.directory.reached(revision)
 }
 
-function updated(
+/** An entry as it is and as it would be. Labels stay unless they are named: SPIRE's API does not know them. */
+export function updated(
   message: Entry,
   mask: EntryMask | null,
   deps: RpcDeps,
+  labelsAfter: (before: Labels) => Labels = (before) => before,
 ): { readonly before: RegistrationEntry; readonly after: RegistrationEntry } {
   if (message.id === '') throw new SallyportError('REQUEST_INVALID', 'Cannot update an entry: its id is missing')
   const before = deps.directory.entry(message.id)
   if (before === undefined) throw entryNotFound(message.id)
   const given = { id: before.id, createdAt: before.createdAt, revisionNumber: before.revisionNumber + 1 }
-  const after = checkEntry(entryDraftFromMessage(mergedMessage(before, message, mask), given), deps)
+  const draft = entryDraftFromMessage(mergedMessage(before, message, mask), given)
+  const after = checkEntry({ ...draft, labels: labelsAfter(before.labels) }, deps)
   checkFederation(after, deps)
   return { before, after }
 }
@@ -120,5 +130,5 @@ const failed = (error: unknown, call: Call, deps: RpcDeps): Result => ({
 export const entryNotFound = (id: string): SallyportError =>
   new SallyportError('ENTRY_NOT_FOUND', `entry not found: ${JSON.stringify(id.slice(0, 255))}`)
 
-const concurrent = (id: string): SallyportError =>
+export const concurrent = (id: string): SallyportError =>
   new SallyportError('CONCURRENT_CHANGE', `Cannot update entry ${id}: it was changed at the same moment`)

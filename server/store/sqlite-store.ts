@@ -159,7 +159,11 @@ export class SqliteStore implements Store {
       kind: 'prune',
       logBeforeMs: logBefore.getTime(),
       auditBeforeMs: auditBefore.getTime(),
-      decisions: decisions && { ...decisions, beforeMs: decisions.before.getTime() },
+      decisions: decisions && {
+        beforeMs: decisions.before.getTime(),
+        maxRecords: decisions.maxRecords,
+        maxCounters: decisions.maxCounters,
+      },
     } as const
     const portion = async (): Promise<boolean> => {
       const answer = await this.#parts.writer.ask(question)

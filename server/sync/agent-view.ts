@@ -27,6 +27,7 @@ export class AgentView {
   /** How many entries federate with a trust domain. */
   #federations = new Map<string, number>()
   #digest = new ViewDigest()
+  #spiffeIds: ReadonlySet<string> | undefined
 
   /** A view that holds everything there is for the agent now. */
   constructor(agentId: string, ownTrustDomain: string, directory: DirectoryView) {
@@ -48,6 +49,13 @@ export class AgentView {
     return [...this.#bundles.values()]
   }
 
+  /** The SPIFFE IDs of the entries. */
+  get spiffeIds(): ReadonlySet<string> {
+    return (this.#spiffeIds ??= new Set(
+      Iterator.from(this.#entries.values()).map(({ spiffeId }) => spiffeId.toString()),
+    ))
+  }
+
   has(entryId: string): boolean {
     return this.#entries.has(entryId)
   }
@@ -58,6 +66,7 @@ export class AgentView {
     this.#bundles = new Map()
     this.#federations = new Map()
     this.#digest = new ViewDigest()
+    this.#spiffeIds = undefined
     for (const entry of this.#directory.entitled(this.#agentId)) this.#hold(entry)
     this.#updateBundles()
   }
@@ -120,12 +129,14 @@ export class AgentView {
   }
 
   #hold(entry: RegistrationEntry): void {
+    this.#spiffeIds = undefined
     this.#entries.set(entry.id, entry)
     this.#digest.addEntry(entry)
     for (const { name } of entry.federatesWith) this.#federations.set(name, (this.#federations.get(name) ?? 0) + 1)
   }
 
   #drop(entry: RegistrationEntry): void {
+    this.#spiffeIds = undefined
     this.#entries.delete(entry.id)
     this.#digest.removeEntry(entry)
     for (const { name } of entry.federatesWith) {

@@ -11,19 +11,28 @@ import type { Sent } from '../../src/wire/service.ts'
 import type { AgentCaller } from '../access/caller.ts'
 import { Follower } from './follower.ts'
 import type { Followers } from './followers.ts'
+import { reportDecisions } from './report-decisions.ts'
 import type { SyncDeps } from './sync-deps.ts'
 
 /** An agent that opens a stream says what it holds within this time. */
 const HELLO_TIMEOUT_MS = 10_000
 /** The longest version that an agent may tell, in characters. */
 const VERSION_MAX_LENGTH = 255
+const NONCE_MAX_BYTES = 64
 
 /** An agent that missed more gets a snapshot of its own view, which costs less than so much of everybody's log. */
 export const RESUME_MAX_REVISIONS = 4_096
 
 /** The push stream as a service. */
 export function syncImplementation(deps: SyncDeps, followers: Followers): Implementation {
-  return implement(syncService, { follow: (requests, call) => follow(deps, followers, requests, call) })
+  return implement(syncService, {
+    follow: (requests, call) => follow(deps, followers, requests, call),
+    reportDecisions: (batch, call) => {
+      const caller = deps.callerOf(call)
+      if (caller.kind !== 'agent') throw new TypeError('only agents report decisions')
+      return reportDecisions(batch, caller.spiffeId.toString(), deps)
+    },
+  })
 }
 
 async function* follow(
@@ -36,21 +45,26 @@ async function* follow(
   if (caller.kind !== 'agent') throw new TypeError('only agents follow')
   const messages = requests[Symbol.asyncIterator]()
   const hello = await readHello(messages, deps, call)
-  const follower = new Follower(deps, { call, caller, revisionNow: () => followers.revision })
+  const held = hello.policy ?? undefined
+  const follower = new Follower(deps, { call, caller, held, revisionNow: () => followers.revision })
   using _registered = followers.add(follower)
   // It may have been banned or evicted since the call was let in; from here on changes of its record are heard.
   const refusal = await deps.refusalOf(call)
   if (refusal !== undefined) throw refusal
   follower.start(hello, await revisionsAfter(hello, deps))
-  follower.beat(await followers.latestBeat())
+  follower.beatFirst(await followers.firstBeat(hello.nonce))
   deps.log.info({ agentId: follower.agentId, version: hello.agentVersion, requestId: call.requestId }, 'Agent follows')
   noteVersion(deps, caller, hello.agentVersion)
   void readAcks(messages, follower)
   while (!follower.isClosed) {
-    for (let message = follower.next(); message !== undefined; message = follower.next()) yield message
+    for (let message = await nextOf(follower); message !== undefined; message = await nextOf(follower)) yield message
     await follower.wake.sleep(call.signal)
   }
 }
+
+/** Policy is signed while nothing else is to be said; a heartbeat comes when all of it is told. */
+const nextOf = async (follower: Follower): Promise<Sent<ServerMessage> | undefined> =>
+  follower.next() ?? (await follower.nextPolicy()) ?? follower.next()
 
 async function readHello(messages: AsyncIterator<AgentMessage>, deps: SyncDeps, call: Call): Promise<Hello> {
   const { promise: late, reject } = Promise.withResolvers<never>()
@@ -62,6 +76,7 @@ async function readHello(messages: AsyncIterator<AgentMessage>, deps: SyncDeps, 
     const hello = first.done === true ? undefined : first.value.hello
     if (hello === undefined || hello === null) throw invalid('the first message is not a hello')
     if (hello.agentVersion.length > VERSION_MAX_LENGTH) throw invalid('agent_version is too long')
+    if (hello.nonce.length > NONCE_MAX_BYTES) throw invalid('nonce is too long')
     return hello
   } finally {
     call.signal.removeEventListener('abort', onAbort)

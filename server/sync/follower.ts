@@ -1,17 +1,21 @@
 import type { SallyportError } from '../../src/errors.ts'
 import type { Call } from '../../src/wire/call.ts'
-import type { Ack, Hello, ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import type { Ack, HeldPolicy, Hello, ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import type { AgentCaller } from '../access/caller.ts'
 import type { Concern } from '../entries/concern.ts'
 import { Wake } from '../entries/wake.ts'
+import type { PolicyNews } from '../policy/policy-book.ts'
 import type { Revision } from '../store/store.ts'
 import { AgentView } from './agent-view.ts'
 import type { Beat } from './heartbeats.ts'
 import { deltaMessage, snapshotMessages } from './messages.ts'
 import { Outstanding } from './outstanding.ts'
+import { PolicyView, type AcknowledgedPolicy } from './policy-view.ts'
 import { resumeChange } from './resume.ts'
 import type { SyncDeps } from './sync-deps.ts'
+
+const NO_IDENTITIES: ReadonlySet<string> = new Set()
 
 /** A second whole view is sent no sooner than this after the first, should an agent disagree with what it was sent. */
 const RESYNC_PAUSE_MS = 5000
@@ -19,6 +23,8 @@ const RESYNC_PAUSE_MS = 5000
 export interface FollowerOptions {
   readonly call: Call
   readonly caller: AgentCaller
+  /** What of policy the agent holds; undefined: it does not handle policy. */
+  readonly held?: HeldPolicy | undefined
   /** The revision that followers have heard of: the directory may be ahead of it. */
   readonly revisionNow: () => number
 }
@@ -40,19 +46,23 @@ export class Follower {
   #told = 0
   #pending: Concern | undefined
   #beat: Beat | undefined
-  #sentKey = false
+  #firstBeat: Beat | undefined
+  #sentFirst = false
+  readonly #policy: PolicyView | undefined
+  #slices: AsyncGenerator<Sent<ServerMessage>> | undefined
   #chunks: Generator<Sent<ServerMessage>> | undefined
   #resyncAtMs: number | undefined
   #lastSnapshotMs = Number.NEGATIVE_INFINITY
   #ended: SallyportError | undefined
   #closed = false
 
-  constructor(deps: SyncDeps, { call, caller, revisionNow }: FollowerOptions) {
+  constructor(deps: SyncDeps, { call, caller, held, revisionNow }: FollowerOptions) {
     this.#deps = deps
     this.#revisionNow = revisionNow
     this.call = call
     this.caller = caller
     this.agentId = caller.spiffeId.toString()
+    this.#policy = this.#policyView(held)
   }
 
   /** The agent has closed its side. */
@@ -74,6 +84,19 @@ export class Follower {
     const isCurrent =
       this.#view !== undefined && this.#outstanding.isEmpty && this.#pending === undefined && this.#chunks === undefined
     return isCurrent ? Math.max(this.#told, this.#revisionNow()) : this.#outstanding.acknowledged
+  }
+
+  /** What of policy the agent has confirmed; undefined: it does not handle policy. */
+  get acknowledgedPolicy(): AcknowledgedPolicy | undefined {
+    return this.#policy?.acknowledged
+  }
+
+  #policyView(held: HeldPolicy | undefined): PolicyView | undefined {
+    const { policy, clock, log } = this.#deps
+    if (policy === undefined || held === undefined) return undefined
+    const identities = (): ReadonlySet<string> => this.#view?.spiffeIds ?? NO_IDENTITIES
+    const { agentId } = this
+    return new PolicyView(held, { policy, agentId, identities, clock, log, wake: () => this.wake.wake() })
   }
 
   /** Prepares the first messages: what the agent lacks, or everything. */
@@ -104,12 +127,26 @@ export class Follower {
     this.wake.wake()
   }
 
+  /** Notes what of policy may differ from what the agent was told. */
+  markPolicy(news: PolicyNews): void {
+    if (this.#policy === undefined) return
+    this.#policy.mark(news)
+    this.wake.wake()
+  }
+
+  /** The one with the nonce goes before those for all. */
+  beatFirst(beat: Beat): void {
+    this.#firstBeat = beat
+    this.wake.wake()
+  }
+
   beat(beat: Beat): void {
     this.#beat = beat
     this.wake.wake()
   }
 
-  acknowledge({ revision, digest }: Ack): void {
+  acknowledge({ revision, digest, policy }: Ack): void {
+    if (policy !== null) this.#policy?.acknowledge(policy)
     if (!this.#outstanding.acknowledge(revision, digest)) {
       this.#deps.log.warn(
         { agentId: this.agentId, revision },
@@ -142,7 +179,26 @@ export class Follower {
     const delta = this.#nextDelta()
     if (delta !== undefined) return delta
     // A heartbeat says "you hold everything up to this revision": not while something is left to be told.
-    return this.#pending === undefined ? this.#nextBeat() : undefined
+    return this.#pending === undefined && this.#policy?.isPending !== true && this.#slices === undefined
+      ? this.#nextBeat()
+      : undefined
+  }
+
+  /**
+   * The next message of policy, the fast lane before slices; undefined when there is nothing to say.
+   *
+   * @throws {@link SallyportError} why the stream ends
+   */
+  async nextPolicy(): Promise<Sent<ServerMessage> | undefined> {
+    const policy = this.#policy
+    if (policy === undefined || this.#view === undefined) return undefined
+    if (this.#ended !== undefined) throw this.#ended
+    const fastLane = await policy.nextFastLane()
+    if (fastLane !== undefined) return fastLane
+    this.#slices ??= policy.nextSlices()
+    const { done, value } = await this.#slices.next()
+    if (done === true) this.#slices = undefined
+    return done === true ? undefined : value
   }
 
   #nextChunk(): Sent<ServerMessage> | undefined {
@@ -159,6 +215,7 @@ export class Follower {
     const from = this.#told
     const to = this.#revisionNow()
     const change = this.#view.update(concern)
+    if (change !== undefined) this.#policy?.markIdentities()
     // Nothing to say leaves the agent where it was told to be: the next delta starts there.
     if (change === undefined) return undefined
     this.#told = to
@@ -173,13 +230,13 @@ export class Follower {
   }
 
   #nextBeat(): Sent<ServerMessage> | undefined {
-    const beat = this.#beat
+    const beat = this.#firstBeat ?? (this.#sentFirst ? this.#beat : undefined)
     if (beat === undefined) return undefined
-    this.#beat = undefined
+    if (beat === this.#firstBeat) this.#firstBeat = undefined
+    else this.#beat = undefined
+    this.#sentFirst = true
     this.#told = Math.max(this.#told, beat.revision)
-    const message = this.#sentKey ? beat.message : beat.withKey
-    this.#sentKey = true
-    return message
+    return beat.message
   }
 
   #resyncLater(): void {
@@ -192,6 +249,7 @@ export class Follower {
     const view = this.#view
     if (view === undefined) return
     view.refill()
+    this.#policy?.markIdentities()
     this.#pending = undefined
     this.#resyncAtMs = undefined
     this.#lastSnapshotMs = this.#now()

@@ -5,6 +5,7 @@ import type { DirectoryUpdate } from '../entries/directory.ts'
 import type { AttestedAgent } from '../store/store.ts'
 import type { Follower } from './follower.ts'
 import { HEARTBEAT_MS, Heartbeats, type Beat } from './heartbeats.ts'
+import type { AcknowledgedPolicy } from './policy-view.ts'
 import { Polls } from './polls.ts'
 import type { SyncDeps } from './sync-deps.ts'
 
@@ -21,6 +22,15 @@ export interface AgentConnection {
   readonly acknowledgedRevision: number
   readonly lastSeen: Date | undefined
   readonly transport: 'push' | 'poll'
+  /** What of policy it has confirmed on its present or last stream; undefined: it does not handle policy. */
+  readonly policy: AcknowledgedPolicy | undefined
+}
+
+/** What the last stream of an agent left. */
+interface Left {
+  readonly acknowledged: number
+  readonly at: Date
+  readonly policy: AcknowledgedPolicy | undefined
 }
 
 /** All push streams: hands each change to the streams of the agents concerned, and knows what every agent has applied. */
@@ -31,7 +41,7 @@ export class Followers {
   readonly #byAgent = new Map<string, Follower>()
   /** Streams that were replaced and are about to end are still re-authorised. */
   readonly #all = new Set<Follower>()
-  readonly #left = new Map<string, { readonly acknowledged: number; readonly at: Date }>()
+  readonly #left = new Map<string, Left>()
   #revision: number
 
   constructor(deps: SyncDeps) {
@@ -59,11 +69,12 @@ export class Followers {
 
   /** Hands on changes and heartbeats until stopped. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#runUpdates(signal), this.#runHeartbeats(signal)])
+    await Promise.all([this.#runUpdates(signal), this.#runHeartbeats(signal), this.#runPolicy(signal)])
   }
 
-  latestBeat(): Promise<Beat> {
-    return this.#heartbeats.latest(this.#revision)
+  /** The first heartbeat of one stream. */
+  firstBeat(nonce: Buffer): Promise<Beat> {
+    return this.#heartbeats.first(this.#revision, nonce)
   }
 
   /** Takes a stream in; an older one of the same agent ends. */
@@ -88,7 +99,8 @@ export class Followers {
         if (this.#byAgent.get(agentId) !== follower) return
         this.#byAgent.delete(agentId)
         if (this.#deps.directory.agent(agentId) === undefined) return
-        this.#left.set(agentId, { acknowledged: follower.acknowledgedRevision, at: this.#deps.clock.now() })
+        const { acknowledgedRevision: acknowledged, acknowledgedPolicy: policy } = follower
+        this.#left.set(agentId, { acknowledged, at: this.#deps.clock.now(), policy })
       },
     }
   }
@@ -132,6 +144,7 @@ export class Followers {
         acknowledgedRevision: this.acknowledgedRevision(id),
         lastSeen: connected ? now : latest(this.#left.get(id)?.at, polled),
         transport: !connected && polled !== undefined ? 'poll' : 'push',
+        policy: this.#byAgent.get(id)?.acknowledgedPolicy ?? this.#left.get(id)?.policy,
       }
     })
   }
@@ -189,6 +202,18 @@ export class Followers {
       this.#polls.forget(agentId)
     }
     for (const follower of this.#all) if (follower.agentId === agentId) this.#recheck(follower)
+  }
+
+  async #runPolicy(signal: AbortSignal): Promise<void> {
+    const { policy } = this.#deps
+    if (policy === undefined) return
+    try {
+      for await (const news of policy.book.watch(signal)) {
+        for (const follower of this.#all) if (this.#maySee(follower.agentId)) follower.markPolicy(news)
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
   }
 
   async #runHeartbeats(signal: AbortSignal): Promise<void> {

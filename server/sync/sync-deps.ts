@@ -2,10 +2,12 @@ import type { Clock } from '../../src/clock.ts'
 import type { SallyportError } from '../../src/errors.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Log } from '../../src/log/log.ts'
+import type { Counter } from '../../src/metrics/registry.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Directory } from '../entries/directory.ts'
 import type { Store } from '../store/store.ts'
+import type { PolicyPush } from './policy-view.ts'
 
 /** Signs what agents keep as evidence of the audit journal. */
 export interface CheckpointSigner {
@@ -19,6 +21,9 @@ export interface SyncDeps {
   readonly directory: Directory
   readonly store: Store
   readonly checkpointSigner: CheckpointSigner
+  /** Left out: agents hear nothing of policy. */
+  readonly policy?: PolicyPush | undefined
+  readonly decisionsStored?: Pick<Counter, 'add'> | undefined
   readonly callerOf: (call: Call) => Caller
   /** Why the caller of a stream may not go on, or undefined when it may. */
   readonly refusalOf: (call: Call) => Promise<SallyportError | undefined>

@@ -9,6 +9,7 @@ import { type Authorities, openAuthorities } from '../../../server/authority/aut
 import type { AuthorityConfig } from '../../../server/authority/authority-config.ts'
 import { createIssuer, type Issuer, type IssuerConfig } from '../../../server/authority/issuer.ts'
 import type { X509Order } from '../../../server/authority/x509-svid-template.ts'
+import { openGate, type IssuanceGate } from '../../../server/policy/issuance-gate.ts'
 import type { AuditEvent } from '../../../server/audit/record.ts'
 import type { KeyStore } from '../../../server/keys/key-store.ts'
 import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
@@ -48,6 +49,8 @@ export class AuthorityWorld {
   readonly keys: KeyStore
   readonly config: AuthorityConfig
   readonly #options: WorldOptions
+  /** What policy says; a test may say otherwise at any time. */
+  gate: IssuanceGate = openGate
   readonly storeOptions: MemoryStoreOptions = {}
   store: MemoryStore
   authorities!: Authorities
@@ -87,6 +90,11 @@ export class AuthorityWorld {
       clock,
       cryptography,
       random: randomBytes,
+      gate: {
+        refusal: (...order) => this.gate.refusal(...order),
+        x509TtlSeconds: (id) => this.gate.x509TtlSeconds(id),
+        audienceRefusal: (...order) => this.gate.audienceRefusal(...order),
+      },
       config: {
         trustDomain,
         x509TtlSeconds: 3600,

@@ -13,6 +13,7 @@ import { printPem } from '../../../src/x509/pem.ts'
 import { openAuthorities } from '../../../server/authority/authorities.ts'
 import { createIssuer } from '../../../server/authority/issuer.ts'
 import { openDiskKeyStore } from '../../../server/keys/disk-key-store.ts'
+import { openGate } from '../../../server/policy/issuance-gate.ts'
 import { openSqliteStore } from '../../../server/store/sqlite.ts'
 import { AuthorityWorld, orderOf, trustDomain } from './authority-world.ts'
 
@@ -40,6 +41,7 @@ async function open() {
   const issuer = createIssuer({
     ...deps,
     authorities,
+    gate: openGate,
     config: { trustDomain, x509TtlSeconds: 3600, agentTtlSeconds: 3600, jwtTtlSeconds: 300, caTtlSeconds: 3600 },
   })
   return { store, authorities, issuer }

@@ -9,7 +9,14 @@ import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
 import { adminHandlers } from '../../../server/rpc/admin.ts'
 import { agentHandlers } from '../../../server/rpc/agent.ts'
 import { bundleHandlers } from '../../../server/rpc/bundle.ts'
+import { decisionsHandlers } from '../../../server/rpc/decisions.ts'
 import { entryHandlers } from '../../../server/rpc/entry.ts'
+import { Groups } from '../../../server/lifecycle/groups.ts'
+import { openPolicy } from '../../../server/policy/open-policy.ts'
+import type { SecondSigner } from '../../../server/policy/policy-keys.ts'
+import { lifecycleHandlers } from '../../../server/rpc/lifecycle.ts'
+import { policiesHandlers } from '../../../server/rpc/policies.ts'
+import { registrationsHandlers } from '../../../server/rpc/registrations.ts'
 import type { RpcDeps } from '../../../server/rpc/rpc-deps.ts'
 import { svidHandlers } from '../../../server/rpc/svid.ts'
 import { Turns } from '../../../server/rpc/turns.ts'
@@ -37,7 +44,13 @@ export const START = new Date('2026-01-01T00:00:00Z')
 /** The handlers of a server on a memory store, with a clock that stands until it is moved. */
 export type TestServer = Awaited<ReturnType<typeof testServer>>
 
-export async function testServer(options: { readonly x509popAuthorities?: readonly Certificate[] } = {}) {
+export interface TestServerOptions {
+  readonly x509popAuthorities?: readonly Certificate[]
+  readonly secondSigners?: readonly SecondSigner[]
+  readonly groups?: Readonly<Record<string, readonly string[]>>
+}
+
+export async function testServer(options: TestServerOptions = {}) {
   let now = START
   const timers = new Set<() => void>()
   const clock: Clock = {
@@ -88,12 +101,34 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
     },
   })
   await directory.reached(store.revision)
+  const keys = memoryKeyStore(cryptography)
+  const secondSigners = options.secondSigners ?? []
+  const policyParts = await openPolicy({
+    ...{
+      store,
+      keys,
+      directory,
+      trustDomain,
+      clock,
+      cryptography,
+      random: randomBytes,
+      log,
+      secondSigners,
+      admins: [],
+    },
+  })
+  const stop = new AbortController()
+  const followed = policyParts.book.run(stop.signal)
+  const groups = new Groups(options.groups ?? {})
+  const { book, fastLane } = policyParts
+  const lifecycle = { store, directory, book, fastLane, groups, clock, random: randomBytes }
   const issuer = createIssuer({
     authorities,
     store,
     clock,
     cryptography,
     random: randomBytes,
+    gate: policyParts.gate,
     config: {
       trustDomain,
       x509TtlSeconds: 3600,
@@ -109,6 +144,9 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
     trustDomain,
     store,
     directory,
+    ...policyParts,
+    secondSigners,
+    lifecycle,
     authorities,
     issuer,
     clock,
@@ -178,6 +216,11 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
     bundles: bundleHandlers(deps, federation) as Required<ReturnType<typeof bundleHandlers>>,
     svids: svidHandlers(deps) as Required<ReturnType<typeof svidHandlers>>,
     admin: adminHandlers(deps) as Required<ReturnType<typeof adminHandlers>>,
+    policies: policiesHandlers(deps) as Required<ReturnType<typeof policiesHandlers>>,
+    lifecycle: lifecycleHandlers(deps) as Required<ReturnType<typeof lifecycleHandlers>>,
+    decisions: decisionsHandlers(deps) as Required<ReturnType<typeof decisionsHandlers>>,
+    registrations: registrationsHandlers(deps, federation) as Required<ReturnType<typeof registrationsHandlers>>,
+    book,
     local: () =>
       callBy({
         kind: 'local',
@@ -222,6 +265,8 @@ export async function testServer(options: { readonly x509popAuthorities?: readon
       return Array.fromAsync(store.audit({}))
     },
     async [Symbol.asyncDispose]() {
+      stop.abort()
+      await followed
       await directory[Symbol.asyncDispose]()
     },
   }

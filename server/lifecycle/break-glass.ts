@@ -1,0 +1,166 @@
+import type { BreakGlass } from '../../src/policy/policy-set.ts'
+import type { Deed } from '../audit/deed.ts'
+import { lifecycleEvent } from '../audit/lifecycle-events.ts'
+import type { LifecycleChange } from '../policy/fast-lane.ts'
+import { isLive, sessionOf } from '../policy/live-lifecycle.ts'
+import type { CurrentPolicy } from '../policy/policy-book.ts'
+import type { BreakGlassRow, LifecycleObject } from '../store/policy-rows.ts'
+import { isOver } from './grants.ts'
+import {
+  changed,
+  checkReason,
+  nameOf,
+  newId,
+  notFound,
+  policyFor,
+  refused,
+  registeredId,
+  type LifecycleDeps,
+} from './lifecycle-deps.ts'
+
+/** Whatever a declaration says (SE-46, §3.10). */
+export const BREAK_GLASS_PEOPLE = 2
+export const BREAK_GLASS_MAX_MS = 60 * 60_000
+/** The most subjects of one session. */
+const SUBJECTS_MAX = 100
+
+export interface BreakGlassOrder {
+  readonly declaration: string
+  readonly subjects: readonly string[]
+  /** 0: as long as the declaration allows. */
+  readonly durationMs: number
+  readonly reason: string
+}
+
+const WHAT = 'start break-glass'
+
+/**
+ * Starts a session as the first person; the second makes it live (SE-46).
+ *
+ * @throws {@link SallyportError} `LIFECYCLE_REFUSED`, `LIFECYCLE_NOT_FOUND`, `SPIFFE_ID_INVALID`
+ */
+export async function startBreakGlass(order: BreakGlassOrder, deed: Deed, deps: LifecycleDeps): Promise<BreakGlassRow> {
+  let row: BreakGlassRow | undefined
+  await deps.fastLane.change((): LifecycleChange => {
+    checkReason(WHAT, order.reason)
+    const declaration = declarationOf(order.declaration, deps)
+    const starter = nameOf(deed)
+    checkMayActivate(declaration, starter, deps)
+    const subjects = subjectsOf(order, declaration, deps)
+    const longest = Math.min(declaration.maxDurationMs, BREAK_GLASS_MAX_MS)
+    if (order.durationMs < 0 || order.durationMs > longest) {
+      throw refused(WHAT, `${declaration.id} allows ${longest / 60_000} minutes at most`)
+    }
+    const { from, to, overrides } = declaration
+    row = {
+      ...{ kind: 'breakGlass', id: newId('bg', deps), revisionNumber: 0, declaration: declaration.id, subjects },
+      ...{ opens: { from, to, overrides }, durationMs: order.durationMs === 0 ? longest : order.durationMs },
+      ...{ reason: order.reason, by: starter, sinceMs: deed.at.getTime(), startedBy: [starter] },
+      approvalsNeeded: Math.max(BREAK_GLASS_PEOPLE, declaration.approvals),
+      approvalsFrom: declaration.activate,
+    }
+    return {
+      mutations: [{ kind: 'lifecycle.put', row }],
+      events: [],
+      audit: [lifecycleEvent('break-glass.requested', deed, factsOf(row))],
+    }
+  })
+  return made(row)
+}
+
+export async function approveBreakGlass(id: string, deed: Deed, deps: LifecycleDeps): Promise<BreakGlassRow> {
+  let row: BreakGlassRow | undefined
+  await deps.fastLane.change((): LifecycleChange => {
+    const pending = sessionRow(id, deps)
+    const what = `approve ${id}`
+    const approver = nameOf(deed)
+    const nowMs = deed.at.getTime()
+    if (isOver(pending, nowMs) || isLive(pending)) throw refused(what, 'it does not wait for approval')
+    if (pending.startedBy.includes(approver))
+      throw refused(what, `${approver} has started it: another person is needed`)
+    const declaration = declarationOf(pending.declaration, deps)
+    checkMayActivate(declaration, approver, deps)
+    subjectsOf(pending, declaration, deps)
+    const startedBy = [...pending.startedBy, approver]
+    const isEnough = startedBy.length >= pending.approvalsNeeded
+    const span = isEnough ? { fromMs: nowMs, untilMs: nowMs + pending.durationMs } : {}
+    row = changed(pending, { startedBy, ...span })
+    return {
+      mutations: [{ kind: 'lifecycle.put', row }],
+      events: isLive(row) ? [{ kind: 'breakGlass.start', body: sessionOf(row) }] : [],
+      audit: [lifecycleEvent('break-glass.started', deed, { ...factsOf(row), live: isEnough })],
+    }
+  })
+  return made(row)
+}
+
+export async function stopBreakGlass(
+  id: string,
+  reason: string,
+  deed: Deed,
+  deps: LifecycleDeps,
+): Promise<BreakGlassRow> {
+  let row: BreakGlassRow | undefined
+  await deps.fastLane.change((): LifecycleChange => {
+    const standing = sessionRow(id, deps)
+    if (isOver(standing, deed.at.getTime())) throw refused('stop break-glass', `${id} has ended already`)
+    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed) })
+    return {
+      mutations: [{ kind: 'lifecycle.put', row }],
+      events: isLive(standing) ? [{ kind: 'breakGlass.end', body: { id } }] : [],
+      audit: [lifecycleEvent('break-glass.stopped', deed, { ...factsOf(row), reason })],
+    }
+  })
+  return made(row)
+}
+
+export const sessions = ({ book }: Pick<LifecycleDeps, 'book'>): BreakGlassRow[] =>
+  [...book.lifecycleRows()].filter(isSession)
+
+const isSession = (row: LifecycleObject): row is BreakGlassRow => row.kind === 'breakGlass'
+
+function sessionRow(id: string, { book }: LifecycleDeps): BreakGlassRow {
+  const row = book.lifecycleRow(id)
+  if (row?.kind !== 'breakGlass') throw notFound('break-glass session', id)
+  return row
+}
+
+function declarationOf(id: string, deps: LifecycleDeps): BreakGlass {
+  const declaration = policyFor(WHAT, deps).breakGlass.find((one) => one.id === id)
+  if (declaration === undefined) throw notFound('break-glass declaration', id)
+  return declaration
+}
+
+function checkMayActivate({ activate }: BreakGlass, caller: string, { groups }: LifecycleDeps): void {
+  if (groups.has(activate, caller)) return
+  const hint = groups.isKnown(activate) ? undefined : 'List its members in policy.groups of the server configuration.'
+  throw refused(WHAT, `${caller} is not in ${activate}`, hint)
+}
+
+/** Registered ids, in the zones that the declaration starts from (ZO-60). */
+function subjectsOf(
+  { subjects }: Pick<BreakGlassOrder, 'subjects'>,
+  { from, id }: BreakGlass,
+  deps: LifecycleDeps,
+): readonly string[] {
+  if (subjects.length === 0) throw refused(WHAT, 'it must name the identities that it is for')
+  if (subjects.length > SUBJECTS_MAX) throw refused(WHAT, `more than ${SUBJECTS_MAX} identities`)
+  const { members } = deps.book.current as CurrentPolicy
+  return [...new Set(subjects)].map((text) => {
+    const subject = registeredId(WHAT, text, deps)
+    const zone = members.partyOf(subject).zone?.id
+    if (zone === undefined || !from.includes(zone)) {
+      throw refused(WHAT, `${subject} is in none of the zones that ${id} starts from: ${from.join(', ')}`)
+    }
+    return subject
+  })
+}
+
+const factsOf = ({ id, declaration, subjects, reason, startedBy, opens }: BreakGlassRow) => ({
+  ...{ sessionId: id, declaration, subjects, reason, startedBy, from: opens.from, to: opens.to },
+})
+
+function made(row: BreakGlassRow | undefined): BreakGlassRow {
+  if (row === undefined) throw new TypeError('a change of the lifecycle without a row')
+  return row
+}

@@ -1,0 +1,205 @@
+import { compileGuard } from '../../src/policy/guard.ts'
+import { identitySet } from '../../src/policy/party.ts'
+import type { GrantTemplate, PolicySet } from '../../src/policy/policy-set.ts'
+import type { Deed } from '../audit/deed.ts'
+import { lifecycleEvent } from '../audit/lifecycle-events.ts'
+import type { LifecycleChange } from '../policy/fast-lane.ts'
+import { grantOf, isLive } from '../policy/live-lifecycle.ts'
+import type { CurrentPolicy } from '../policy/policy-book.ts'
+import type { GrantRow, LifecycleObject } from '../store/policy-rows.ts'
+import {
+  changed,
+  checkReason,
+  nameOf,
+  newId,
+  notFound,
+  policyFor,
+  refused,
+  registeredId,
+  type LifecycleDeps,
+} from './lifecycle-deps.ts'
+
+export interface GrantOrder {
+  readonly template: string
+  readonly subject: string
+  /** 0: as long as the template allows. */
+  readonly durationMs: number
+  readonly reason: string
+  readonly ticket: string
+}
+
+const WHAT = 'grant'
+
+/**
+ * Asks for what a template offers; it is live once enough others have approved it (§3.9).
+ *
+ * @throws {@link SallyportError} `LIFECYCLE_REFUSED`, `LIFECYCLE_NOT_FOUND`, `SPIFFE_ID_INVALID`
+ */
+export async function requestGrant(order: GrantOrder, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
+  let row: GrantRow | undefined
+  await deps.fastLane.change((): LifecycleChange => {
+    const template = templateOf(order.template, deps)
+    checkOrder(order, template)
+    const subject = registeredId(WHAT, order.subject, deps)
+    checkMayHold(template, subject, deps)
+    checkNoOverlap(template, subject, deps)
+    const { from, to, allow } = template.movement
+    const { count, from: approvalsFrom } = template.approvals
+    row = {
+      ...{ kind: 'grant', id: newId('g', deps), revisionNumber: 0, template: template.id, subject },
+      opens: {
+        movement: { from: { zone: from.zone }, to: { zone: to.zone, identities: to.identities }, allow },
+        access: template.access,
+      },
+      durationMs: order.durationMs === 0 ? template.maxDurationMs : order.durationMs,
+      ...{ reason: order.reason, ticket: order.ticket, by: nameOf(deed), sinceMs: deed.at.getTime() },
+      // Nobody gives a right to themselves: one other person at least (ZO-60).
+      ...{ approvers: [], approvalsNeeded: Math.max(1, count), approvalsFrom, notSelf: true },
+    }
+    return {
+      mutations: [{ kind: 'lifecycle.put', row }],
+      events: [],
+      audit: [lifecycleEvent('grant.requested', deed, factsOf(row))],
+    }
+  })
+  return made(row)
+}
+
+/** Approves as one person; the last one that is needed makes it live from now on. */
+export async function approveGrant(id: string, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
+  let row: GrantRow | undefined
+  await deps.fastLane.change((): LifecycleChange => {
+    const pending = grantRow(id, deps)
+    const approver = nameOf(deed)
+    checkMayApprove(pending, approver, deps)
+    // The policy may be another one than when it was asked for.
+    const template = templateOf(pending.template, deps)
+    checkOrder(pending, template)
+    checkMayHold(template, pending.subject, deps)
+    const approvers = [...pending.approvers, approver]
+    const nowMs = deed.at.getTime()
+    const isEnough = approvers.length >= pending.approvalsNeeded
+    const span = isEnough ? { fromMs: nowMs, untilMs: nowMs + pending.durationMs } : {}
+    row = changed(pending, { approvers, ...span })
+    return {
+      mutations: [{ kind: 'lifecycle.put', row }],
+      events: isLive(row) ? [{ kind: 'grant.add', body: grantOf(row) }] : [],
+      audit: [lifecycleEvent('grant.approved', deed, { ...factsOf(row), untilMs: row.untilMs })],
+    }
+  })
+  return made(row)
+}
+
+/** Ends a grant early, or refuses one that waits. There is no renewal: only a new request. */
+export async function revokeGrant(id: string, reason: string, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
+  let row: GrantRow | undefined
+  await deps.fastLane.change((): LifecycleChange => {
+    const standing = grantRow(id, deps)
+    if (isOver(standing, deed.at.getTime())) throw refused('end the grant', `${id} has ended already`)
+    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed) })
+    return {
+      mutations: [{ kind: 'lifecycle.put', row }],
+      events: isLive(standing) ? [{ kind: 'grant.end', body: { id } }] : [],
+      audit: [lifecycleEvent('grant.ended', deed, { ...factsOf(row), reason })],
+    }
+  })
+  return made(row)
+}
+
+export const isOver = ({ endedMs, untilMs }: Pick<GrantRow, 'endedMs' | 'untilMs'>, nowMs: number): boolean =>
+  endedMs !== undefined || (untilMs !== undefined && untilMs <= nowMs)
+
+export const grants = ({ book }: Pick<LifecycleDeps, 'book'>): GrantRow[] => [...book.lifecycleRows()].filter(isGrant)
+
+const isGrant = (row: LifecycleObject): row is GrantRow => row.kind === 'grant'
+
+function grantRow(id: string, { book }: LifecycleDeps): GrantRow {
+  const row = book.lifecycleRow(id)
+  if (row?.kind !== 'grant') throw notFound('grant', id)
+  return row
+}
+
+function templateOf(id: string, deps: LifecycleDeps): GrantTemplate {
+  const template = policyFor(WHAT, deps).grantTemplates.find((one) => one.id === id)
+  if (template === undefined) throw notFound('grant template', id)
+  return template
+}
+
+function checkOrder(
+  { durationMs, reason, ticket }: Pick<GrantOrder, 'durationMs' | 'reason' | 'ticket'>,
+  { maxDurationMs, requires, id }: GrantTemplate,
+): void {
+  if (durationMs < 0 || durationMs > maxDurationMs) {
+    throw refused(WHAT, `template ${id} allows ${maxDurationMs / 60_000} minutes at most`)
+  }
+  if (requires.includes('reason')) checkReason(WHAT, reason)
+  if (requires.includes('ticket') && ticket.trim() === '') throw refused(WHAT, `template ${id} requires a ticket`)
+  for (const text of [reason, ticket]) if (text !== '') checkReason(WHAT, text)
+}
+
+/** The subject is one that the template names, in the zone that it starts from, and no hard guard stands between. */
+function checkMayHold(template: GrantTemplate, subject: string, { book }: LifecycleDeps): void {
+  const current = book.current as CurrentPolicy
+  const { policy } = current.row
+  const party = current.members.partyOf(subject)
+  const isNamed = (patterns: readonly string[] | undefined): boolean =>
+    patterns === undefined || identitySet(patterns, policy.trustDomain).has(party)
+  if (!isNamed(template.subject)) throw refused(WHAT, `${subject} is no subject of template ${template.id}`)
+  const { zone, identities } = template.movement.from
+  if (party.zone?.id !== zone || !isNamed(identities)) {
+    throw refused(WHAT, `${subject} is not where template ${template.id} starts, in zone ${zone}`)
+  }
+  const guard = hardGuardBetween(policy, current, subject, template)
+  if (guard !== undefined)
+    throw refused(WHAT, `hard guard ${guard} stands between ${subject} and ${template.access.to}`)
+}
+
+function hardGuardBetween(
+  policy: PolicySet,
+  { members }: CurrentPolicy,
+  subject: string,
+  { access }: GrantTemplate,
+): string | undefined {
+  const idOf = (name: string): string | undefined => {
+    const service = policy.services.find(({ id }) => id === name)
+    return service && `spiffe://${policy.trustDomain}${service.identity}`
+  }
+  const destination = idOf(access.to)
+  if (destination === undefined) return undefined
+  const [from, to] = [members.partyOf(subject), members.partyOf(destination)]
+  // A condition is one about requests to come: a guard that may hold counts.
+  const standing = policy.guards.filter(({ hard, to: { actions }, gate }) => {
+    return hard && (gate === 'movement' || actions === undefined || actions.some((one) => access.actions.includes(one)))
+  })
+  return standing.find((guard) => compileGuard(guard, policy.trustDomain, idOf).concerns(from, to, access.to))?.id
+}
+
+function checkNoOverlap(template: GrantTemplate, subject: string, deps: LifecycleDeps): void {
+  const nowMs = deps.clock.now().getTime()
+  const other = grants(deps).find(
+    (one) => one.template === template.id && one.subject === subject && !isOver(one, nowMs),
+  )
+  if (other !== undefined) throw refused(WHAT, `${subject} has ${other.id} of template ${template.id} already`)
+}
+
+function checkMayApprove(row: GrantRow, approver: string, { groups, clock }: LifecycleDeps): void {
+  const what = `approve the grant ${row.id}`
+  if (isOver(row, clock.now().getTime()) || isLive(row)) throw refused(what, 'it does not wait for approval')
+  if (row.by === approver) throw refused(what, 'whoever asked for it cannot approve it')
+  if (row.subject === approver) throw refused(what, 'whoever gets it cannot approve it')
+  if (row.approvers.includes(approver)) throw refused(what, `${approver} has approved it already`)
+  if (groups.has(row.approvalsFrom, approver)) return
+  const hint = groups.isKnown(row.approvalsFrom)
+    ? undefined
+    : 'List its members in policy.groups of the server configuration.'
+  throw refused(what, `${approver} is not in ${row.approvalsFrom}`, hint)
+}
+
+const factsOf = ({ id, template, subject, reason, ticket, approvers }: GrantRow) => ({
+  ...{ grantId: id, template, spiffeId: subject, reason, ticket, approvers },
+})
+
+function made(row: GrantRow | undefined): GrantRow {
+  if (row === undefined) throw new TypeError('a change of the lifecycle without a row')
+  return row
+}

@@ -1,0 +1,78 @@
+import type { Log } from '../../src/log/log.ts'
+import type { DirectoryUpdate } from '../entries/directory.ts'
+import type { LifecycleObject } from '../store/policy-rows.ts'
+import type { Change } from '../store/store.ts'
+import type { LifecycleDeps } from './lifecycle-deps.ts'
+import { reconcileOffboarding } from './offboarding.ts'
+import { proposeQuarantine } from './quarantine.ts'
+import { forgetEndedSerials } from './serials.ts'
+
+export interface UpkeepDeps extends LifecycleDeps {
+  readonly log: Log
+  /** Rows that ended longer ago are removed; the journal keeps what was done. */
+  readonly retentionMs: number
+}
+
+const LOOK_MS = 60_000
+
+/** What the lifecycle does by itself: grants and sessions end by the clock of whoever decides, so nothing here is urgent. */
+export async function lifecycleUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
+  await Promise.all([onChanges(deps, signal), onTime(deps, signal)])
+}
+
+async function onChanges(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
+  const { book, directory, clock, log } = deps
+  try {
+    for await (const updates of directory.watch(signal)) {
+      await book.reached(updates.at(-1)?.revision ?? 0)
+      const changes = updates.flatMap((update: DirectoryUpdate) => update.changes)
+      try {
+        await propose(changes, deps)
+        const hasEntries =
+          changes.some(({ kind }) => kind === 'entry') || updates.some(({ concerned }) => concerned === 'all')
+        if (hasEntries) await reconcileOffboarding(clock.now(), deps)
+      } catch (error) {
+        log.error({ err: error }, 'Cannot bring the lifecycle up to date')
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+/** A node that was thrown out or banned may have been in wrong hands: somebody decides about what it held (§3.11). */
+async function propose(changes: readonly Change[], deps: UpkeepDeps): Promise<void> {
+  // Without a policy nobody would look at it.
+  if (deps.book.current === undefined) return
+  const now = deps.clock.now()
+  for (const change of changes) {
+    if (change.kind !== 'agent' || change.before === undefined || change.before.banned) continue
+    const { before, after, spiffeId } = change
+    if (after?.banned === true) await proposeQuarantine(spiffeId, 'its agent was banned', now, deps)
+    // One whose SVID has ended is removed by age.
+    if (after === undefined && before.expiresAt > now)
+      await proposeQuarantine(spiffeId, 'its agent was evicted', now, deps)
+  }
+}
+
+async function onTime(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
+  const { clock, log } = deps
+  while (!signal.aborted) {
+    try {
+      await forgetEndedSerials(clock.now(), deps)
+      await removeOld(deps)
+    } catch (error) {
+      log.error({ err: error }, 'Cannot remove what has ended of the lifecycle')
+    }
+    await clock.sleep(LOOK_MS, signal).catch(() => undefined)
+  }
+}
+
+async function removeOld({ book, store, clock, retentionMs }: UpkeepDeps): Promise<void> {
+  const before = clock.now().getTime() - retentionMs
+  const old = [...book.lifecycleRows()].filter((row) => (endOf(row) ?? Infinity) < before)
+  if (old.length === 0) return
+  await store.commit({ mutations: old.map(({ id }) => ({ kind: 'lifecycle.delete', id })), audit: [] })
+}
+
+const endOf = (row: LifecycleObject): number | undefined => row.endedMs ?? ('untilMs' in row ? row.untilMs : undefined)
