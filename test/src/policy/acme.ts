@@ -19,7 +19,8 @@ export const HOUR = 60 * MINUTE
 const vector = join(import.meta.dirname, '../../vectors/policy/acme-prod.yaml')
 export const acme: PolicySet = readPolicy(readFileSync(vector, 'utf8'))
 
-export const idOf = (path: string): string => (path.startsWith('/') ? `spiffe://prod.acme.example${path}` : path)
+export const idOf = (path: string): string =>
+  path === '' || path.startsWith('/') ? `spiffe://prod.acme.example${path}` : path
 
 const registered: readonly RegisteredIdentity[] = [
   ...['storefront', 'blog', 'canary'].map((name) => entry(`/ns/web/sa/${name}`, { env: 'prod' })),
