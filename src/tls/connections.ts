@@ -73,9 +73,10 @@ export class Connections implements Iterable<Connection> {
 
   /** Begins the end of a connection whose time has come, where no timer could see it: after a jump of the wall clock. */
   retireIfDue(connection: Connection): void {
+    if (this.#retire === undefined) return
     const at = retirementAt(connection, this.#retire)
     if (at === undefined || at.at > this.#clock.now()) return
-    connection.drain(at.reason, this.#retire?.drainMs ?? DEFAULT_DRAIN_MS)
+    connection.drain(at.reason, this.#retire.drainMs ?? DEFAULT_DRAIN_MS)
   }
 
   /** Lets all of them finish what they are doing. */

@@ -22,7 +22,7 @@ export interface HttpsAgentOptions extends ReusingClientOptions {
  * @example
  * ```ts
  * const agent = httpsAgent(source, { server: exactly('spiffe://example.org/orders') })
- * https.get('https://orders:8443/', { agent }, (answer) => …)
+ * https.get('https://orders:8443/', { agent }, (answer) => answer.pipe(process.stdout))
  * ```
  */
 export function httpsAgent(source: TlsSource, options: HttpsAgentOptions): Agent {
@@ -35,7 +35,7 @@ class SvidAgent extends Agent {
   readonly #source: TlsSource
   readonly #options: HttpsAgentOptions
   readonly #connections: Connections
-  readonly #idle = new WeakSet<object>()
+  readonly #idle = new Set<object>()
 
   constructor(source: TlsSource, options: HttpsAgentOptions) {
     super({ keepAlive: true, ...options.agent })
@@ -80,6 +80,7 @@ class SvidAgent extends Agent {
       servername: request.servername === '' ? undefined : request.servername,
       connections: this.#connections,
     })
+    socket.once('close', () => this.#idle.delete(socket))
     connectionOf(socket).farewell = () => {
       if (this.#idle.has(socket)) socket.destroy()
     }

@@ -39,16 +39,22 @@ export function connectionOf(bearer: object): Connection {
   throw new SallyportError('PEER_NOT_VERIFIED', 'Cannot say who the peer is: its connection was not verified here')
 }
 
+/** Asked for every request, so the likely ways come first. */
 export function findConnection(bearer: object): Connection | undefined {
-  const { stream, session, socket, getAuthContext } = bearer as Bearer
-  const certificate = typeof getAuthContext === 'function' ? certificateOf(bearer as GrpcCall) : undefined
-  for (const candidate of [bearer, stream, session, (stream as Bearer | undefined)?.session, socket, certificate]) {
-    if (typeof candidate !== 'object' || candidate === null) continue
-    const connection = connections.get(candidate)
-    if (connection !== undefined) return connection
-  }
-  return undefined
+  const known = connections.get(bearer)
+  if (known !== undefined) return known
+  const { socket, stream, session, getAuthContext } = bearer as Bearer
+  return (
+    ofPart(stream) ??
+    ofPart(socket) ??
+    ofPart(session) ??
+    ofPart((stream as Bearer | undefined)?.session) ??
+    (typeof getAuthContext === 'function' ? ofPart(certificateOf(bearer as GrpcCall)) : undefined)
+  )
 }
+
+const ofPart = (part: unknown): Connection | undefined =>
+  typeof part === 'object' && part !== null ? connections.get(part) : undefined
 
 interface GrpcCall {
   getAuthContext(): { readonly sslPeerCertificate?: object | undefined }

@@ -13,20 +13,25 @@ import { bearsConnection, findConnection } from './peer-of.ts'
 import { contextOptions } from './tls-options.ts'
 import type { TlsSource } from './tls-source.ts'
 import type { VerifiedPeer } from './verified-peer.ts'
-import { verifyPeer } from './verify-peer.ts'
+import { type PresentedCertificate, verifyPeer } from './verify-peer.ts'
 
 /** Everything that a guard goes by. */
 export interface GuardRules {
   readonly source: TlsSource
   readonly allow: IdMatcher
   readonly admit: ((peer: VerifiedPeer, socket: TLSSocket) => void) | undefined
-  readonly onRefused: ((error: Error, address: string | undefined) => void) | undefined
+  readonly onRefused: OnRefused | undefined
+  readonly filter: ((emit: Emit) => Emit) | undefined
   readonly connections: Connections
   readonly clock: Clock
   readonly minVersion: SecureVersion
 }
 
-type Emit = (event: string | symbol, ...values: unknown[]) => boolean
+/** As `emit` of a server. */
+export type Emit = (event: string | symbol, ...values: unknown[]) => boolean
+
+/** Told of a connection that was closed before anything was read from it; `presented`: the certificate that it showed. */
+export type OnRefused = (error: Error, address: string | undefined, presented: PresentedCertificate | undefined) => void
 
 /**
  * Stands between a TLS server and those who listen to it. The server presents the SVID of the moment, and only connections
@@ -37,7 +42,7 @@ export class ServerGuard {
   readonly #server: Server
   readonly #rules: GuardRules
   readonly #emit: Emit
-  readonly #http = new HttpFarewell()
+  readonly #farewells = new WeakMap<Connection, HttpFarewell>()
   #presented: X509Svid | undefined
   /** The one whose listeners are being called. */
   #announced: Connection | undefined
@@ -45,7 +50,8 @@ export class ServerGuard {
   constructor(server: Server, rules: GuardRules) {
     this.#server = server
     this.#rules = rules
-    this.#emit = (server.emit as Emit).bind(server)
+    const emit = (server.emit as Emit).bind(server)
+    this.#emit = rules.filter?.(emit) ?? emit
   }
 
   /** Takes the place of the server's `emit`. */
@@ -100,12 +106,14 @@ export class ServerGuard {
 
   #admit(socket: TLSSocket): Connection | undefined {
     const { source, clock, allow, admit, connections } = this.#rules
+    let presented: PresentedCertificate | undefined
     // A peer that resets must not end the process; whoever reads the socket sees its end.
     socket.on('error', () => {})
     try {
       if (socket.isSessionReused())
         throw new SallyportError('TLS_FAILED', 'Cannot accept a resumed session: it has shown no certificate')
-      const peer = verifyPeer(socket.getPeerX509Certificate(), allow, { source, clock })
+      presented = socket.getPeerX509Certificate()
+      const peer = verifyPeer(presented, allow, { source, clock })
       admit?.(peer, socket)
       if (socket.destroyed) return undefined
       // The engine had no authorities to say so by.
@@ -113,19 +121,26 @@ export class ServerGuard {
       const own = this.#presented ?? source.current().svid
       const connection = connections.add({ socket, peer, own, role: 'server' })
       bearsConnection(socket, connection)
-      if (this.#server.listenerCount('request') + this.#server.listenerCount('stream') > 0)
-        connection.farewell = () => this.#http.say(connection)
+      if (this.#server.listenerCount('request') + this.#server.listenerCount('stream') > 0) {
+        const http = new HttpFarewell(connection)
+        this.#farewells.set(connection, http)
+        connection.farewell = () => http.say()
+      }
       return connection
     } catch (error) {
-      this.#refuse(socket, error as Error)
+      this.#refuse(socket, error as Error, presented)
       return undefined
     }
   }
 
-  #refuse(socket: Duplex & { readonly remoteAddress?: string | undefined }, error: Error): void {
+  #refuse(
+    socket: Duplex & { readonly remoteAddress?: string | undefined },
+    error: Error,
+    presented?: PresentedCertificate,
+  ): void {
     const address = socket.remoteAddress
     socket.destroy()
-    this.#rules.onRefused?.(error, address)
+    this.#rules.onRefused?.(error, address, presented)
   }
 
   #failed(error: Error, socket: TLSSocket): boolean {
@@ -139,7 +154,7 @@ export class ServerGuard {
   #opened(session: ServerHttp2Session): void {
     if (this.#announced === undefined) return
     bearsConnection(session, this.#announced)
-    this.#http.opened(this.#announced, session)
+    this.#farewells.get(this.#announced)?.opened(session)
   }
 
   #streamed(stream: ServerHttp2Stream): void {
@@ -154,7 +169,7 @@ export class ServerGuard {
     const connection = findConnection(request)
     // Such as one that a test makes up; whoever asks for its peer is told.
     if (connection === undefined) return
-    this.#http.requested(connection, request, response)
+    this.#farewells.get(connection)?.requested(request, response)
     this.#rules.connections.retireIfDue(connection)
   }
 }

@@ -22,7 +22,7 @@ export interface TlsClientOptions {
  *
  * @example
  * ```ts
- * https.get('https://orders:8443/', tlsClient(source, { server: exactly('spiffe://example.org/orders') }), (answer) => …)
+ * https.get('https://orders:8443/', tlsClient(source, { server: exactly('spiffe://example.org/orders') }), (answer) => answer.pipe(process.stdout))
  * ```
  */
 export function tlsClient(source: TlsSource, options: TlsClientOptions): ConnectionOptions {

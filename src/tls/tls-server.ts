@@ -5,7 +5,7 @@ import { SallyportError } from '../errors.ts'
 import type { IdMatcher } from '../id/matcher.ts'
 import { Connections } from './connections.ts'
 import type { Retirement } from './retirement.ts'
-import { ServerGuard } from './server-guard.ts'
+import { type Emit, type OnRefused, ServerGuard } from './server-guard.ts'
 import { contextOptions, DEFAULT_MIN_VERSION } from './tls-options.ts'
 import type { TlsSource } from './tls-source.ts'
 import type { VerifiedPeer } from './verified-peer.ts'
@@ -19,7 +19,9 @@ export interface TlsServerOptions {
   /** Asked about each peer that is verified and allowed; throws to refuse it. Must answer at once. */
   readonly admit?: ((peer: VerifiedPeer, socket: TLSSocket) => void) | undefined
   /** Told of each connection that was closed before anything was read from it. */
-  readonly onRefused?: ((error: Error, address: string | undefined) => void) | undefined
+  readonly onRefused?: OnRefused | undefined
+  /** Stands between the server and its listeners, behind the verification of peers: what it does not pass on, nobody hears. */
+  readonly filter?: ((emit: Emit) => Emit) | undefined
   /** Ends connections whose SVIDs have expired, or that are too old. Default: never. */
   readonly retire?: Retirement | undefined
   /** Where the open connections are registered, for those who look at them; it brings its own rules of retirement. */
@@ -67,11 +69,11 @@ export function tlsServer(source: TlsSource, options: TlsServerOptions): TlsOpti
  * @throws {@link SallyportError} `SERVER_NOT_PROTECTED`: it is no TLS server, or it is protected already
  */
 export function protect(server: Server, source: TlsSource, options: TlsServerOptions): Connections {
-  const { allow, admit, onRefused, clock = systemClock, minVersion = DEFAULT_MIN_VERSION } = checked(options)
+  const { allow, admit, onRefused, filter, clock = systemClock, minVersion = DEFAULT_MIN_VERSION } = checked(options)
   const problem = problemOf(server)
   if (problem !== undefined) throw new SallyportError('SERVER_NOT_PROTECTED', `Cannot protect this server: ${problem}`)
   const connections = options.connections ?? new Connections({ clock, retire: options.retire })
-  const guard = new ServerGuard(server, { source, allow, admit, onRefused, connections, clock, minVersion })
+  const guard = new ServerGuard(server, { source, allow, admit, onRefused, filter, connections, clock, minVersion })
   // Should a future engine not go by these fields: without the first no peer shows a certificate, without the second none has
   // an authority. Either way none is let in.
   Object.assign(server, { requestCert: true, rejectUnauthorized: false, emit: guard.emit })
