@@ -30,7 +30,7 @@ export async function buildSdk(folder = 'dist/sdk'): Promise<void> {
     logLevel: 'warning',
   })
   checkSources(Object.keys(metafile.inputs))
-  declare(folder)
+  declareSdk(join(folder, 'types'))
 }
 
 /** Whatever a service loads, it must trust: no code of the processes, no library. */
@@ -39,9 +39,8 @@ function checkSources(files: readonly string[]): void {
   if (wrong.length > 0) throw new Error(`The SDK must not contain ${wrong.join(', ')}`)
 }
 
-/** Writes the declarations of everything that the entries reach. */
-function declare(folder: string): void {
-  const types = join(folder, 'types')
+/** Writes the declarations of everything that the entries reach into this folder. */
+export function declareSdk(types: string): void {
   execFileSync('node_modules/.bin/tsc', ['-p', 'build/tsconfig.sdk.json', '--outDir', resolve(types)], {
     stdio: 'inherit',
   })

@@ -22,7 +22,8 @@ export interface TlsClientOptions {
  *
  * @example
  * ```ts
- * https.get('https://orders:8443/', tlsClient(source, { server: exactly('spiffe://example.org/orders') }), (answer) => answer.pipe(process.stdout))
+ * const options = tlsClient(source, { server: exactly('spiffe://example.org/orders') })
+ * https.get('https://orders:8443/', options, (answer) => answer.pipe(process.stdout))
  * ```
  */
 export function tlsClient(source: TlsSource, options: TlsClientOptions): ConnectionOptions {
