@@ -221,6 +221,7 @@ export async function testServer(options: TestServerOptions = {}) {
     decisions: decisionsHandlers(deps) as Required<ReturnType<typeof decisionsHandlers>>,
     registrations: registrationsHandlers(deps, federation) as Required<ReturnType<typeof registrationsHandlers>>,
     book,
+    gate: policyParts.gate,
     local: () =>
       callBy({
         kind: 'local',

@@ -1,0 +1,339 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { lifecycleUpkeep } from '../../../server/lifecycle/upkeep.ts'
+import { applyFastLane, type FastLaneEntry } from '../../../src/policy/fast-lane.ts'
+import { NO_LIFECYCLE, type Lifecycle } from '../../../src/policy/lifecycle.ts'
+import type { RegistrationEntry } from '../../../src/entry/registration-entry.ts'
+import type { Call } from '../../../src/wire/call.ts'
+import type {
+  AddQuarantineRequest,
+  RequestGrantRequest,
+  StartBreakGlassRequest,
+} from '../../../src/wire/messages/sallyport-server-v1.ts'
+import { silentLog } from '../../../src/log/log.ts'
+import { settled } from '../../fakes/fake-clock.ts'
+import { anId, creating, doing } from '../../fakes/store-objects.ts'
+import { shopEntries, shopEntry, shopPolicy } from '../policy/shop-policy.ts'
+import { testServer, type TestServer } from './test-server.ts'
+
+const id = (path: string): string => anId(path).toString()
+/** Waits for what a loop does by itself. */
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 1000 && !(await condition()); turn += 1) await settled()
+}
+
+const groups = { 'data-owners': ['uid:1', 'uid:2'], commanders: ['uid:1', 'uid:2', 'uid:3'] }
+
+describe('Lifecycle', () => {
+  let server: TestServer
+  const as = (uid: number): Call => server.callBy({ kind: 'local', uid, pid: 1 })
+
+  beforeEach(async () => {
+    server = await testServer({ groups })
+    await commit(...shopEntries)
+    await server.policies.apply({ source: shopPolicy(), dryRun: false, acceptLoss: false, note: '' }, as(0))
+  })
+  afterEach(() => server[Symbol.asyncDispose]())
+
+  const commit = async (...entries: readonly RegistrationEntry[]): Promise<void> => {
+    const outcome = await server.store.commit(creating(...entries))
+    if (!outcome.ok) throw new Error(outcome.reason)
+    await server.directory.reached(outcome.revision)
+    await server.book.reached(outcome.revision)
+  }
+  const fastLane = async (): Promise<FastLaneEntry[]> =>
+    (await server.store.fastLane(0, 99)).map(({ content }) => JSON.parse(content) as FastLaneEntry)
+  const kinds = async (): Promise<string[]> => (await fastLane()).map(({ kind }) => kind)
+  /** What an agent that heard every entry holds. */
+  const heard = async (): Promise<Lifecycle> =>
+    (await fastLane()).reduce<Lifecycle>((lifecycle, entry) => applyFastLane(lifecycle, entry), NO_LIFECYCLE)
+  const audited = async (type: string): Promise<number> =>
+    (await server.audit()).filter((record) => record.type === type).length
+  const refusalOf = (path: string, agent?: string) =>
+    server.gate.refusal(anId(path), agent === undefined ? undefined : anId(agent))
+
+  describe('quarantine', () => {
+    const add = (fields: Partial<AddQuarantineRequest>) =>
+      server.lifecycle.addQuarantine({ forensics: [], reason: 'stolen key', ...fields }, as(0))
+    const remove = (target: string) => server.lifecycle.removeQuarantine({ id: target, reason: 'clean' }, as(0))
+
+    test('ZO-03: of an identity stops its issuance, stands in the fast lane and ends by command', async () => {
+      const { id: name } = await add({ identity: id('/web/store') })
+      expect(refusalOf('/web/store')).toMatchObject({ code: 'ISSUANCE_REFUSED' })
+      expect(refusalOf('/shop/orders')).toBeUndefined()
+      expect((await heard()).quarantines).toEqual([
+        {
+          ...{ id: name, target: { identity: id('/web/store') }, forensics: [], reason: 'stolen key' },
+          since: expect.any(Number),
+        },
+      ])
+      await expect(add({ identity: id('/web/store') })).rejects.toThrowCode('LIFECYCLE_REFUSED', name ?? '')
+      await remove(id('/web/store'))
+      expect(refusalOf('/web/store')).toBeUndefined()
+      expect((await heard()).quarantines).toEqual([])
+      expect(await kinds()).toEqual(['quarantine.add', 'quarantine.remove'])
+      expect([await audited('quarantine.added'), await audited('quarantine.removed')]).toEqual([1, 1])
+      await expect(remove('q-none')).rejects.toThrowCode('LIFECYCLE_NOT_FOUND')
+    })
+
+    test('ZO-03: of one entry covers its id, of a zone whoever is in it now', async () => {
+      await add({ entryId: 'store' })
+      expect(refusalOf('/web/store')?.code).toBe('ISSUANCE_REFUSED')
+      await add({ zone: 'data' })
+      expect(refusalOf('/data/pg')?.code).toBe('ISSUANCE_REFUSED')
+      await commit(shopEntry('new', '/data/later'))
+      expect(refusalOf('/data/later')?.code).toBe('ISSUANCE_REFUSED')
+      await expect(add({ zone: 'nowhere' })).rejects.toThrowCode('LIFECYCLE_NOT_FOUND', 'nowhere')
+      await expect(add({ entryId: 'none' })).rejects.toThrowCode('LIFECYCLE_NOT_FOUND', 'none')
+    })
+
+    test('of a node lists every id that was issued to it, those of entries that are gone too', async () => {
+      await server.store.commit({
+        mutations: [],
+        audit: [
+          {
+            ...{ type: 'x509-svid.issued', at: server.clock.now() },
+            facts: { spiffeId: id('/web/gone'), agentId: id('/spire/agent/1') },
+          },
+          {
+            ...{ type: 'x509-svid.issued', at: server.clock.now() },
+            facts: { spiffeId: id('/web/elsewhere'), agentId: id('/spire/agent/2') },
+          },
+        ],
+      })
+      await add({ node: id('/spire/agent/1') })
+      const [quarantine] = (await heard()).quarantines
+      const paths = ['/data/pg', '/ops/alice', '/ops/bob', '/shop/orders', '/web/gone', '/web/store']
+      expect(quarantine?.target).toEqual({ node: id('/spire/agent/1'), identities: paths.map(id) })
+      expect(refusalOf('/web/unheard-of', '/spire/agent/1')?.code).toBe('ISSUANCE_REFUSED')
+      expect(refusalOf('/web/unheard-of', '/spire/agent/2')).toBeUndefined()
+    })
+
+    test('needs a reason, and conduits that exist', async () => {
+      await expect(add({ identity: id('/web/store'), reason: ' ' })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'reason')
+      await expect(add({ identity: id('/web/store'), forensics: ['x'] })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'x')
+      await add({ identity: id('/web/store'), forensics: ['web-to-shop'] })
+      expect((await heard()).quarantines[0]?.forensics).toEqual(['web-to-shop'])
+    })
+  })
+
+  describe('offboarding', () => {
+    const offboard = (target: object) => server.lifecycle.offboard({ reason: 'retired', ...target }, as(0))
+    const reinstate = (target: object) => server.lifecycle.reinstate({ reason: 'mistake', ...target }, as(0))
+
+    test('of an identity stops its issuance until it is reinstated', async () => {
+      await offboard({ spiffeId: id('/web/store') })
+      expect(refusalOf('/web/store')?.code).toBe('ISSUANCE_REFUSED')
+      await reinstate({ spiffeId: id('/web/store') })
+      expect(refusalOf('/web/store')).toBeUndefined()
+      await offboard({ spiffeId: id('/web/store') })
+      expect(await kinds()).toEqual(['offboard', 'reinstate', 'offboard'])
+    })
+
+    test('ZO-03: an id is offboarded when all of its entries are, and no longer when one is back', async () => {
+      await commit(shopEntry('store-2', '/web/store', { parentId: anId('/spire/agent/2') }))
+      expect(await offboard({ entryId: 'store' })).toMatchObject({ complete: false })
+      expect(refusalOf('/web/store')).toBeUndefined()
+      expect(await offboard({ entryId: 'store-2' })).toMatchObject({ complete: true })
+      expect((await heard()).offboarded).toEqual([id('/web/store')])
+      await reinstate({ entryId: 'store' })
+      expect((await heard()).offboarded).toEqual([])
+      expect(refusalOf('/web/store')).toBeUndefined()
+    })
+
+    test('ZO-03: a new entry brings an id back, and the end of the last one in service takes it out', async () => {
+      const stop = new AbortController()
+      const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)
+      await offboard({ entryId: 'store' })
+      await commit(shopEntry('store-2', '/web/store', { parentId: anId('/spire/agent/2') }))
+      await eventually(async () => (await kinds()).length === 2)
+      expect((await heard()).offboarded).toEqual([])
+      await server.store.commit(doing({ kind: 'entry.delete', id: 'store-2' }))
+      await eventually(async () => (await kinds()).length === 3)
+      expect((await heard()).offboarded).toEqual([id('/web/store')])
+      stop.abort()
+      await running
+    })
+  })
+
+  describe('grants', () => {
+    const request = (fields: Partial<RequestGrantRequest> = {}, uid = 7) =>
+      server.lifecycle.requestGrant(
+        {
+          ...{ template: 'oncall-db', subject: id('/ops/alice'), durationSeconds: 600, reason: 'slow', ticket: 'T-1' },
+          ...fields,
+        },
+        as(uid),
+      )
+    const approve = (name: string | undefined, uid: number) =>
+      server.lifecycle.approveGrant({ id: name ?? '' }, as(uid))
+
+    test('ZO-60: is live once somebody else of the named group approves, for as long as was asked', async () => {
+      const { id: name, state } = await request()
+      expect([state, await kinds()]).toEqual(['pending', []])
+      await expect(approve(name, 7)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'whoever asked')
+      await expect(approve(name, 9)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'not in group:data-owners')
+      expect(await approve(name, 1)).toMatchObject({ state: 'live', approvers: ['local:uid:1'] })
+      const now = server.clock.now().getTime()
+      expect((await heard()).grants).toEqual([
+        {
+          ...{ id: name, template: 'oncall-db', subject: id('/ops/alice'), from: now, until: now + 600_000 },
+          movement: {
+            from: { zone: 'ops' },
+            to: { zone: 'data', identities: ['/data/pg'] },
+            allow: [{ protocol: 'tcp', ports: [5432] }],
+          },
+          ...{ access: { to: 'db', actions: ['connect'] }, requester: 'local:uid:7', approvers: ['local:uid:1'] },
+        },
+      ])
+      await expect(approve(name, 2)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'does not wait')
+    })
+
+    test('case 65: is refused beyond the template, for another subject, without what it requires', async () => {
+      await expect(request({ durationSeconds: 7201 })).rejects.toThrowCode('LIFECYCLE_REFUSED', '120 minutes at most')
+      await expect(request({ durationSeconds: -1 })).rejects.toThrowCode('LIFECYCLE_REFUSED', '120 minutes')
+      await expect(request({ ticket: '' })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'ticket')
+      await expect(request({ reason: '' })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'reason')
+      await expect(request({ subject: id('/web/store') })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'no subject')
+      await expect(request({ subject: id('/ops/nobody') })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'not registered')
+      await expect(request({ template: 'none' })).rejects.toThrowCode('LIFECYCLE_NOT_FOUND', 'none')
+      expect(await kinds()).toEqual([])
+    })
+
+    test('does not overlap another one of the same subject, and there is no renewal', async () => {
+      const { id: name } = await request()
+      await expect(request()).rejects.toThrowCode('LIFECYCLE_REFUSED', name ?? '')
+      await request({ subject: id('/ops/bob') })
+      await approve(name, 1)
+      await expect(request()).rejects.toThrowCode('LIFECYCLE_REFUSED', name ?? '')
+      server.advance(600_000)
+      expect((await request()).state).toBe('pending')
+    })
+
+    test('does not cross a hard guard, also one that came after the request', async () => {
+      const { id: name } = await request()
+      const guards =
+        'guards:\n  - { id: g-ops, gate: movement, from: { identities: [ /ops/alice ] }, to: { sensitivity: restricted }, hard: true }\n'
+      const source = shopPolicy({ more: guards })
+      await server.policies.apply({ source, dryRun: false, acceptLoss: true, note: '' }, as(0))
+      await expect(approve(name, 1)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'hard guard g-ops')
+      expect((await request({ subject: id('/ops/bob') })).state).toBe('pending')
+    })
+
+    test('ends early by one command, which refuses one that waits', async () => {
+      const { id: name } = await request()
+      await approve(name, 1)
+      const revoke = (one?: string) => server.lifecycle.revokeGrant({ id: one ?? '', reason: 'done' }, as(0))
+      expect(await revoke(name)).toMatchObject({ state: 'revoked' })
+      expect((await heard()).grants).toEqual([])
+      await expect(revoke(name)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'ended already')
+      const { id: waiting } = await request()
+      expect(await revoke(waiting)).toMatchObject({ state: 'refused' })
+      expect(await kinds()).toEqual(['grant.add', 'grant.end'])
+      expect((await server.lifecycle.listGrants({ includeEnded: false }, as(0))).grants).toEqual([])
+      expect((await server.lifecycle.listGrants({ includeEnded: true }, as(0))).grants).toHaveLength(2)
+    })
+  })
+
+  describe('break-glass', () => {
+    const start = (fields: Partial<StartBreakGlassRequest> = {}, uid = 1) =>
+      server.lifecycle.startBreakGlass(
+        {
+          ...{ declaration: 'bg-shop', subjects: [id('/ops/alice')], durationSeconds: 0, reason: 'outage' },
+          ...fields,
+        },
+        as(uid),
+      )
+    const approve = (name: string | undefined, uid: number) =>
+      server.lifecycle.approveBreakGlass({ id: name ?? '' }, as(uid))
+
+    test('SE-46: takes two different people of the declared group', async () => {
+      await expect(start({}, 7)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'not in group:commanders')
+      const { id: name, state } = await start()
+      expect([state, await kinds()]).toEqual(['pending', []])
+      await expect(approve(name, 1)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'another person')
+      await expect(approve(name, 7)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'not in group:commanders')
+      expect(await approve(name, 2)).toMatchObject({ state: 'live', startedBy: ['local:uid:1', 'local:uid:2'] })
+      const [session] = (await heard()).breakGlass
+      expect(session).toMatchObject({ from: ['ops'], to: ['shop', 'data'], overrides: ['default-deny', 'rules'] })
+      expect((session?.until ?? 0) - (session?.since ?? 0)).toBe(3_600_000)
+    })
+
+    test('ZO-60: names its subjects, who are in the zones that it starts from, for at most 60 minutes', async () => {
+      await expect(start({ subjects: [] })).rejects.toThrowCode('LIFECYCLE_REFUSED', 'must name')
+      await expect(start({ subjects: [id('/web/store')] })).rejects.toThrowCode(
+        'LIFECYCLE_REFUSED',
+        'none of the zones',
+      )
+      await expect(start({ durationSeconds: 3601 })).rejects.toThrowCode('LIFECYCLE_REFUSED', '60 minutes at most')
+      await expect(start({ declaration: 'none' })).rejects.toThrowCode('LIFECYCLE_NOT_FOUND')
+    })
+
+    test('stops by command', async () => {
+      const { id: name = '' } = await start()
+      await approve(name, 2)
+      expect(await server.lifecycle.stopBreakGlass({ id: name, reason: 'over' }, as(3))).toMatchObject({
+        state: 'stopped',
+      })
+      expect((await heard()).breakGlass).toEqual([])
+      expect(await audited('break-glass.stopped')).toBe(1)
+    })
+  })
+
+  test('a revoked serial is normalised, and forgotten when its certificate has ended', async () => {
+    const notAfter = new Date(server.clock.now().getTime() + 60_000).toISOString()
+    await server.store.commit({
+      mutations: [],
+      audit: [
+        {
+          ...{ type: 'x509-svid.issued', at: server.clock.now() },
+          facts: { spiffeId: id('/web/store'), serialNumber: '2748', notAfter },
+        },
+      ],
+    })
+    const revoke = (serialNumber: string) =>
+      server.lifecycle.revokeSerial({ spiffeId: id('/web/store'), serialNumber, reason: 'leaked' }, as(0))
+    await expect(revoke('xyz')).rejects.toThrowCode('LIFECYCLE_REFUSED', 'hex')
+    expect(await revoke('0A:BC')).toMatchObject({ serialNumber: 'abc', expiresMs: Date.parse(notAfter) })
+    expect((await heard()).revokedSerials).toEqual([{ spiffeId: id('/web/store'), serialNumber: 'abc' }])
+    server.advance(60_000)
+    const stop = new AbortController()
+    const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)
+    await eventually(async () => (await kinds()).length === 2)
+    stop.abort()
+    await running
+    expect((await heard()).revokedSerials).toEqual([])
+  })
+
+  test('the quarantine of an evicted node is proposed, and closes nothing before somebody adds it', async () => {
+    const stop = new AbortController()
+    const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)
+    await settled()
+    const node = await server.addAgent('1')
+    await server.store.commit(doing({ kind: 'agent.delete', spiffeId: node }))
+    const list = async () => (await server.lifecycle.listQuarantines({ includeEnded: false }, as(0))).quarantines ?? []
+    await eventually(async () => (await list()).length === 1)
+    expect(await list()).toMatchObject([{ kind: 'node', target: node.toString(), proposed: true }])
+    expect([await kinds(), refusalOf('/web/store')]).toEqual([[], undefined])
+    await server.lifecycle.addQuarantine({ node: node.toString(), forensics: [], reason: 'evicted' }, as(0))
+    expect(await list()).toMatchObject([{ proposed: false }])
+    expect(refusalOf('/web/store')?.code).toBe('ISSUANCE_REFUSED')
+    stop.abort()
+    await running
+  })
+
+  test('SE-40: entries have no gap, each names the one before, and the snapshot says what all of them say', async () => {
+    await Promise.all(
+      ['/web/store', '/shop/orders', '/data/pg'].map((path) =>
+        server.lifecycle.addQuarantine({ identity: id(path), forensics: [], reason: 'drill' }, as(0)),
+      ),
+    )
+    await server.lifecycle.removeQuarantine({ id: id('/data/pg'), reason: '' }, as(0))
+    const entries = await fastLane()
+    expect(entries.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4])
+    expect(new Set(entries.map(({ previous }) => previous)).size).toBe(4)
+    const { lifecycle, sequence } = await server.lifecycle.getLifecycle({}, as(0))
+    const document = JSON.parse(Buffer.from(lifecycle?.content ?? []).toString()) as { lifecycle: Lifecycle }
+    expect(sequence).toBe(4)
+    expect(document.lifecycle).toEqual(await heard())
+  })
+})
