@@ -24,8 +24,10 @@ export type { SvidChoice, SvidPicker } from './workload/select-svid.ts'
 export {
   type JwtSvidRequest,
   type ValidatedJwtSvid,
+  type WatchSettings,
   WorkloadClient,
   type WorkloadClientOptions,
+  type X509WatchSettings,
 } from './workload/workload-client.ts'
 export type { X509Context } from './workload/x509-context.ts'
 
@@ -40,6 +42,7 @@ export {
 export type { X509Svid } from './svid/x509-svid.ts'
 export type { JwtSvid } from './svid/jwt-svid.ts'
 export type { Certificate } from './x509/certificate.ts'
+export type { Crl } from './x509/crl.ts'
 export type { Bundle, JwtAuthority, X509Authority } from './bundle/bundle.ts'
 export { type BundleSet, bundleSetOf } from './bundle/bundle-set.ts'
 export { parseBundleDocument } from './bundle/bundle-document.ts'
@@ -70,3 +73,9 @@ export {
   type TokenVerifier,
 } from './http/bearer.ts'
 export { jwtFetch, type JwtFetchOptions, type TokenSource } from './http/jwt-fetch.ts'
+
+// Zones: the policy at the peer
+export { enforce } from './enforce/enforce.ts'
+export { Enforcer, type EnforceOptions } from './enforce/enforcer.ts'
+export { egress, type EgressOptions } from './enforce/egress.ts'
+export type { Decision } from './policy/decision.ts'

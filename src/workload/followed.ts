@@ -24,6 +24,8 @@ export class Followed<T> implements AsyncDisposable {
   readonly #options: FollowedOptions<T>
   readonly #stop = new AbortController()
   readonly #changes = new Listeners<void>()
+  /** Who waits for the next thing that happens, be it the end. */
+  readonly #waits = new Listeners<void>()
   readonly #healthChanges = new Listeners<SourceHealth>()
   readonly #running: Promise<void>
   #state: T | undefined
@@ -84,7 +86,7 @@ export class Followed<T> implements AsyncDisposable {
         listening[Symbol.dispose]()
         reject(signal?.reason as Error)
       }
-      const listening = this.#changes.add(() => {
+      const listening = this.#waits.add(() => {
         listening[Symbol.dispose]()
         signal?.removeEventListener('abort', onAbort)
         resolve()
@@ -129,7 +131,7 @@ export class Followed<T> implements AsyncDisposable {
       if (!signal.aborted) this.#fails(error, true)
     }
     if (signal.aborted) this.#observe()
-    this.#changes.tell()
+    this.#waits.tell()
   }
 
   #accept(state: T): void {
@@ -139,6 +141,7 @@ export class Followed<T> implements AsyncDisposable {
     if (!this.#options.isWithdrawn(state)) this.#trouble = undefined
     this.#expiresAt = this.#options.expiresAt?.(state)
     this.#changes.tell()
+    this.#waits.tell()
     this.#awaitExpiry()
     this.#observe()
   }

@@ -47,4 +47,5 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 await Promise.all([x509.close(), jwt.close(), bundles.close()])
 await client.close()
+process.stdin.destroy()
 // Nothing is left that keeps the process alive.

@@ -7,7 +7,7 @@ import type { SourceHealth } from '../../../src/workload/source-health.ts'
 import { WorkloadClient } from '../../../src/workload/workload-client.ts'
 import { X509Source, type X509SourceOptions } from '../../../src/workload/x509-source.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 import { testCrl } from '../../fakes/test-crl.ts'
 import { ScriptedWorkloadApi, silence, type Step } from '../../fakes/workload-api.ts'
 import { svidMessageOf, x509MessageOf } from '../../fakes/workload-messages.ts'
@@ -277,8 +277,11 @@ describe('an open source', () => {
   test('once closed refuses everything and asks for nothing more', async () => {
     const { agent, client } = clientOf([message(web), silence])
     const source = await X509Source.open({ client })
+    let changes = 0
+    source.onChange(() => changes++)
     await source.close()
     await source.close()
+    expect(changes).toBe(0)
     expect(() => source.current()).toThrowCode('SOURCE_CLOSED')
     expect(source.health.status).toBe('closed')
     expect(agent.calls[0]?.options.signal?.aborted).toBe(true)
