@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { verifyAudit } from '../../server/audit/verify-audit.ts'
 import type { AttestedAgent, Revision, Store, Transaction } from '../../server/store/store.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { plain } from '../fakes/plain.ts'
 import {
   aBundle,

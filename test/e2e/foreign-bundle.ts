@@ -1,7 +1,7 @@
 import { bundleOf } from '../../src/bundle/bundle.ts'
 import { printBundleDocument } from '../../src/bundle/bundle-document.ts'
 import { threadPoolCryptography as cryptography } from '../../src/key/thread-pool-cryptography.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 
 /** The bundle document of a trust domain that is not there: certificates and JWT keys, or one kind alone. */
 export async function foreignBundle(trustDomain: string, kinds: 'both' | 'x509' | 'jwt'): Promise<string> {

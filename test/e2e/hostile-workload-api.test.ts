@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SallyportError } from '../../src/errors.ts'
 import { BundleSource, JwtSource, X509Source } from '../../src/index.ts'
-import { TestAuthority, type TestSvid } from '../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../src/testing/test-authority.ts'
 import { svidMessageOf, x509MessageOf } from '../fakes/workload-messages.ts'
 import { type Act, begin, beginWith, HostileAgent, send, sendBytes, status } from './hostile-agent.ts'
 

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { threadPoolCryptography as cryptography } from '../../src/key/thread-pool-cryptography.ts'
 import { encodeCsr } from '../../src/x509/encode-csr.ts'
 import { printPem } from '../../src/x509/pem.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { foreignBundle } from './foreign-bundle.ts'
 import { House } from './house.ts'
 import {

@@ -16,7 +16,7 @@ import type { X509Svid } from '../../src/svid/x509-svid.ts'
 import { Connections } from '../../src/tls/connections.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
 import type { TlsServerOptions } from '../../src/tls/tls-server.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { heldSvid, type TestSource } from '../fakes/test-source.ts'
 import { tlsParties } from './tls-parties.ts'
 

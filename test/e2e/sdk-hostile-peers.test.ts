@@ -12,7 +12,7 @@ import { peerOf } from '../../src/tls/peer-of.ts'
 import { contextOptions } from '../../src/tls/tls-options.ts'
 import { tlsClient } from '../../src/tls/tls-client.ts'
 import { tlsServer } from '../../src/tls/tls-server.ts'
-import { issueBad } from '../fakes/bad-svids.ts'
+import { issueBad } from '../../src/testing/bad-svids.ts'
 import type { TestSource } from '../fakes/test-source.ts'
 import { Listeners, portOf, tlsParties, type TlsParties } from './tls-parties.ts'
 

@@ -9,7 +9,7 @@ import { memberOf } from '../../src/id/matcher.ts'
 import { Connections } from '../../src/tls/connections.ts'
 import { tlsClient } from '../../src/tls/tls-client.ts'
 import { tlsServer } from '../../src/tls/tls-server.ts'
-import type { TestAuthority } from '../fakes/test-authority.ts'
+import type { TestAuthority } from '../../src/testing/test-authority.ts'
 import { heldSvid, TestSource } from '../fakes/test-source.ts'
 import { Listeners, originOf, portOf, tlsParties } from './tls-parties.ts'
 

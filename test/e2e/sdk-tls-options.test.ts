@@ -12,7 +12,7 @@ import { peerOf } from '../../src/tls/peer-of.ts'
 import { tlsClient } from '../../src/tls/tls-client.ts'
 import { contextOptions } from '../../src/tls/tls-options.ts'
 import { protect, tlsServer, type TlsServerOptions } from '../../src/tls/tls-server.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { heldSvid, TestSource } from '../fakes/test-source.ts'
 import { Listeners, originOf, portOf, tlsParties } from './tls-parties.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { X509Svid } from '../../src/svid/x509-svid.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { heldSvid, TestSource } from '../fakes/test-source.ts'
 
 /** Two services of one trust domain and a partner, with their sources. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { printPem } from '../../src/x509/pem.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { House } from './house.ts'
 
 interface Agents {

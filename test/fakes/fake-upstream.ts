@@ -21,7 +21,7 @@ import type {
   X509SvidOrder,
   X509SvidResult,
 } from '../../agent/upstream/upstream.ts'
-import { TestAuthority } from './test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 
 export interface FakeStream {
   readonly isOpen: boolean

@@ -2,7 +2,7 @@ import { encodeAlgorithm } from '../../src/x509/algorithm-identifier.ts'
 import { bitString, integer, octetString, sequence, tagged } from '../../src/x509/der-writer.ts'
 import { encodeAuthorityKeyId, encodeExtension } from '../../src/x509/encode-extensions.ts'
 import { encodeTime } from '../../src/x509/time.ts'
-import type { TestAuthority } from './test-authority.ts'
+import type { TestAuthority } from '../../src/testing/test-authority.ts'
 
 export interface TestCrlOptions {
   readonly revoked?: readonly bigint[]

@@ -4,7 +4,8 @@ import { SallyportError } from '../../src/errors.ts'
 import { checkX509SvidLeaf } from '../../src/svid/x509-svid-leaf.ts'
 import type { X509Svid } from '../../src/svid/x509-svid.ts'
 import type { TlsSource } from '../../src/tls/tls-source.ts'
-import type { TestAuthority, TestCertificateOptions } from './test-authority.ts'
+import type { TestAuthority } from '../../src/testing/test-authority.ts'
+import type { TestCertificateOptions } from '../../src/testing/test-certificate.ts'
 
 /** A source that holds what the test says, until it says otherwise. */
 export class TestSource implements TlsSource {

@@ -1,4 +1,4 @@
-import type { TestAuthority, TestSvid } from './test-authority.ts'
+import type { TestAuthority, TestSvid } from '../../src/testing/test-authority.ts'
 
 /** An SVID as the Workload API sends it, with what the test changes. */
 export const svidMessageOf = ({ chain, keyPair }: TestSvid, authority: TestAuthority, changes: object = {}) => ({

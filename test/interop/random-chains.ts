@@ -6,7 +6,8 @@ import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import { NULL, sequence, tagged } from '../../src/x509/der-writer.ts'
 import { signCertificate } from '../../src/x509/encode-certificate.ts'
 import { encodeExtension } from '../../src/x509/encode-extensions.ts'
-import { TestAuthority, type TestCertificateOptions } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
+import type { TestCertificateOptions } from '../../src/testing/test-certificate.ts'
 
 // Chains with a few things wrong, or only unusual, in places that chance picks.
 

@@ -10,7 +10,7 @@ import { printPem } from '../../../src/x509/pem.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { functionTransport } from '../../fakes/function-transport.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 const authority = await TestAuthority.create({ now: new FakeClock().now() })
 const other = await TestAuthority.create({ now: new FakeClock().now() })

@@ -10,7 +10,7 @@ import { ViewDigest } from '../../../src/entry/view-digest.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
 import { plain } from '../../fakes/plain.ts'
 import { aFullEntry, anEntry, anId } from '../../fakes/store-objects.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const node = {

@@ -5,7 +5,7 @@ import { decodeCertificates } from '../../../src/x509/decode-certificate.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { FakeUpstream } from '../../fakes/fake-upstream.ts'
 import { anEntry, anId } from '../../fakes/store-objects.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { until } from '../../fakes/until.ts'
 import { AgentWorld } from '../agent-world.ts'
 

@@ -17,7 +17,7 @@ import { fakeCall, tlsConnection, unixConnection } from '../../fakes/fake-call.t
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
 import { anAgent, anEntry, anId, anInstant, doing } from '../../fakes/store-objects.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 
 const trustDomain = TrustDomain.parse('example.org')
 const ENTRIES = '/spire.api.server.entry.v1.Entry/GetAuthorizedEntries'

@@ -11,7 +11,7 @@ import {
   x509popFingerprint,
 } from '../../../src/x509/x509pop-payload.ts'
 import { x509popAttestor, X509POP_DEFAULTS } from '../../../server/attest/x509pop.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 import {
   attest,
   csrOf,

@@ -7,7 +7,7 @@ import { FOREIGN_BUNDLE_LIMITS } from '../../../src/bundle/bundle-limits.ts'
 import { SallyportError } from '../../../src/errors.ts'
 import { jwkOf } from '../../../src/jws/jwk.ts'
 import { decodeCertificate } from '../../../src/x509/decode-certificate.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 type Json = Record<string, unknown>
 interface Document extends Json {

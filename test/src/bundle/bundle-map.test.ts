@@ -3,7 +3,7 @@ import { type Bundle, bundleOf, bundlesEqual } from '../../../src/bundle/bundle.
 import { BUNDLE_MAP_MAX_BYTES, parseBundleMap, printBundleMap } from '../../../src/bundle/bundle-map.ts'
 import { type BundleSet, bundleSetOf } from '../../../src/bundle/bundle-set.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 type Printed = { trust_domains: Record<string, { keys: Record<string, unknown>[] }> }
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type Bundle, bundleOf, bundlesEqual, type JwtAuthority } from '../../../src/bundle/bundle.ts'
 import { bundleSetOf } from '../../../src/bundle/bundle-set.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 const trustDomain = TrustDomain.parse('example.org')
 const jwtAuthority = (keyId: string): JwtAuthority => ({

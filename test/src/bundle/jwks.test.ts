@@ -4,7 +4,7 @@ import { type Bundle, bundleOf } from '../../../src/bundle/bundle.ts'
 import { parseJwks, printJwks } from '../../../src/bundle/jwks.ts'
 import { jwkOf } from '../../../src/jws/jwk.ts'
 import { signJws } from '../../../src/jws/sign-jws.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 let authority: TestAuthority
 let bundle: Bundle

@@ -6,7 +6,7 @@ import { SallyportError } from '../../../src/errors.ts'
 import { bearer, type BearerOptions, bearerVerifier, callerOf, type TokenVerifier } from '../../../src/http/bearer.ts'
 import { exactly, memberOf } from '../../../src/id/matcher.ts'
 import { verifyJwtSvid } from '../../../src/svid/verify.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 let home: TestAuthority
 let source: TokenVerifier

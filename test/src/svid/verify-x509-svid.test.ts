@@ -11,7 +11,7 @@ import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import type { Certificate } from '../../../src/x509/certificate.ts'
 import { decodeCertificate } from '../../../src/x509/decode-certificate.ts'
 import { type BadSvidRow, badSvidNames, badSvids, issueBad } from '../../../src/testing/bad-svids.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 const now = new Date('2026-06-01T12:00:00Z')
 let authority: TestAuthority

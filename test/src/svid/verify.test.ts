@@ -5,7 +5,7 @@ import { signJws } from '../../../src/jws/sign-jws.ts'
 import { type CertificateChain, verifyJwtSvid, verifyX509Svid } from '../../../src/svid/verify.ts'
 import { X509_SVID_MAX_CHAIN } from '../../../src/svid/x509-svid.ts'
 import { printPem } from '../../../src/x509/pem.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 
 let home: TestAuthority
 let svid: TestSvid

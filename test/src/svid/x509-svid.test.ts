@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { parseX509Svid, X509_SVID_MAX_CHAIN } from '../../../src/svid/x509-svid.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 
 let authority: TestAuthority
 let svid: TestSvid

@@ -3,9 +3,9 @@ import { exactly, memberOf } from '../../../src/id/matcher.ts'
 import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import { type PresentedCertificate, verifyPeer } from '../../../src/tls/verify-peer.ts'
 import type { VerifiedPeer } from '../../../src/tls/verified-peer.ts'
-import { badSvidNames, badSvids, issueBad } from '../../fakes/bad-svids.ts'
+import { badSvidNames, badSvids, issueBad } from '../../../src/testing/bad-svids.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { heldSvid, TestSource } from '../../fakes/test-source.ts'
 
 const now = new Date('2026-06-01T12:00:00Z')

@@ -6,7 +6,7 @@ import { encodeHttp2Frame, frameFlag, frameType, PREFACE } from '../../../src/wi
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { serve } from '../../../src/wire/serve.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { channelTo, echo } from './sockets.ts'
 
 const HEARTBEAT_MS = 20

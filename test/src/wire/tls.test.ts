@@ -12,7 +12,7 @@ import { protoFolder } from '../../../proto/proto-folder.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { serve, type ServeOptions, type WireServer } from '../../../src/wire/serve.ts'
 import { pemOf } from '../../../src/wire/tls-identity.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 import { channelTo, implementations, thrownBy, until } from './sockets.ts'
 
 const identityOf = ({ chain, keyPair }: TestSvid, ...more: readonly { readonly der: Buffer }[]): TlsIdentity => ({

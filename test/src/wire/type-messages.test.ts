@@ -11,7 +11,7 @@ import { encodeMessage } from '../../../src/wire/encode-message.ts'
 import { entryDraftFromMessage, entryFromMessage, entryToMessage } from '../../../src/wire/entry-message.ts'
 import { idFromMessage, idToMessage } from '../../../src/wire/id-message.ts'
 import { bundleType, type Entry, type EntryMask, entryType } from '../../../src/wire/messages/spire-api-types.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 const example = TrustDomain.parse('example.org')
 const segment = fc.stringMatching(/^[a-z0-9-]{1,10}$/)

@@ -5,7 +5,7 @@ import { RpcError } from '../../../src/wire/status.ts'
 import { BundleSource } from '../../../src/workload/bundle-source.ts'
 import { WorkloadClient } from '../../../src/workload/workload-client.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { ScriptedWorkloadApi, silence, type Step } from '../../fakes/workload-api.ts'
 
 const notServed = new RpcError('UNIMPLEMENTED', 'turned off')

@@ -7,7 +7,7 @@ import { RpcError } from '../../../src/wire/status.ts'
 import { WorkloadClient } from '../../../src/workload/workload-client.ts'
 import type { X509Context } from '../../../src/workload/x509-context.ts'
 import { HurryingClock } from '../../fakes/hurrying-clock.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 import { ScriptedWorkloadApi, type Step } from '../../fakes/workload-api.ts'
 import { svidMessageOf, x509MessageOf } from '../../fakes/workload-messages.ts'
 

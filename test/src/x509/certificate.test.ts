@@ -28,7 +28,7 @@ import { encodeExtension } from '../../../src/x509/encode-extensions.ts'
 import { commonNameOf, encodeName } from '../../../src/x509/name.ts'
 import { printPem } from '../../../src/x509/pem.ts'
 import { spkiOf, subjectKeyIdOf } from '../../../src/x509/spki.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { anyBytes, mutationsOf } from './arbitrary.ts'
 
 const notBefore = new Date(Date.now() - 60_000)

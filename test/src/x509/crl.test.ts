@@ -8,7 +8,7 @@ import { verifyX509Svid, verifyX509SvidNow } from '../../../src/svid/verify-x509
 import { decodeCrl } from '../../../src/x509/decode-crl.ts'
 import { encodeExtension } from '../../../src/x509/encode-extensions.ts'
 import { NULL } from '../../../src/x509/der-writer.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 import { strangeExtension, testCrl, type TestCrlOptions } from '../../fakes/test-crl.ts'
 
 const now = new Date('2026-06-01T12:00:00Z')

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { printPem, readPemCertificates } from '../../../src/x509/pem.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 
 let svid: TestSvid
 

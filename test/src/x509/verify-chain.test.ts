@@ -10,8 +10,8 @@ import { bitString, element, NULL, oid, sequence } from '../../../src/x509/der-w
 import { encodeTbs } from '../../../src/x509/encode-certificate.ts'
 import { encodeExtension } from '../../../src/x509/encode-extensions.ts'
 import { CHAIN_MAX_CERTIFICATES, type ChainToVerify, verifyChain } from '../../../src/x509/verify-chain.ts'
-import { badSvidNames, badSvids, issueBad } from '../../fakes/bad-svids.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { badSvidNames, badSvids, issueBad } from '../../../src/testing/bad-svids.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 
 const now = new Date('2026-06-01T12:00:00Z')
 let root: TestAuthority
