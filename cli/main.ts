@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { VERSION } from '../src/process/version.ts'
+import { VERSION } from '../src/version.ts'
 import { SallyportError } from '../src/errors.ts'
 import { EXIT, outputFormats } from './context.ts'
 import { printError } from './print.ts'

@@ -72,6 +72,13 @@ export const errorCodes = {
     means: 'A text is not a pattern of SPIFFE IDs.',
     remedy: 'Write whole segments, such as /ns/web/** or spiffe://partner.example/billing/*.',
   },
+  POLICY_DENIED: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The policy does not let a peer or a request pass.',
+    remedy:
+      'Look the decision up with `sallyport decisions show ID`; docs/policy-codes.md says what each of its codes asks for.',
+  },
   POLICY_DOCUMENT_INVALID: {
     grpc: 'INVALID_ARGUMENT',
     http: 502,

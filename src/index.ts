@@ -73,3 +73,9 @@ export {
   type TokenVerifier,
 } from './http/bearer.ts'
 export { jwtFetch, type JwtFetchOptions, type TokenSource } from './http/jwt-fetch.ts'
+
+// Zones: the policy at the peer
+export { enforce } from './enforce/enforce.ts'
+export { Enforcer, type EnforceOptions } from './enforce/enforcer.ts'
+export { egress, type EgressOptions } from './enforce/egress.ts'
+export type { Decision } from './policy/decision.ts'

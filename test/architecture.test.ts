@@ -18,7 +18,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['x509', 'jws'],
     ['config', 'process', 'key', 'entry'],
     ['id', 'log', 'metrics', 'peer'],
-    ['errors.ts', 'clock.ts'],
+    ['errors.ts', 'clock.ts', 'version.ts'],
   ],
   server: [
     ['server.ts'],

@@ -1,6 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
-import { VERSION } from '../../src/process/version.ts'
+import { VERSION } from '../../src/version.ts'
 import type { Follow } from '../upstream/follow.ts'
 import type { VerifiedHeartbeat } from '../upstream/heartbeats.ts'
 import { grpcStatusOf } from '../upstream/refusal.ts'

@@ -1,6 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
-import { VERSION } from '../../src/process/version.ts'
+import { VERSION } from '../../src/version.ts'
 import { implement, type Implementation } from '../../src/wire/handlers.ts'
 import { adminService, type GetStatusResponse } from '../../src/wire/messages/sallyport-agent-v1.ts'
 import type { AgentIdentity } from '../node/join.ts'

@@ -60,7 +60,7 @@ function verdictsOf(source: TlsSource): Verdicts {
 }
 
 /** The certificates that a peer sent (DER), leaf first, as far as they follow from each other. */
-function presentedChain(leaf: PresentedCertificate): Buffer[] {
+export function presentedChain(leaf: PresentedCertificate): Buffer[] {
   const chain: Buffer[] = []
   let next: PresentedCertificate | undefined = leaf
   while (next !== undefined && chain.length <= X509_SVID_MAX_CHAIN) {

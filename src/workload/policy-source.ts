@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
+import type { DecisionReceipt, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
 import { awaitFirstState, nothingYet } from './first-state.ts'
 import { Followed } from './followed.ts'
 import { Listeners } from './listeners.ts'
@@ -24,6 +25,7 @@ export class PolicySource implements AsyncDisposable {
   readonly #clock: Clock
   readonly #followed: Followed<PolicyContext>
   readonly #changes = new Listeners<PolicyChanges>()
+  readonly #closed = new AbortController()
 
   /**
    * Connects to the agent and waits for its first answer, which may be that there is no policy.
@@ -81,6 +83,20 @@ export class PolicySource implements AsyncDisposable {
     return this.#changes.add(listener)
   }
 
+  /** Tells the agent what was decided; a receipt means that it will not lose the report. */
+  reportDecisions(reports: AsyncIterable<DecisionReport>, signal: AbortSignal): AsyncIterable<DecisionReceipt> {
+    return this.#connection.client.reportDecisions(reports, signal)
+  }
+
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /** Aborted once it is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
   get health(): SourceHealth {
     return this.#followed.health
   }
@@ -92,6 +108,7 @@ export class PolicySource implements AsyncDisposable {
 
   /** Ends the stream. */
   async close(): Promise<void> {
+    this.#closed.abort(new SallyportError('SOURCE_CLOSED', 'The policy source is closed'))
     await this.#followed.close()
     await this.#connection.close()
   }

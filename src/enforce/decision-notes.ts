@@ -1,0 +1,98 @@
+import type { Decision } from '../policy/decision.ts'
+import { VERSION } from '../version.ts'
+import type { PolicySource } from '../workload/policy-source.ts'
+import { decisionId } from './decision-id.ts'
+import { type DecisionJournal, journalOf } from './decision-journal.ts'
+import { type DecisionContext, decisionRecord, type Side } from './decision-record.ts'
+import type { EnforcedConnection } from './enforced-connection.ts'
+import type { Asked, PolicyPoint } from './policy-point.ts'
+
+export interface NotesOptions {
+  /** What the policy calls the service. */
+  readonly service: string
+  readonly policy: PolicySource
+  /** Told of each decision, after it was recorded. Must not throw. */
+  readonly onDecision?: ((decision: Decision, id: string) => void) | undefined
+  /** Told of what is retried in the background: reports to the agent. */
+  readonly onError?: ((error: Error) => void) | undefined
+}
+
+/** What else is known about a decision. */
+export interface NoteDetails {
+  readonly enforced?: EnforcedConnection | undefined
+  /** Why it was decided again. */
+  readonly reeval?: string | undefined
+  /** Of the request. */
+  readonly trace?: string | undefined
+}
+
+/** Keeps account of the decisions of one enforcement point. */
+export class DecisionNotes {
+  readonly #side: Side
+  readonly #point: PolicyPoint
+  readonly #options: NotesOptions
+  readonly #journal: DecisionJournal
+
+  constructor(side: Side, point: PolicyPoint, options: NotesOptions) {
+    this.#side = side
+    this.#point = point
+    this.#options = options
+    this.#journal = journalOf(options.policy, options.onError ?? (() => {}))
+  }
+
+  /** @returns the name of the decision, which the refused caller is told */
+  take(asked: Asked, decision: Decision, details: NoteDetails = {}): string {
+    const nowMs = this.#options.policy.clock.now().getTime()
+    const id = decisionId(nowMs)
+    const { port, protocol } = asked.connection
+    const { context, slice, ageMs } = this.#point
+    const facts = { side: this.#side, port, protocol, policyRevision: context.status.policyRevision }
+    const { recorder, reporter } = this.#journal
+    const isNoted = recorder.take(decision, facts, nowMs, details.reeval !== undefined, () =>
+      decisionRecord(id, nowMs, decision, this.#contextOf(asked, decision, details, nowMs), context, {
+        name: slice?.document.policyName ?? '',
+        digest: slice?.document.policyDigest ?? '',
+        ageMs,
+      }),
+    )
+    if (isNoted) reporter.hurry()
+    this.#options.onDecision?.(decision, id)
+    return id
+  }
+
+  /** Resolves when the agent has everything that was noted so far. */
+  flushed(): Promise<void> {
+    return this.#journal.reporter.flushed()
+  }
+
+  #contextOf(
+    asked: Asked,
+    decision: Decision,
+    { enforced, reeval, trace }: NoteDetails,
+    nowMs: number,
+  ): DecisionContext {
+    const { connection, request, peer } = asked
+    return {
+      side: this.#side,
+      service: this.#options.service,
+      version: VERSION,
+      connection: {
+        id: enforced?.id ?? '',
+        openedAtMs: enforced?.openedAtMs ?? nowMs,
+        protocol: connection.protocol,
+        tls: enforced?.tls ?? null,
+        alpn: connection.alpn,
+        port: connection.port,
+        peerIp: connection.ip,
+        peerPort: enforced?.peerPort ?? null,
+      },
+      peer: 'refused' in peer ? undefined : { serialNumber: peer.serialNumber, notAfterMs: peer.notAfter },
+      request:
+        request === undefined
+          ? undefined
+          : { method: request.method, authority: request.authorities[0] ?? null, trace: trace ?? null },
+      reeval,
+      shadow: this.#point.shadowOf(asked, decision),
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import type { FastLaneEvent } from '../policy/fast-lane.ts'
+
+/** The peers whose connections an entry of the fast lane may concern; `all` where it does not name them. */
+export function identitiesIn(event: FastLaneEvent): readonly string[] | 'all' {
+  switch (event.kind) {
+    case 'quarantine.add': {
+      const { target } = event.body
+      if ('zone' in target) return 'all'
+      return 'node' in target ? target.identities : [target.identity]
+    }
+    case 'offboard':
+    case 'serial.revoke':
+      return [event.body.spiffeId]
+    case 'grant.add':
+      return [event.body.subject]
+    case 'breakGlass.start':
+      return event.body.subjects
+    case 'grant.end':
+    case 'breakGlass.end':
+      return 'all'
+    // What these take back can only let in.
+    case 'quarantine.remove':
+    case 'reinstate':
+    case 'serial.forget':
+      return []
+  }
+}
