@@ -2,12 +2,14 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { SpiffeId } from '../id/spiffe-id.ts'
 import { Connection, type CloseReason, type OpenConnection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
-import { retirementAt, type Retirement } from './retirement.ts'
+import { type Due, retirementOf, type Retirement } from './retirement.ts'
 
 export interface ConnectionsOptions {
   readonly clock?: Clock | undefined
   /** When connections end by themselves. Default: never. */
   readonly retire?: Retirement | undefined
+  /** From 0 to 1, as `Math.random`, which is the default. */
+  readonly random?: (() => number) | undefined
 }
 
 /** How long a connection may still finish what it is doing, unless told otherwise. */
@@ -21,13 +23,15 @@ export class Connections implements Iterable<Connection> {
   readonly #clock: Clock
   readonly #retire: Retirement | undefined
   readonly #deadlines: Deadlines
-  readonly #all = new Set<Connection>()
+  readonly #random: () => number
+  readonly #all = new Map<Connection, Due | undefined>()
   readonly #byPeer = new Map<string, Set<Connection>>()
   readonly #closed = new Map<CloseReason, number>()
 
-  constructor({ clock = systemClock, retire }: ConnectionsOptions = {}) {
+  constructor({ clock = systemClock, retire, random = Math.random }: ConnectionsOptions = {}) {
     this.#clock = clock
     this.#retire = retire
+    this.#random = random
     this.#deadlines = new Deadlines(clock)
   }
 
@@ -42,7 +46,7 @@ export class Connections implements Iterable<Connection> {
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
-    return this.#all.values()
+    return this.#all.keys()
   }
 
   /** The connections with one peer; while it is iterated, they may be closed. */
@@ -58,12 +62,13 @@ export class Connections implements Iterable<Connection> {
   /** Holds a connection until it closes. */
   add(open: OpenConnection): Connection {
     const connection = new Connection(open, this.#clock.now(), this.#deadlines, this.#clock)
-    this.#all.add(connection)
+    const due = retirementOf(connection, this.#retire, this.#random())
+    this.#all.set(connection, due)
     const key = open.peer.id.toString()
     const ofPeer = this.#byPeer.get(key)
     if (ofPeer === undefined) this.#byPeer.set(key, new Set([connection]))
     else ofPeer.add(connection)
-    const retirement = this.#retireInTime(connection)
+    const retirement = due === undefined ? undefined : this.#retireInTime(connection, due)
     open.socket.once('close', () => {
       retirement?.[Symbol.dispose]()
       this.#forget(connection, key)
@@ -73,20 +78,21 @@ export class Connections implements Iterable<Connection> {
 
   /** Begins the end of a connection whose time has come, where no timer could see it: after a jump of the wall clock. */
   retireIfDue(connection: Connection): void {
-    if (this.#retire === undefined) return
-    const at = retirementAt(connection, this.#retire)
-    if (at === undefined || at.at > this.#clock.now()) return
-    connection.drain(at.reason, this.#retire.drainMs ?? DEFAULT_DRAIN_MS)
+    const due = this.#all.get(connection)
+    if (due === undefined || due.at > this.#clock.now()) return
+    connection.drain(due.reason, this.#drainMs)
   }
 
   /** Lets all of them finish what they are doing. */
-  drain(reason: CloseReason = 'shutdown', drainMs: number = this.#retire?.drainMs ?? DEFAULT_DRAIN_MS): void {
-    for (const connection of this.#all) connection.drain(reason, drainMs)
+  drain(reason: CloseReason = 'shutdown', drainMs = this.#drainMs): void {
+    for (const connection of this.#all.keys()) connection.drain(reason, drainMs)
   }
 
-  #retireInTime(connection: Connection): Disposable | undefined {
-    const due = retirementAt(connection, this.#retire)
-    if (due === undefined) return undefined
+  get #drainMs(): number {
+    return this.#retire?.drainMs ?? DEFAULT_DRAIN_MS
+  }
+
+  #retireInTime(connection: Connection, due: Due): Disposable {
     let waiting: Disposable
     const wait = (): void => {
       const leftMs = due.at.getTime() - this.#clock.now().getTime()

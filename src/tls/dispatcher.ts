@@ -60,8 +60,11 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
   /** Everything that undici's dispatchers can do comes down to `dispatch`. */
   class SvidDispatcher extends Agent implements AsyncDisposable {
     readonly #pools = new Map<string, Pool>()
+    #isClosed = false
 
     override dispatch(request: Parameters<UndiciAgent['dispatch']>[0], handler: object): boolean {
+      // Refused there, as by every dispatcher that is closed.
+      if (this.#isClosed) return super.dispatch(request, handler)
       const origin = String(request.origin)
       let pool = this.#pools.get(origin)
       if (pool === undefined || pool.isRetired) this.#pools.set(origin, (pool = open()))
@@ -71,12 +74,14 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
     override async close(done?: Done): Promise<void> {
       // undici makes the promise by calling this again with a callback.
       if (done !== undefined) return super.close(done)
+      this.#isClosed = true
       await Promise.all([...this.#pools.values()].map(({ agent }) => agent.close()))
       await super.close()
     }
 
     override async destroy(reason: Error | null = null, done?: Done): Promise<void> {
       if (done !== undefined) return super.destroy(reason, done)
+      this.#isClosed = true
       await Promise.all([...this.#pools.values()].map(({ agent }) => agent.destroy(reason)))
       await super.destroy(reason)
     }

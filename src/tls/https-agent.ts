@@ -38,7 +38,8 @@ class SvidAgent extends Agent {
   readonly #idle = new Set<object>()
 
   constructor(source: TlsSource, options: HttpsAgentOptions) {
-    super({ keepAlive: true, ...options.agent })
+    // First come, first served: Node would take the last one even where that has just been destroyed.
+    super({ keepAlive: true, ...options.agent, scheduling: 'fifo' })
     this.#source = source
     this.#options = options
     this.#connections = clientConnections(options)

@@ -17,11 +17,22 @@ const CLIENT_AHEAD_MIN_MS = 1_000
 /** … and at most this. */
 const CLIENT_AHEAD_MAX_MS = 30_000
 
-/** The moment at which a connection should begin to end, if it should. */
-export function retirementAt(
+/** When a connection begins to end by itself, and why. */
+export interface Due {
+  readonly at: Date
+  readonly reason: CloseReason
+}
+
+/**
+ * The moment at which a connection should begin to end, if it should.
+ *
+ * @param random from 0 to 1: clients that lose their proof together, with the SVID of one server, do not come back together
+ */
+export function retirementOf(
   { peer, own, role, openedAt }: OpenConnection & { readonly openedAt: Date },
   retire: Retirement | undefined,
-): { readonly at: Date; readonly reason: CloseReason } | undefined {
+  random: number,
+): Due | undefined {
   if (retire === undefined) return undefined
   const leaves = [peer.svid.chain[0], own.chain[0]]
   const expiresMs = (retire.onExpiry ?? true) ? Math.min(...leaves.map(({ notAfter }) => notAfter.getTime())) : Infinity
@@ -29,7 +40,7 @@ export function retirementAt(
   const endsMs = Math.min(expiresMs, ageMs)
   if (endsMs === Infinity) return undefined
   const leftMs = Math.max(0, endsMs - openedAt.getTime())
-  const aheadMs = role === 'client' ? clientAheadMs(leftMs) : 0
+  const aheadMs = role === 'client' ? clientAheadMs(leftMs) * (1 + random / 2) : 0
   return { at: new Date(endsMs - aheadMs), reason: endsMs === ageMs ? 'aged' : 'expired' }
 }
 

@@ -16,7 +16,7 @@ import { dispatcher } from '../../src/tls/dispatcher.ts'
 import { httpsAgent } from '../../src/tls/https-agent.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
 import { tlsServer, type TlsServerOptions } from '../../src/tls/tls-server.ts'
-import { TestAuthority } from '../fakes/test-authority.ts'
+import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { heldSvid, type TestSource } from '../fakes/test-source.ts'
 import { Listeners, originOf, tlsParties } from './tls-parties.ts'
 
@@ -184,5 +184,28 @@ describe.for(Object.entries(clients))('%s', ([, client]) => {
     await expect(ask()).rejects.toThrowCode('TLS_FAILED', 'no answer within 100 ms')
     webSource.withdraw()
     await expect(ask()).rejects.toThrowCode('IDENTITY_NOT_HELD')
+  })
+})
+
+describe('dispatcher()', () => {
+  test('speaks to nobody over plain HTTP, and to nobody once it is closed', async () => {
+    const service = await TestService.start()
+    const orders = dispatcher(webSource, { server: isDb })
+    const causeOf = (url: string): Promise<unknown> =>
+      fetch(url, { dispatcher: orders }).then(
+        () => 'answered',
+        (error: Error) => error.cause,
+      )
+    expect(await causeOf(originOf(service.server).replace('https', 'http'))).toThrowCode(
+      'TLS_FAILED',
+      'it takes https:',
+    )
+    await (await fetch(originOf(service.server), { dispatcher: orders })).text()
+    await orders[Symbol.asyncDispose]()
+    expect(await causeOf(originOf(service.server))).toMatchObject({
+      code: expect.stringMatching(/^UND_ERR_(CLOSED|DESTROYED)$/) as string,
+    })
+    expect(await causeOf('https://127.0.0.2:1/')).not.toBe('answered')
+    expect(service.callers).toHaveLength(1)
   })
 })

@@ -8,7 +8,7 @@ import { Connections } from '../../../src/tls/connections.ts'
 import type { Retirement } from '../../../src/tls/retirement.ts'
 import type { VerifiedPeer } from '../../../src/tls/verified-peer.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { heldSvid } from '../../fakes/test-source.ts'
 
 /** As much of a socket as a registry looks at. */
@@ -57,7 +57,7 @@ function open(
   return { socket, connection }
 }
 
-const registry = (retire?: Retirement): Connections => new Connections({ clock, retire })
+const registry = (retire?: Retirement): Connections => new Connections({ clock, retire, random: () => 0 })
 
 describe('Connections', () => {
   test('finds open connections by peer, and forgets those that have closed', () => {
@@ -146,6 +146,17 @@ describe('retirement', () => {
     expect(socket.ended).toBe(true)
     await clock.advance(60 * MINUTE_MS)
     expect(socket.destroyed).toBe(false)
+  })
+
+  test('clients that lose their proof together do not come back together', async () => {
+    let drawn = 0
+    const connections = new Connections({ clock, retire: { drainMs: Infinity }, random: () => drawn++ / 10 })
+    const all = Array.from({ length: 10 }, () => open(connections, { peer: short, role: 'client' }))
+    await clock.advance(10 * MINUTE_MS - 40_000)
+    const early = all.filter(({ socket }) => socket.ended).length
+    await clock.advance(10_000)
+    const ended = all.filter(({ socket }) => socket.ended).length
+    expect([early, ended]).toEqual([3, 10])
   })
 
   test('by age, where that comes first', async () => {

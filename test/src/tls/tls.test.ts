@@ -16,8 +16,8 @@ import { contextOptions, secureContextOf } from '../../../src/tls/tls-options.ts
 import { tlsServer } from '../../../src/tls/tls-server.ts'
 import type { TlsSource } from '../../../src/tls/tls-source.ts'
 import type { VerifiedPeer } from '../../../src/tls/verified-peer.ts'
-import { issueBad } from '../../fakes/bad-svids.ts'
-import { TestAuthority, type TestSvid } from '../../fakes/test-authority.ts'
+import { issueBad } from '../../../src/testing/bad-svids.ts'
+import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
 
 let home: TestAuthority
 let other: TestAuthority
@@ -284,6 +284,13 @@ describe('mutual TLS', () => {
 })
 
 describe('TLS options', () => {
+  test('both sides agree on TLS 1.3 and a hybrid key exchange, because nobody has turned it off', async () => {
+    const { dialled } = await meet(...good())
+    const { socket } = await dialled
+    expect([socket.getProtocol(), socket.getEphemeralKeyInfo()]).toMatchObject(['TLSv1.3', { name: 'X25519MLKEM768' }])
+    socket.destroy()
+  })
+
   test('one context for each SVID', () => {
     expect(secureContextOf(web)).toBe(secureContextOf(web))
     expect(secureContextOf(web)).not.toBe(secureContextOf(db))
