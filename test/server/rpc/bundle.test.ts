@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Bundle, BundleMask } from '../../../src/wire/messages/spire-api-types.ts'
 import { spkiOf } from '../../../src/x509/spki.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { entryMessage, newKey, START, testServer, type TestServer } from './test-server.ts'
 
 let server: TestServer

@@ -11,7 +11,7 @@ import { shopEntries, shopEntry, shopPolicy } from '../policy/shop-policy.ts'
 import { testServer, type TestServer } from './test-server.ts'
 
 const elsewhere = generateKeyPairSync('ed25519')
-const secondSigner = secondSignerOf(elsewhere.publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'key.pem')
+const secondSigner = secondSignerOf(elsewhere.publicKey.export({ type: 'spki', format: 'pem' }), 'key.pem')
 
 describe('Policies', () => {
   let server: TestServer
