@@ -3,10 +3,11 @@ import { SallyportError } from '../errors.ts'
 import type { SpiffeId } from '../id/spiffe-id.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { decodeCertificates } from '../x509/decode-certificate.ts'
+import { CHAIN_MAX_CERTIFICATES } from '../x509/verify-chain.ts'
 import { checkX509SvidLeaf } from './x509-svid-leaf.ts'
 
 /** The longest chain that is read or made: clients in other languages accept no more. */
-export const X509_SVID_MAX_CHAIN = 16
+export const X509_SVID_MAX_CHAIN = CHAIN_MAX_CERTIFICATES
 
 /** An X509-SVID: chain, leaf first, without the root; with its key where this process is the holder. */
 export interface X509Svid {

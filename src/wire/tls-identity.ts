@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 
 /** More certificates than any chain that we would accept has. */
-const PRESENTED_MAX = 10
+const PRESENTED_MAX = 17
 
 /** A chain and its key as node:tls takes them. */
 export function pemOf(identity: { readonly chain: readonly Buffer[]; readonly privateKey: KeyObject }): {

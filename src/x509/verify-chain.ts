@@ -9,8 +9,8 @@ import type { Crl } from './crl.ts'
 import { ANY_PURPOSE_OID, purposeOids } from './extension-oids.ts'
 import { type Asking, isSignedBy } from './signature-question.ts'
 
-/** The longest chain that is verified, and the longest that is sent. */
-export const CHAIN_MAX_CERTIFICATES = 10
+/** The longest chain that is verified: what clients in other languages read, too (IO-05). */
+export const CHAIN_MAX_CERTIFICATES = 16
 
 export interface PathToVerify {
   /** As a peer sent it: the leaf, then each issuer of the one before. A root at the end is passed over. */

@@ -161,7 +161,7 @@ describe('verifyChain()', () => {
     for (let depth = 0; depth < CHAIN_MAX_CERTIFICATES - 1; depth++) authority = await authority.intermediate()
     expect(await verify((await authority.issue()).chain)).toHaveLength(CHAIN_MAX_CERTIFICATES + 1)
     const tooLong = await (await authority.intermediate()).issue()
-    expect(await codeOf(verify(tooLong.chain))).toThrowCode('CERTIFICATE_INVALID', 'more than 10')
+    expect(await codeOf(verify(tooLong.chain))).toThrowCode('CERTIFICATE_INVALID', 'more than 16')
     expect(await codeOf(verify([]))).toThrowCode('CERTIFICATE_INVALID', 'empty')
   })
 
