@@ -792,6 +792,13 @@ export const errorCodes = {
     means: 'The words of a command are not as it takes them.',
     remedy: 'Add --help for the options of the command.',
   },
+  KOFFI_MISSING: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 500,
+    means:
+      'The package koffi, through which server and agent ask the system who calls, was left out of the installation.',
+    remedy: 'Install it beside Sallyport: `npm install koffi`.',
+  },
   FILE_UNUSABLE: {
     grpc: 'FAILED_PRECONDITION',
     http: 400,

@@ -126,6 +126,12 @@ describe('its command line', () => {
     expect(help).toContain('--spiffe-id')
   })
 
+  test('says what is missing where koffi was left out', async () => {
+    await project.run(bin(), ['server', 'init', '--trust-domain', 'example.org', '--dir', 'server'])
+    const started = project.run(bin(), ['server', 'run', '--config', 'server/server.yaml'])
+    await expect(started).rejects.toThrow('error KOFFI_MISSING')
+  })
+
   test('runs a whole system when koffi is there', async () => {
     using complete = await Project.with(packed)
     complete.link('koffi')
