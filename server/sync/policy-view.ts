@@ -68,7 +68,8 @@ export class PolicyView {
     this.#isSnapshotDue = !isSameEpoch && (held.slices.length > 0 || book.current !== undefined)
     this.#fastLane = isSameEpoch ? held.fastLaneSequence : 0
     this.#isLifecycleDue = !isSameEpoch && (held.fastLaneSequence > 0 || book.fastLaneSequence > 0)
-    this.#keysVersion = isSameEpoch ? held.keysVersion : 0
+    // An agent that has pinned keys and held no policy yet knows no epoch.
+    this.#keysVersion = isSameEpoch || held.epoch === 0 ? held.keysVersion : 0
     this.#acknowledged = {
       ...{ epoch: held.epoch, revision: held.revision, fastLaneSequence: held.fastLaneSequence },
       ...{ keysVersion: held.keysVersion, refused: '' },

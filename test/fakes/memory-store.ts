@@ -132,6 +132,11 @@ export class MemoryStore implements Store {
     }
   }
 
+  /** As when the file was put back from a backup. */
+  restore(epoch: string): void {
+    this.#disk.epoch = epoch
+  }
+
   /** The same data in a new process; the old store is closed, as if killed. */
   reopened(options: MemoryStoreOptions = this.#options): MemoryStore {
     this.#close()
