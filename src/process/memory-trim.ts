@@ -8,15 +8,17 @@ export interface Usage {
   readonly atMs: number
   /** Processor time since the start. */
   readonly cpuMs: number
-  readonly rssBytes: number
+  /** In memory, without pages of files: those come back by themselves and are no growth. */
+  readonly anonymousBytes: number
   readonly heapBytes: number
 }
 
 const LOOK_MS = 1000
 /** Of one core, over two looks in a row: whoever takes less is waiting for work. */
 const QUIET_SHARE = 0.05
-/** What must have come since the last time: a start or a burst, not the daily coming and going. */
+/** What must have come since the last time, at least and as a share of what is needed: a start or a burst, no coming and going. */
 const GROWTH_MIN_BYTES = 8 * 1024 * 1024
+const GROWTH_MIN_SHARE = 1 / 8
 const PAUSE_MIN_MS = 10_000
 /** Collecting stops everything for 2 to 4 ms a MiB: nobody shall wait a second for memory that is a small part of the whole. */
 const HEAP_MAX_BYTES = 96 * 1024 * 1024
@@ -38,7 +40,7 @@ export class TrimDecision {
     this.#quietLooks = isQuiet ? this.#quietLooks + 1 : 0
     return (
       this.#quietLooks >= 2 &&
-      usage.rssBytes - this.#floorBytes >= GROWTH_MIN_BYTES &&
+      usage.anonymousBytes - this.#floorBytes >= Math.max(GROWTH_MIN_BYTES, GROWTH_MIN_SHARE * this.#floorBytes) &&
       usage.atMs - this.#trimmedAtMs >= PAUSE_MIN_MS
     )
   }
@@ -48,7 +50,7 @@ export class TrimDecision {
     this.#last = usage
     this.#quietLooks = 0
     this.#trimmedAtMs = usage.atMs
-    this.#floorBytes = usage.rssBytes
+    this.#floorBytes = usage.anonymousBytes
   }
 }
 
@@ -74,20 +76,26 @@ function trim({ heapBytes }: Usage, libc: Libc | undefined): void {
   // There with --expose-gc, which the launcher sets. Any other collection keeps the room for new objects.
   if (heapBytes <= HEAP_MAX_BYTES) globalThis.gc?.({ type: 'major', flavor: 'last-resort' })
   libc?.trimMalloc()
-  for (const mapping of codeMappings(readMappings())) libc?.forgetPages(mapping)
+  for (const mapping of codeMappings(readOwn('smaps'))) libc?.forgetPages(mapping)
 }
 
 function usageNow(clock: Clock): Usage {
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed } = process.memoryUsage()
-  return { atMs: clock.monotonicMs(), cpuMs: (user + system) / 1000, rssBytes: rss, heapBytes: heapUsed }
+  const anonymousKb = /^RssAnon:\s+(\d+) kB/m.exec(readOwn('status'))?.[1]
+  return {
+    atMs: clock.monotonicMs(),
+    cpuMs: (user + system) / 1000,
+    anonymousBytes: anonymousKb === undefined ? rss : Number(anonymousKb) * 1024,
+    heapBytes: heapUsed,
+  }
 }
 
-function readMappings(): string {
+function readOwn(file: 'status' | 'smaps'): string {
   try {
-    return readFileSync('/proc/self/smaps', 'utf8')
+    return readFileSync(`/proc/self/${file}`, 'utf8')
   } catch {
-    // Another system, or a /proc that is hidden: the pages stay where they are.
+    // Another system, or no /proc: what cannot be told is left as it is.
     return ''
   }
 }

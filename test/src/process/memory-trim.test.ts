@@ -6,23 +6,23 @@ const MIB = 1024 * 1024
 /** Looks once a second; each step says how busy that second was and how much memory is in use after it. */
 function looks(
   decision: TrimDecision,
-  steps: readonly { readonly cpuMs: number; readonly rssMib: number }[],
+  steps: readonly { readonly cpuMs: number; readonly usedMib: number }[],
 ): number[] {
   const due: number[] = []
   let cpuMs = 0
   for (const [second, step] of steps.entries()) {
     cpuMs += step.cpuMs
-    const usage: Usage = { atMs: second * 1000, cpuMs, rssBytes: step.rssMib * MIB, heapBytes: 20 * MIB }
+    const usage: Usage = { atMs: second * 1000, cpuMs, anonymousBytes: step.usedMib * MIB, heapBytes: 20 * MIB }
     if (!decision.isDue(usage)) continue
     due.push(second)
-    decision.trimmed({ ...usage, rssBytes: 60 * MIB })
+    decision.trimmed({ ...usage, anonymousBytes: 60 * MIB })
   }
   return due
 }
 
-const quiet = { cpuMs: 10, rssMib: 120 }
-const busy = { cpuMs: 300, rssMib: 120 }
-const trimmed = { cpuMs: 10, rssMib: 61 }
+const quiet = { cpuMs: 10, usedMib: 120 }
+const busy = { cpuMs: 300, usedMib: 120 }
+const trimmed = { cpuMs: 10, usedMib: 61 }
 
 describe('memory is given back', () => {
   test('after two quiet seconds, once', () => {
@@ -44,7 +44,21 @@ describe('memory is given back', () => {
   })
 
   test('not for what is needed anyhow', () => {
-    const steps = [busy, quiet, quiet, ...Array.from({ length: 60 }, () => ({ cpuMs: 10, rssMib: 66 }))]
+    const steps = [busy, quiet, quiet, ...Array.from({ length: 60 }, () => ({ cpuMs: 10, usedMib: 66 }))]
     expect(looks(new TrimDecision(), steps)).toEqual([2])
+  })
+
+  test('not for a small part of much', () => {
+    const decision = new TrimDecision()
+    const at = (second: number, usedMib: number): Usage => ({
+      atMs: second * 1000,
+      cpuMs: second * 10,
+      anonymousBytes: usedMib * MIB,
+      heapBytes: 50 * MIB,
+    })
+    decision.trimmed(at(0, 200))
+    const grown = Array.from({ length: 30 }, (_unused, second) => decision.isDue(at(second + 1, 220)))
+    expect(grown).not.toContain(true)
+    expect(decision.isDue(at(31, 226))).toBe(true)
   })
 })
