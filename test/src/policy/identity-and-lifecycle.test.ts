@@ -110,12 +110,21 @@ describe('stage 1', () => {
   })
 
   test('ZO-03: a forensics conduit must be named by every quarantine that applies', () => {
-    const set = withMore({ conduits: [conduit('inspect', 'ops', 'shop')] })
-    const source = { ...quarantineOf({ identity: idOf('/ns/ops/sa/inspector') }), id: 'q2' }
-    const quarantines = [quarantineOf({ identity: idOf('/ns/shop/sa/orders') }, ['inspect']), source]
-    expect(verdictOf(decideIn({ set, lifecycle: { quarantines } }, { from: '/ns/ops/sa/inspector' }))).toBe(
-      'deny lifecycle QUARANTINED',
-    )
+    const set = withMore({
+      conduits: [conduit('inspect', 'ops', 'shop')],
+      rules: [rule('inspect', [{ zone: 'ops' }], 'orders')],
+    })
+    const [source, destination] = [idOf('/ns/ops/sa/inspector'), idOf('/ns/shop/sa/orders')]
+    const verdict = (ofSource: readonly string[], ofDestination: readonly string[]) => {
+      const quarantines = [
+        quarantineOf({ identity: source }, ofSource),
+        { ...quarantineOf({ identity: destination }, ofDestination), id: 'q2' },
+      ]
+      return verdictOf(decideIn({ set, lifecycle: { quarantines } }, { from: source }))
+    }
+    expect(verdict(['inspect'], ['inspect'])).toBe('allow')
+    expect(verdict(['inspect'], [])).toBe('deny lifecycle QUARANTINED')
+    expect(verdict([], ['inspect'])).toBe('deny lifecycle QUARANTINED')
   })
 
   test('ZO-03: in a quarantine with forensics there is no grant and no observe mode', () => {

@@ -103,6 +103,16 @@ describe('the movement gate', () => {
     expect(at({ from: undefined, until: NOW })).toBe('deny movement CONDUIT_EXPIRED')
   })
 
+  test('the answer says when a window ends, when one opens, and when the policy gets stale', () => {
+    const night = (at: number) =>
+      decideIn({ set: withConduit('edge-to-shop', { window }) }, { at, peer: eternal }).expires
+    const eternal = { spiffeId: idOf('/ns/web/sa/storefront'), serialNumber: '1', notAfter: Infinity }
+    expect([night(NIGHT), night(NOW)]).toEqual([NIGHT + HOUR, NOW + 13 * HOUR])
+    expect(decideIn({}, { peer: eternal, policyAgeMs: 23 * HOUR }).expires).toBe(NOW + HOUR)
+    const set = withConduit('edge-to-shop', { valid: { from: undefined, until: NOW + 5 } })
+    expect(decideIn({ set }, {}).expires).toBe(NOW + 5)
+  })
+
   test('ZO-23: within a zone only a conduit from it to itself opens', () => {
     const asked = { from: '/ns/shop/sa/other' }
     expect(decideIn({}, asked).gates.movement.by?.id).toBe('shop-mesh')
