@@ -250,7 +250,7 @@ const lifecycleOf = (set: PolicySet): fc.Arbitrary<Lifecycle> =>
       }),
     ),
     offboarded: rarely(fc.constantFrom(...paths).map(idOf)),
-    grants: few(grant(set.grantTemplates[0]?.access.to ?? ''), 2),
+    grants: fc.uniqueArray(grant(set.grantTemplates[0]?.access.to ?? ''), { maxLength: 2, selector: ({ id }) => id }),
     breakGlass: few(session, 1),
     revokedSerials: rarely(fc.constant({ spiffeId: idOf('/a/x'), serialNumber: '1' })),
   })
