@@ -1,20 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { GrpcStatusName } from '../errors.ts'
 import { silentLog } from '../log/silent-log.ts'
-import { acceptAuthority } from '../wire/authority-gate.ts'
 import type { Call } from '../wire/call.ts'
 import { defaultLimits } from '../wire/limits.ts'
 import type { Route } from '../wire/routes.ts'
 import { RpcError } from '../wire/status.ts'
-import type { CallContext } from '../wire/server-call.ts'
-import { ServerSession } from '../wire/server-session.ts'
 import { type Mischief, mischievousAnswer } from './mischief.ts'
 import { answerJwtSvids, validateJwtSvid } from './fake-jwt.ts'
 import { fakeRoutes } from './fake-routes.ts'
+import { FakeSocket } from './fake-socket.ts'
 import { WorkloadMessages, type WorkloadState } from './workload-state.ts'
 
 /** A call that a workload has made. */
@@ -49,9 +46,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
   /** Every call so far. */
   readonly calls: RecordedCall[] = []
   readonly #folder: string | undefined
-  readonly #context: CallContext
-  readonly #sockets = new Set<Socket>()
-  #server: Server | undefined
+  readonly #socket: FakeSocket
   #messages: WorkloadMessages | undefined
   #mischief: Mischief | undefined
   #failure: RpcError | undefined
@@ -70,7 +65,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
     this.path = path
     this.endpoint = `unix:${path}`
     this.#folder = folder
-    this.#context = {
+    this.#socket = new FakeSocket(path, {
       routes: this.#routes(),
       before: async ({ method, metadata }) => void this.calls.push({ method, metadata }),
       recordCall: undefined,
@@ -78,7 +73,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
       clock: systemClock,
       // Messages that are too large are for the client to refuse.
       limits: { ...defaultLimits, messageBytes: Number.MAX_SAFE_INTEGER },
-    }
+    })
   }
 
   /** Serves this state from now on; every open stream gets it. What was amiss before is over. */
@@ -104,27 +99,17 @@ export class FakeWorkloadApi implements AsyncDisposable {
 
   /** Cuts all connections, as when the agent crashes; it can be connected to again at once. */
   disconnect(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    this.#socket.disconnect()
   }
 
   /** Is away, with its socket, until {@link start}. */
   async stop(): Promise<void> {
-    const server = this.#server
-    if (server === undefined) return
-    this.#server = undefined
-    const closed = new Promise((resolve) => server.close(resolve))
-    this.disconnect()
-    await closed
+    await this.#socket.stop()
   }
 
   /** Listens again. */
   async start(): Promise<void> {
-    if (this.#server !== undefined) return
-    const server = createServer((socket) => this.#accept(socket))
-    this.#server = server
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    server.once('error', reject).listen(this.path, resolve)
-    await promise
+    await this.#socket.start()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,24 +127,6 @@ export class FakeWorkloadApi implements AsyncDisposable {
     this.#failure = next.failure
     this.#changed.resolve()
     this.#changed = Promise.withResolvers()
-  }
-
-  #accept(socket: Socket): void {
-    this.#sockets.add(socket)
-    const closed = new AbortController()
-    socket.on('error', () => socket.destroy())
-    socket.once('close', () => {
-      this.#sockets.delete(socket)
-      closed.abort(new RpcError('CANCELLED', 'the connection is closed'))
-    })
-    const peer = { pid: process.pid, uid: 0, gid: 0, supplementaryGids: [], isAlive: () => true, exited: closed.signal }
-    acceptAuthority(socket).then(
-      (duplex) => {
-        const connection = { transport: 'unix', id: 'fake', peer, closed: closed.signal } as const
-        if (!socket.destroyed) void new ServerSession(duplex, connection, this.#context)
-      },
-      () => socket.destroy(),
-    )
   }
 
   #routes(): ReadonlyMap<string, Route> {
