@@ -11,6 +11,7 @@ import { OperationsHttp, type HttpAddress } from '../src/process/operations-http
 import type { Check } from '../src/process/readiness.ts'
 import type { Peer } from '../src/peer/peer.ts'
 import { openChannel } from '../src/wire/channel.ts'
+import { reflection } from '../src/wire/reflection.ts'
 import { serve } from '../src/wire/serve.ts'
 import { attest } from './attest/attest.ts'
 import { workloadAttestors } from './attest/catalog.ts'
@@ -186,14 +187,15 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     connectionsPerUid: config.limits.connectionsPerUser,
     streamsPerUid: config.limits.streamsPerUser,
   }
+  const offered = [
+    workload,
+    workloadPolicyApi({ entitlements, policy, decisions, callers }),
+    ownProcessesApi(explaining),
+    healthApi(isServing, clock),
+  ]
   const workloadWire = parts.use(
     deps.serve({
-      implementations: [
-        workload,
-        workloadPolicyApi({ entitlements, policy, decisions, callers }),
-        ownProcessesApi(explaining),
-        healthApi(isServing, clock),
-      ],
+      implementations: [...offered, ...reflection(offered)],
       ...{ recordCall, log, clock, limits },
     }),
   )

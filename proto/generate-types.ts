@@ -5,36 +5,39 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import protobuf from 'protobufjs'
 import { format } from 'prettier'
+import { descriptorsSource } from './generate-descriptors.ts'
 import { protoFolder } from './proto-folder.ts'
 
 const targetFolder = join(protoFolder, '../src/wire/messages')
 
 /** The generated sources by file name. */
 export async function generateTypes(): Promise<Map<string, string>> {
+  const root = loaded({ keepCase: false })
+  const packages = new Map<string, protobuf.ReflectionObject[]>()
+  collect(root, packages)
+  const prettierOptions = JSON.parse(readFileSync(join(protoFolder, '../.prettierrc.json'), 'utf8')) as object
+  const formatted = (source: string): Promise<string> => format(source, { ...prettierOptions, parser: 'typescript' })
+  const sources = new Map<string, string>()
+  for (const [name, members] of packages) {
+    const source = sourceOf(
+      name,
+      members.toSorted((a, b) => rank(a) - rank(b)),
+    )
+    sources.set(fileOf(name), await formatted(source))
+  }
+  sources.set('file-descriptors.ts', await formatted(descriptorsSource(loaded({ keepCase: true }))))
+  return sources
+}
+
+function loaded(options: { readonly keepCase: boolean }): protobuf.Root {
   const root = new protobuf.Root()
   root.resolvePath = (_origin, target) => (target.startsWith('google/protobuf/') ? target : join(protoFolder, target))
   const files = readdirSync(protoFolder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.proto'),
   )
-  root.loadSync(files, { keepCase: false })
+  root.loadSync(files, options)
   root.resolveAll()
-  const packages = new Map<string, protobuf.ReflectionObject[]>()
-  collect(root, packages)
-  const prettierOptions = JSON.parse(readFileSync(join(protoFolder, '../.prettierrc.json'), 'utf8')) as object
-  const sources = new Map<string, string>()
-  for (const [name, members] of packages) {
-    sources.set(
-      fileOf(name),
-      await format(
-        sourceOf(
-          name,
-          members.toSorted((a, b) => rank(a) - rank(b)),
-        ),
-        { ...prettierOptions, parser: 'typescript' },
-      ),
-    )
-  }
-  return sources
+  return root
 }
 
 function collect(space: protobuf.NamespaceBase, packages: Map<string, protobuf.ReflectionObject[]>): void {

@@ -53,6 +53,20 @@ describe.skipIf(absent)(
       ).toContain('InvalidArgument')
     })
 
+    test('WE-06 WE-25 RF-01 RF-02: a client without a .proto file finds every service by reflection, and calls one', async () => {
+      const [svid] = await say('fetch-jwt', house.endpoint, 'orders')
+      const [listed, validated] = await say('reflection', house.endpoint, 'orders', String(svid?.['token']))
+      expect(listed?.['services']).toEqual([
+        'SpiffeWorkloadAPI',
+        'grpc.health.v1.Health',
+        'grpc.reflection.v1.ServerReflection',
+        'grpc.reflection.v1alpha.ServerReflection',
+        'sallyport.agent.v1.Admin',
+        'sallyport.policy.v1.WorkloadPolicy',
+      ])
+      expect(validated).toMatchObject({ spiffeId, claims: { aud: ['orders'], sub: spiffeId } })
+    })
+
     test('mutual TLS between two go-spiffe peers, by id', async () => {
       expect(await say('mtls', house.endpoint)).toEqual([{ peer: spiffeId }])
     })

@@ -17,6 +17,7 @@ var commands = map[string]func(args []string) error{
 	"jwt-source":   jwtSource,
 	"validate-jwt": validateJWT,
 	"mtls":         mutualTLS,
+	"reflection":   reflection,
 	"admin":        admin,
 	"join":         join,
 }
