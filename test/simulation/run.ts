@@ -55,9 +55,10 @@ async function findPlanted(): Promise<void> {
   const { only } = values
   const rows: string[] = []
   for (const bug of plantedBugs.filter(({ name }) => only === undefined || name.includes(only))) {
-    const { seeds, how, seconds } = await garden.find(bug, { seeds: PLANTED_SEEDS, from: 1 })
+    const from = Number(values.seed ?? bug.seed)
+    const { seeds, how, seconds } = await garden.find(bug, { seeds: PLANTED_SEEDS, from })
     if (seeds === undefined) process.exitCode = 1
-    const found = seeds === undefined ? 'NOT FOUND' : `found by seed ${String(seeds).padStart(3)}`
+    const found = seeds === undefined ? 'NOT FOUND' : `found by seed ${String(from + seeds - 1).padStart(3)}`
     rows.push(found)
     console.log(
       `${found.padEnd(18)} ${seconds.toFixed(1).padStart(6)} s  ${bug.name}\n${''.padEnd(29)}${how.slice(0, 140)}`,

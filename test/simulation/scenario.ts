@@ -489,9 +489,10 @@ export class Scenario {
     for (const agent of agents) agent.wall.offsetMs += jumpMs
   }
 
-  #crashAtCommit(): void {
+  #crashAtCommit(fate = this.#random.pick(['crash-before', 'crash-after'] as const)): void {
     const { server } = this.#system
-    const fate = this.#random.pick(['crash-before', 'crash-after'] as const)
+    // Away for longer than many an SVID lives, as often as not.
+    server.awayMs = this.#random.pick([2_000, 150_000])
     server.fate = () => {
       server.fate = () => 'done'
       return fate
@@ -516,12 +517,16 @@ export class Scenario {
     agent.crash(true)
     agent.loseDisk()
     agent.restarts = true
-    void this.#system.admit(agent).then(() => {
-      // The answer to a first request is the one that cannot be asked for again.
-      const { time, network } = this.#system.world
-      if (this.#random.chance(0.5))
-        time.after(this.#random.between(0, JOINS_WITHIN_MS), () => network.breakOne(agent.link, this.#random))
-    })
+    void this.#system.admit(agent).then(() => this.#spoilJoin(agent))
+  }
+
+  /** The answer to a first request is the one that cannot be asked for again. */
+  #spoilJoin(agent: AgentMachine): void {
+    const { time, network } = this.#system.world
+    const random = this.#random
+    if (this.#isOver || random.chance(0.4)) return
+    if (random.chance(0.5)) return this.#crashAtCommit('crash-after')
+    time.after(random.between(0, JOINS_WITHIN_MS), () => network.breakOne(agent.link, random))
   }
 
   async #evict(agent: AgentMachine): Promise<void> {

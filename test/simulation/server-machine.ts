@@ -52,6 +52,8 @@ export class ServerMachine {
   hasThieves = false
   lives = 0
   restarts = true
+  /** How long it is away after a crash at a commit. */
+  awayMs = RESTART_MS
 
   constructor(world: World, times: ServerTimes) {
     this.#world = world
@@ -156,7 +158,7 @@ export class ServerMachine {
   }
 
   async #crashNow(): Promise<void> {
-    this.crash(false)
+    this.crash(false, this.awayMs)
     await new Promise(() => undefined)
   }
 

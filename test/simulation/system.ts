@@ -62,6 +62,8 @@ export class SimulatedSystem {
       }
     }
     if (!agent.isRunning && agent.restarts) agent.start()
+    // It would look at its new invitation in a few minutes; who brings one starts the agent again.
+    else if (agent.running?.status.state === 'refused') agent.crash(false)
   }
 
   /**

@@ -2,11 +2,17 @@ import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Edit, PlantedBug } from './catalog.ts'
+import type { Edit, PlantedBug } from './planted-bug.ts'
 
 const root = join(import.meta.dirname, '../../..')
 /** What a simulation needs of the sources. */
 const COPIED = ['src', 'server', 'agent', 'proto', 'test/simulation', 'test/fakes', 'package.json', 'tsconfig.json']
+
+/** Which seeds look for a bug. */
+export interface Search {
+  readonly seeds: number
+  readonly from: number
+}
 
 /** What was found out about one planted bug. */
 export interface Finding {
@@ -28,10 +34,7 @@ export class Garden implements Disposable {
   }
 
   /** Makes the mistake, lets simulations look for it, and takes it back. */
-  async find(
-    { name, edits }: PlantedBug,
-    options: { readonly seeds: number; readonly from: number },
-  ): Promise<Finding> {
+  async find({ name, edits }: PlantedBug, options: Search): Promise<Finding> {
     const startMs = performance.now()
     for (const edit of edits) this.#apply(edit)
     try {
@@ -64,10 +67,13 @@ export class Garden implements Disposable {
     return text.replace(search, () => replace)
   }
 
-  #simulate({ seeds, from }: { readonly seeds: number; readonly from: number }): Promise<string> {
+  #simulate({ seeds, from }: Search): Promise<string> {
     const run = join(this.#folder, 'test/simulation/run.ts')
-    const child = spawn(process.execPath, [run, '--seeds', String(seeds), '--seed', String(from), '--first'], {
+    const options = ['--seeds', String(seeds), '--seed', String(from), '--first']
+    const child = spawn(process.execPath, [run, ...options], {
       cwd: this.#folder,
+      // What did not change since the last bug is not compiled again.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''

@@ -1,0 +1,70 @@
+import { bug, type PlantedBug } from './planted-bug.ts'
+
+/** Mistakes that an agent could make. */
+export const agentBugs: readonly PlantedBug[] = [
+  bug(
+    'the agent acknowledges before it has saved',
+    1,
+    'agent/node/sessions.ts',
+    'await this.#deps.view.settle(state, sequence)\n        this.#stream.acknowledge(state.revision, state.digest)',
+    'this.#stream.acknowledge(state.revision, state.digest)\n        await this.#deps.view.settle(state, sequence)',
+  ),
+  bug(
+    'the agent skips an acknowledgement',
+    1,
+    'agent/node/sessions.ts',
+    'this.#stream.acknowledge(state.revision, state.digest)',
+    'if (state.revision % 2 === 0) this.#stream.acknowledge(state.revision, state.digest)',
+  ),
+  bug(
+    'the agent drops its saved bundle',
+    2,
+    'agent/node/saved-state.ts',
+    'bundles: bundles.map((bundle) => bundleFromMessage(bundle)),',
+    'bundles: [],',
+  ),
+  {
+    name: 'the agent serves what has expired',
+    seed: 3,
+    edits: [
+      {
+        file: 'agent/svids/x509-svid-cache.ts',
+        search: 'return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
+        replace: 'return svid.notAfter.getTime() > 0',
+      },
+      {
+        file: 'agent/svids/x509-svid-cache.ts',
+        search: 'next = Math.min(next, svid.notAfter.getTime() - EXPIRY_MARGIN_MS - now)',
+        replace: '',
+      },
+    ],
+  },
+  bug(
+    'the agent asks for ever whether what has expired has expired',
+    3,
+    'agent/svids/x509-svid-cache.ts',
+    'if (!this.#isLive(svid)) this.#drop(svid.entryId)',
+    'if (!this.#isLive(svid)) continue',
+  ),
+  bug(
+    'the agent does not renew SVIDs',
+    1,
+    'agent/svids/renewal.ts',
+    'renewAt.getTime() <= now.getTime()',
+    'renewAt.getTime() <= 0 * now.getTime()',
+  ),
+  bug(
+    'the agent ignores what a change removes',
+    2,
+    'agent/entries/entitlements.ts',
+    'const removed = changes.removedEntryIds.filter((id) => this.#removeEntry(id, concerned))',
+    'const removed = changes.removedEntryIds.filter((id) => changes.bundles.length > 0 && this.#removeEntry(id, concerned))',
+  ),
+  bug(
+    'open streams do not hear of removals',
+    1,
+    'agent/entries/entitlements.ts',
+    'this.#index.remove(held)\n    for (const interest of this.#interests.concernedBy(held)) concerned.add(interest)\n    return true',
+    'this.#index.remove(held)\n    return true',
+  ),
+]
