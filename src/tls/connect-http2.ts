@@ -14,7 +14,8 @@ export interface ConnectHttp2Options extends ReusingClientOptions {
 
 /**
  * Opens an HTTP/2 session to a server that is verified. Shortly before the SVID of either side expires the session closes
- * (`session.closed`): its requests finish, and the next ones need a new session.
+ * (`session.closed`): its requests finish, and the next ones need a new session. A server that ends a session by itself may have
+ * refused a request of the same moment (`NGHTTP2_REFUSED_STREAM`), which was not served and may be asked again.
  *
  * @param authority such as `https://orders:8443`
  * @throws {@link SallyportError} those of `connectTls`; `TLS_FAILED` also when the server does not speak HTTP/2

@@ -122,7 +122,7 @@ export class ServerGuard {
       const connection = connections.add({ socket, peer, own, role: 'server' })
       bearsConnection(socket, connection)
       if (this.#server.listenerCount('request') + this.#server.listenerCount('stream') > 0) {
-        const http = new HttpFarewell(connection)
+        const http = new HttpFarewell(connection, clock)
         this.#farewells.set(connection, http)
         connection.farewell = () => http.say()
       }
