@@ -30,7 +30,7 @@ const nouns: Readonly<Record<string, Noun>> = {
     load: async () => (await import('./entry.ts')).entryCommand(),
   },
   policy: {
-    description: 'zones as code: validate, test and explain a policy',
+    description: 'zones as code: validate, test, explain, apply and roll back a policy',
     load: async () => (await import('./policy.ts')).policyCommand(),
   },
   bundle: {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { action, collect } from './action.ts'
 import type { ExplainOptions } from './policy-explain.ts'
+import type { ChangeOptions, listPolicies, showPolicy } from './policy-live.ts'
 import type { TestOptions } from './policy-test.ts'
 import type { Result } from './print.ts'
 
@@ -76,6 +77,57 @@ Examples:
     )
     .action(action(async (options: ExplainOptions) => (await import('./policy-explain.ts')).explainPolicy(options)))
 
+  withChange(policy.command('apply').argument('<file>', 'policy file (- for standard input)'))
+    .description('make a policy file the policy of the server')
+    .addHelpText(
+      'after',
+      `
+What would be lost (every right of a zone in use, the way by which you came) is shown, and applied only with --accept-loss.
+
+Examples:
+  sallyport policy apply policy.yaml --dry-run
+  sallyport policy apply policy.yaml --base 12 --note "TICKET-7: partner settlement"`,
+    )
+    .action(
+      action(async (options: ChangeOptions, file: string) =>
+        (await import('./policy-live.ts')).applyPolicy(options, file),
+      ),
+    )
+
+  withChange(policy.command('rollback').argument('[revision]', 'revision to go back to (default: the one before)'))
+    .description('apply an earlier revision again, as a new one')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sallyport policy rollback\n  sallyport policy rollback 11 --note "breaks checkout"',
+    )
+    .action(
+      action(async (options: ChangeOptions, revision?: string) =>
+        (await import('./policy-live.ts')).rollbackPolicy(options, revision),
+      ),
+    )
+
+  policy
+    .command('list')
+    .description('list the revisions of the policy, newest first')
+    .option('--limit <count>', 'at most so many', '20')
+    .addHelpText('after', '\nExample:\n  sallyport policy list')
+    .action(action(async (options: ListOptions) => (await import('./policy-live.ts')).listPolicies(options)))
+
+  policy
+    .command('show')
+    .argument('[revision]', 'revision (default: the current one)')
+    .description('show a revision as it was applied')
+    .option('--pending', 'the one that waits for a second signature', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sallyport policy show > policy.yaml\n  sallyport policy show 11 --output json',
+    )
+    .action(
+      action(async (options: ShowOptions, revision?: string) =>
+        (await import('./policy-live.ts')).showPolicy(options, revision),
+      ),
+    )
+
   policy
     .command('schema')
     .description('print the JSON Schema of policy files, for editors')
@@ -83,6 +135,17 @@ Examples:
     .action(action(schema))
   return policy
 }
+
+function withChange(command: Command): Command {
+  return command
+    .option('--dry-run', 'only show what would be done', false)
+    .option('--accept-loss', 'apply it although something that works now would not', false)
+    .option('--base <revision>', 'the revision that the change was made from; refused when another is current')
+    .option('--note <text>', 'why, for the journal')
+}
+
+type ListOptions = Parameters<typeof listPolicies>[0]
+type ShowOptions = Parameters<typeof showPolicy>[0]
 
 async function schema(): Promise<Result> {
   const { policyJsonSchema } = await import('../src/policy-file/policy-schema.ts')
