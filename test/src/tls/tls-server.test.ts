@@ -10,7 +10,7 @@ import { dispatcher } from '../../../src/tls/dispatcher.ts'
 import { connectionOf, peerOf } from '../../../src/tls/peer-of.ts'
 import { tlsClient, type TlsClientOptions } from '../../../src/tls/tls-client.ts'
 import { protect, tlsServer, type TlsServerOptions } from '../../../src/tls/tls-server.ts'
-import { TestAuthority } from '../../fakes/test-authority.ts'
+import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { heldSvid, TestSource } from '../../fakes/test-source.ts'
 
 const allow = memberOf('example.org')

@@ -1,1 +1,0 @@
-export { type BadSvid, badSvidNames, badSvids, issueBad } from '../../src/testing/bad-svids.ts'
