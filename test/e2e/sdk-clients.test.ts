@@ -139,14 +139,14 @@ describe.for(Object.entries(clients))('%s', ([, client]) => {
   test('stops using a connection before its SVID expires, and no request fails', async () => {
     const service = await TestService.start({ registry: { retire: { drainMs: 100 } } })
     // Certificates count in whole seconds.
-    const life = (): { notAfter: Date } => ({ notAfter: new Date(Date.now() + 3_000) })
+    const life = (): { notAfter: Date } => ({ notAfter: new Date(Date.now() + 4_000) })
     const renew = async (): Promise<void> => {
       webSource.use(await heldSvid(home, '/web', life()))
       dbSource.use(await heldSvid(home, '/db', life()))
     }
     await renew()
     const ask = client(service, { server: isDb })
-    const end = Date.now() + 7_000
+    const end = Date.now() + 8_000
     let [asked, renewedAt] = [0, Date.now()]
     while (Date.now() < end) {
       if (Date.now() - renewedAt > 1_000) {

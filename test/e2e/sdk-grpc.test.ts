@@ -121,7 +121,7 @@ test('NT-10 grpc-js: a server lets in nobody that is not allowed', async () => {
 test('FS-09 grpc-js: calls go on through a rotation of SVIDs and authorities, and through the end of the old ones', async () => {
   const connections = new Connections({ retire: { drainMs: 5_000 } })
   const client = clientOf(await serve({ connections }))
-  const life = (): { notAfter: Date } => ({ notAfter: new Date(Date.now() + 3_000) })
+  const life = (): { notAfter: Date } => ({ notAfter: new Date(Date.now() + 4_000) })
   let authority = home
   const renew = async (): Promise<void> => {
     const next = await TestAuthority.create()
@@ -131,10 +131,10 @@ test('FS-09 grpc-js: calls go on through a rotation of SVIDs and authorities, an
     dbSource.use(await heldSvid(next, '/db', life()), both)
   }
   await renew()
-  const end = Date.now() + 6_500
+  const end = Date.now() + 7_500
   let [calls, renewedAt] = [0, Date.now()]
   while (Date.now() < end) {
-    if (Date.now() - renewedAt > 1_200) {
+    if (Date.now() - renewedAt > 1_000) {
       await renew()
       renewedAt = Date.now()
     }

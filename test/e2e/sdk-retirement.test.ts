@@ -27,9 +27,9 @@ beforeEach(async () => {
   connections = new Connections({ retire: { onExpiry: true, drainMs: 600 } })
 })
 
-/** A client whose SVID has one to two seconds left. */
+/** A client whose SVID has two to three seconds left. */
 async function shortLived() {
-  const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + 2_000)
+  const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_000)
   const source = new TestSource(await heldSvid(home, '/web', { notAfter }), home.bundle())
   return { notAfter, options: tlsClient(source, { server: members }) }
 }
@@ -85,7 +85,7 @@ describe('a connection whose peer has expired', () => {
     }
     expect(await ask('/quick')).toMatchObject({ connection: 'keep-alive', body: 'quick' })
     const slow = ask('/slow')
-    await expect.poll(() => [...connections][0]?.isDraining, { timeout: 4_000, interval: 20 }).toBe(true)
+    await expect.poll(() => [...connections][0]?.isDraining, { timeout: 6_000, interval: 20 }).toBe(true)
     expect(Date.now()).toBeGreaterThanOrEqual(notAfter.getTime())
     finish.resolve()
     expect(await slow).toEqual({ connection: 'close', body: 'done' })
@@ -101,7 +101,7 @@ describe('a connection whose peer has expired', () => {
     const socket = tls.connect({ port: portOf(server), ...options })
     socket.on('error', () => {})
     const idle = tls.connect({ port: portOf(server), ...options }).resume()
-    await expect.poll(() => [...connections][0]?.isDraining, { timeout: 4_000, interval: 20 }).toBe(true)
+    await expect.poll(() => [...connections][0]?.isDraining, { timeout: 6_000, interval: 20 }).toBe(true)
     socket.write('GET / HTTP/1.1\r\nHost: db\r\n\r\n')
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/)
     if (!idle.destroyed) await once(idle, 'close')
