@@ -34,6 +34,7 @@ import { Groups } from './lifecycle/groups.ts'
 import { lifecycleUpkeep } from './lifecycle/upkeep.ts'
 import { serverGauges, serverMetrics } from './metrics.ts'
 import { openPolicy } from './policy/open-policy.ts'
+import { ZoneRights } from './rpc/zone-rights.ts'
 import { serverImplementations } from './rpc/server-implementations.ts'
 import {
   authoritySettings,
@@ -114,11 +115,14 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   const access = new Access({
     ...{ directory, store, trustDomain, clock, cryptography, log, refusals },
     adminIds: config.adminIds,
+    zoneAdminIds: config.admins.map(({ id }) => id),
     adminUids: new Set([0, process.geteuid?.() ?? 0, ...config.adminUids]),
     limits: new RateLimits(rateLimitSettings(config), clock),
     refusedCalls: counts.refusedCalls,
   })
   const { callerOf, spendSignatures } = access
+  const zonesByAdmin = new Map(config.admins.map(({ id, zones }) => [id.toString(), new Set(zones)]))
+  const zoneRights = new ZoneRights({ zonesByAdmin, callerOf, directory, book })
 
   // Who signs, and what agents hear of it
   const sync = {
@@ -170,7 +174,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
         ...serverImplementations({
           ...{ trustDomain, store, directory, authorities, issuer, attestors, callerOf, spendSignatures, refusals },
           ...{ clock, cryptography, random, log, isReady, startedAt, version: VERSION },
-          ...{ ...policyParts, secondSigners, lifecycle },
+          ...{ ...policyParts, secondSigners, lifecycle, zoneRights },
           fleet: followers,
           address: () => config.advertisedAddress ?? `${hostname()}:${state.port}`,
         }),

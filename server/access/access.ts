@@ -23,6 +23,8 @@ export interface AccessDeps {
   readonly trustDomain: TrustDomain
   /** Ids with all of an administrator's rights; may be of foreign trust domains whose bundle is known. */
   readonly adminIds: readonly SpiffeId[]
+  /** Ids with rights in some zones only; what that means for a call is `server/rpc`'s to check. */
+  readonly zoneAdminIds?: readonly SpiffeId[]
   /** Users who may use the admin socket. */
   readonly adminUids: ReadonlySet<number>
   readonly limits: RateLimits
@@ -55,6 +57,7 @@ export class Access {
   readonly #identities: ConnectionIdentities
   readonly #agents: AgentRule
   readonly #adminIds: ReadonlySet<string>
+  readonly #zoneAdminIds: ReadonlySet<string>
   readonly #foreignAdmins: ReadonlySet<string>
   readonly #callers = new WeakMap<Connection, Caller>()
 
@@ -63,7 +66,10 @@ export class Access {
     this.#identities = new ConnectionIdentities(deps)
     this.#agents = new AgentRule(deps)
     this.#adminIds = new Set(deps.adminIds.map(String))
-    this.#foreignAdmins = new Set(deps.adminIds.filter((id) => !id.isMemberOf(deps.trustDomain)).map(String))
+    const zoneAdminIds = deps.zoneAdminIds ?? []
+    this.#zoneAdminIds = new Set(zoneAdminIds.map(String))
+    const foreign = [...deps.adminIds, ...zoneAdminIds].filter((id) => !id.isMemberOf(deps.trustDomain))
+    this.#foreignAdmins = new Set(foreign.map(String))
   }
 
   /**
@@ -192,7 +198,11 @@ export class Access {
     })
     const isAdmin = isListed || giving.some(({ admin }) => admin)
     const isDownstream = giving.some(({ downstream }) => downstream)
-    const roles: Role[] = [...(isAdmin ? (['admin'] as const) : []), ...(isDownstream ? (['downstream'] as const) : [])]
+    const roles: Role[] = [
+      ...(isAdmin ? (['admin'] as const) : []),
+      ...(this.#zoneAdminIds.has(spiffeId.toString()) ? (['zone-admin'] as const) : []),
+      ...(isDownstream ? (['downstream'] as const) : []),
+    ]
     return { roles, entryId: giving[0]?.id }
   }
 

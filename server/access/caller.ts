@@ -2,7 +2,7 @@ import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { AttestedAgent } from '../store/store.ts'
 
 /** Rights beyond its own identity that entries or the configuration give to an id. */
-export type Role = 'admin' | 'downstream'
+export type Role = 'admin' | 'zone-admin' | 'downstream'
 
 /** Who makes a call, as far as it is proven. */
 export type Caller =
@@ -23,7 +23,7 @@ export type Caller =
     }
   | {
       /** The highest of its roles; `workload` for none. */
-      readonly kind: 'admin' | 'downstream' | 'workload'
+      readonly kind: Role | 'workload'
       readonly spiffeId: SpiffeId
       readonly expiresAt: Date
       readonly address: string

@@ -1,10 +1,12 @@
 import type { Caller } from './caller.ts'
 
 /** A kind of caller that a method may be for. */
-export type CallerClass = 'anyone' | 'local' | 'admin' | 'agent' | 'downstream'
+export type CallerClass = 'anyone' | 'local' | 'admin' | 'zone-admin' | 'agent' | 'downstream'
 
 const anyone = ['anyone'] as const
 const operators = ['local', 'admin'] as const
+/** Administrators who are bound to zones too: the handler sees to it that they stay in them. */
+const zoned = ['local', 'admin', 'zone-admin'] as const
 const agents = ['agent'] as const
 const localOnly = ['local'] as const
 
@@ -25,12 +27,12 @@ export const permissions: Readonly<Record<string, Readonly<Record<string, readon
     CreateJoinToken: operators,
   },
   'spire.api.server.entry.v1.Entry': {
-    CountEntries: operators,
-    ListEntries: operators,
-    GetEntry: operators,
-    BatchCreateEntry: operators,
-    BatchUpdateEntry: operators,
-    BatchDeleteEntry: operators,
+    CountEntries: zoned,
+    ListEntries: zoned,
+    GetEntry: zoned,
+    BatchCreateEntry: zoned,
+    BatchUpdateEntry: zoned,
+    BatchDeleteEntry: zoned,
     GetAuthorizedEntries: agents,
     SyncAuthorizedEntries: agents,
   },
@@ -65,7 +67,7 @@ export const permissions: Readonly<Record<string, Readonly<Record<string, readon
     Get: operators,
     List: operators,
     GetStatus: operators,
-    ListMembers: operators,
+    ListMembers: zoned,
     GetSlice: operators,
     ListKeys: operators,
     RotateKey: operators,
@@ -73,9 +75,9 @@ export const permissions: Readonly<Record<string, Readonly<Record<string, readon
     SubmitSignature: operators,
   },
   'sallyport.server.v1.Lifecycle': {
-    AddQuarantine: operators,
-    RemoveQuarantine: operators,
-    ListQuarantines: operators,
+    AddQuarantine: zoned,
+    RemoveQuarantine: zoned,
+    ListQuarantines: zoned,
     Offboard: operators,
     Reinstate: operators,
     ListOffboarded: operators,
@@ -93,7 +95,7 @@ export const permissions: Readonly<Record<string, Readonly<Record<string, readon
     ListFastLane: operators,
   },
   'sallyport.server.v1.Decisions': { List: operators, Get: operators, Tail: operators, ListCounters: operators },
-  'sallyport.server.v1.Registrations': { CreateEntries: operators, UpdateEntries: operators, ListLabels: operators },
+  'sallyport.server.v1.Registrations': { CreateEntries: zoned, UpdateEntries: zoned, ListLabels: zoned },
   'sallyport.server.v1.Admin': {
     GetStatus: operators,
     CreateToken: operators,

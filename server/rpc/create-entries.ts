@@ -27,7 +27,7 @@ export async function createEntries(
 ): Promise<Sent<BatchCreateEntryResponse>> {
   const deed = deedOf(call, deps)
   const agreement = new LabelAgreement(deps.directory)
-  const drafts = eachItem(entries, (message, index) => newEntryOf(message, labels[index], agreement, deps))
+  const drafts = eachItem(entries, (message, index) => newEntryOf(message, labels[index], agreement, call, deps))
   const good = drafts.flatMap((draft) => ('value' in draft ? [draft.value] : []))
   const outcomes = (
     await deps.store.commitAll(
@@ -60,6 +60,7 @@ function newEntryOf(
   message: Entry,
   labels: Labels | undefined,
   agreement: LabelAgreement,
+  call: Call,
   deps: RpcDeps,
 ): RegistrationEntry {
   const given = {
@@ -71,6 +72,7 @@ function newEntryOf(
   const entry = checkEntry({ ...draft, labels: agreement.labelsFor(draft.spiffeId, labels) }, deps)
   checkFederation(entry, deps)
   agreement.check(entry)
+  deps.zoneRights.checkChange(call, undefined, entry)
   return entry
 }
 

@@ -1,3 +1,4 @@
+import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { Call } from '../../src/wire/call.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
@@ -30,19 +31,27 @@ export function entryHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof
     entries.some((entry) => entry.federatesWith.length > 0 || touchesLabels(entry, directory))
       ? federation.take(action)
       : action()
+  const seen = (entries: readonly RegistrationEntry[], call: Call): RegistrationEntry[] =>
+    entries.filter(({ spiffeId }) => deps.zoneRights.maySee(call, spiffeId))
   return {
-    async countEntries({ filter }) {
-      return { count: directory.countEntries(entryFilterOf(filter)) }
+    async countEntries({ filter }, call) {
+      if (deps.zoneRights.zonesOf(call) === undefined) return { count: directory.countEntries(entryFilterOf(filter)) }
+      return { count: seen(directory.listEntries(entryFilterOf(filter)).items, call).length }
     },
 
-    async listEntries({ filter, outputMask, pageSize, pageToken }) {
+    async listEntries({ filter, outputMask, pageSize, pageToken }, call) {
+      if (deps.zoneRights.zonesOf(call) !== undefined) {
+        // Pages are cut from what everybody has: whoever sees a part of it gets that part in one.
+        const items = seen(directory.listEntries(entryFilterOf(filter)).items, call)
+        return { entries: items.map((entry) => entryToMessage(entry, outputMask)), nextPageToken: '' }
+      }
       const { items, nextToken } = directory.listEntries(entryFilterOf(filter), pageOf(pageSize, pageToken))
       return { entries: items.map((entry) => entryToMessage(entry, outputMask)), nextPageToken: nextToken }
     },
 
-    async getEntry({ id, outputMask }) {
+    async getEntry({ id, outputMask }, call) {
       const entry = directory.entry(id)
-      if (entry === undefined) throw entryNotFound(id)
+      if (entry === undefined || !deps.zoneRights.maySee(call, entry.spiffeId)) throw entryNotFound(id)
       return entryToMessage(entry, outputMask)
     },
 
@@ -71,6 +80,7 @@ async function deleteEntries(
   deps: RpcDeps,
 ): Promise<Sent<BatchDeleteEntryResponse>> {
   const deed = deedOf(call, deps)
+  for (const id of ids) deps.zoneRights.checkChange(call, deps.directory.entry(id), undefined)
   const outcomes = await deps.store.commitAll(
     ids.map((id): Transaction => {
       const entry = deps.directory.entry(id)

@@ -1,4 +1,5 @@
 import { SallyportError } from '../../src/errors.ts'
+import type { Call } from '../../src/wire/call.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
 import type {
   AddQuarantineRequest,
@@ -20,7 +21,7 @@ import {
   type Offboarded,
   type OffboardingTarget,
 } from '../lifecycle/offboarding.ts'
-import { addQuarantine, removeQuarantine } from '../lifecycle/quarantine.ts'
+import { addQuarantine, quarantines, removeQuarantine } from '../lifecycle/quarantine.ts'
 import { revokeSerial, serials } from '../lifecycle/serials.ts'
 import { signedContentOf } from '../policy/signed-text.ts'
 import type { BreakGlassRow, GrantRow, QuarantineRow, RevokedSerialRow } from '../store/policy-rows.ts'
@@ -38,15 +39,19 @@ export function lifecycleHandlers(deps: RpcDeps): Handlers<typeof lifecycleServi
     async addQuarantine(request, call) {
       const { forensics, reason } = request
       const order = { target: quarantineTarget(request), forensics, reason }
+      checkMayQuarantine(order.target, call, deps)
       return quarantineMessage(await addQuarantine(order, deedOf(call, deps), lifecycle))
     },
 
     async removeQuarantine({ id, reason }, call) {
+      const standing = quarantines(lifecycle).find((row) => row.id === id || row.target.id === id)
+      if (standing !== undefined) checkMayQuarantine(standing.target, call, deps)
       return quarantineMessage(await removeQuarantine(id, reason, deedOf(call, deps), lifecycle))
     },
 
-    async listQuarantines({ includeEnded }) {
-      const rows = [...book.lifecycleRows()].filter((row): row is QuarantineRow => row.kind === 'quarantine')
+    async listQuarantines({ includeEnded }, call) {
+      const all = [...book.lifecycleRows()].filter((row): row is QuarantineRow => row.kind === 'quarantine')
+      const rows = all.filter(({ target }) => mayQuarantine(target, call, deps))
       const shown = rows.filter(({ endedMs }) => includeEnded || endedMs === undefined)
       return { quarantines: shown.toSorted(bySince).map(quarantineMessage) }
     },
@@ -112,6 +117,28 @@ export function lifecycleHandlers(deps: RpcDeps): Handlers<typeof lifecycleServi
       const rows = await store.fastLane(afterSequence, limitOf(limit, FAST_LANE_MAX, FAST_LANE_MAX))
       return { entries: rows.map(signedContentOf) }
     },
+  }
+}
+
+/** A node holds identities of any zone: it is for those who are bound to none. */
+function checkMayQuarantine(
+  { kind, id }: QuarantineRow['target'],
+  call: Call,
+  { zoneRights, directory }: RpcDeps,
+): void {
+  if (kind === 'zone') zoneRights.checkZone(call, id)
+  else if (kind === 'entry') zoneRights.checkIdentity(call, directory.entry(id)?.spiffeId ?? id)
+  else if (kind === 'identity') zoneRights.checkIdentity(call, id)
+  else if (zoneRights.zonesOf(call) !== undefined) zoneRights.checkZone(call, id)
+}
+
+function mayQuarantine(target: QuarantineRow['target'], call: Call, deps: RpcDeps): boolean {
+  try {
+    checkMayQuarantine(target, call, deps)
+    return true
+  } catch (error) {
+    if (error instanceof SallyportError) return false
+    throw error
   }
 }
 

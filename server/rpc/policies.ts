@@ -68,9 +68,9 @@ export function policiesHandlers(deps: RpcDeps): Handlers<typeof policiesService
 
     getStatus: async () => statusOf(deps),
 
-    async *listMembers({ spiffeIds, zone }, { signal }) {
-      for (const message of memberMessages(spiffeIds, zone, deps)) {
-        signal.throwIfAborted()
+    async *listMembers({ spiffeIds, zone }, call) {
+      for (const message of memberMessages(spiffeIds, zone, call, deps)) {
+        call.signal.throwIfAborted()
         yield message
       }
     },
@@ -148,13 +148,14 @@ function statusOf({ book, policyKeys, fleet }: RpcDeps): Sent<GetPolicyStatusRes
 function* memberMessages(
   spiffeIds: readonly string[],
   zone: string,
-  { book }: RpcDeps,
+  call: Call,
+  { book, zoneRights }: RpcDeps,
 ): Generator<Sent<ListMembersResponse>> {
   const { current } = book
   const wanted = new Set(spiffeIds)
   const rows = current === undefined ? [] : [...current.members.rows()]
   const members = rows
-    .filter(({ spiffeId }) => wanted.size === 0 || wanted.has(spiffeId))
+    .filter(({ spiffeId }) => (wanted.size === 0 || wanted.has(spiffeId)) && zoneRights.maySee(call, spiffeId))
     .map((row) => ({ spiffeId: row.spiffeId, zones: zonesOfRow(row), via: row.via, labels: row.labels }))
     .filter(({ zones }) => zone === '' || zones.includes(zone))
   const head = { policyRevision: book.policyRevision, storeRevision: book.revision }

@@ -51,8 +51,9 @@ export function registrationsHandlers(deps: RpcDeps, turns: Turns): Handlers<typ
         return { results }
       }),
 
-    async listLabels({ entryIds }) {
-      const entries = entryIds.length === 0 ? [...directory.entries()] : entryIds.map((id) => entryOf(id, deps))
+    async listLabels({ entryIds }, call) {
+      const all = entryIds.length === 0 ? [...directory.entries()] : entryIds.map((id) => entryOf(id, deps))
+      const entries = all.filter(({ spiffeId }) => deps.zoneRights.maySee(call, spiffeId))
       const shown = entries.filter(({ labels }) => entryIds.length > 0 || Object.keys(labels).length > 0)
       return {
         entries: shown.map(({ id, spiffeId, labels }) => ({ entryId: id, spiffeId: spiffeId.toString(), labels })),
@@ -84,7 +85,10 @@ async function commitTogether(
   const entries = updates.map((update) => afterOf(update, deps))
   const agreement = new LabelAgreement(deps.directory)
   for (const entry of entries) agreement.add(entry)
-  for (const entry of entries) agreement.check(entry)
+  for (const entry of entries) {
+    agreement.check(entry)
+    deps.zoneRights.checkChange(call, deps.directory.entry(entry.id), entry)
+  }
   const deed = deedOf(call, deps)
   const outcome = await deps.store.commit({
     mutations: entries.map((entry) => ({ kind: 'entry.update', entry })),

@@ -17,6 +17,7 @@ import type { PolicyKeys, SecondSigner } from '../policy/policy-keys.ts'
 import type { Slices } from '../policy/slices.ts'
 import type { Store } from '../store/store.ts'
 import type { Followers } from '../sync/followers.ts'
+import type { ZoneRights } from './zone-rights.ts'
 
 /** What the handlers of the server's API are made of. */
 export interface RpcDeps {
@@ -41,6 +42,8 @@ export interface RpcDeps {
   readonly slices: Slices
   readonly fastLane: FastLane
   readonly lifecycle: LifecycleDeps
+  /** What callers who are bound to zones may see and change. */
+  readonly zoneRights: ZoneRights
   readonly clock: Clock
   readonly cryptography: Cryptography
   readonly random: (bytes: number) => Buffer

@@ -40,6 +40,7 @@ export async function updateEntries(
     const updates = eachItem(open, ({ message, index }) => {
       const update = { index, ...updated(message, inputMask, deps) }
       agreement.check(update.after)
+      deps.zoneRights.checkChange(call, update.before, update.after)
       return update
     })
     for (const [place, update] of updates.entries()) {

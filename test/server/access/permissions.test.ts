@@ -47,6 +47,7 @@ describe('the table of permissions', () => {
     anyone: { kind: 'anyone', address: '127.0.0.1' },
     local: { kind: 'local', uid: 0, pid: 1 },
     admin: { ...workload, kind: 'admin', roles: ['admin'] },
+    'zone-admin': { ...workload, kind: 'zone-admin', roles: ['zone-admin'] },
     downstream: { ...workload, kind: 'downstream', roles: ['downstream'] },
     agent,
     workload,
@@ -61,6 +62,19 @@ describe('the table of permissions', () => {
       ? all
       : all.filter((kind) => (classes as readonly string[]).includes(kind))
     expect(all.filter((kind) => isAmong(callers[kind], allowedCallers(method) ?? []))).toEqual(expected)
+  })
+
+  test('who is bound to zones may call nothing that does not ask for them', () => {
+    const open = rows
+      .filter(([, classes]) => (classes as readonly string[]).includes('zone-admin'))
+      .map(([method]) => method)
+    expect(open.map((method) => method.slice(method.lastIndexOf('/') + 1)).toSorted()).toEqual(
+      [
+        ...['BatchCreateEntry', 'BatchDeleteEntry', 'BatchUpdateEntry', 'CountEntries', 'GetEntry', 'ListEntries'],
+        ...['CreateEntries', 'UpdateEntries', 'ListLabels', 'ListMembers'],
+        ...['AddQuarantine', 'ListQuarantines', 'RemoveQuarantine'],
+      ].toSorted(),
+    )
   })
 
   test('an agent that is an administrator too has both rights', () => {

@@ -16,6 +16,7 @@ import { openPolicy } from '../../../server/policy/open-policy.ts'
 import type { SecondSigner } from '../../../server/policy/policy-keys.ts'
 import { lifecycleHandlers } from '../../../server/rpc/lifecycle.ts'
 import { policiesHandlers } from '../../../server/rpc/policies.ts'
+import { ZoneRights } from '../../../server/rpc/zone-rights.ts'
 import { registrationsHandlers } from '../../../server/rpc/registrations.ts'
 import type { RpcDeps } from '../../../server/rpc/rpc-deps.ts'
 import { svidHandlers } from '../../../server/rpc/svid.ts'
@@ -47,6 +48,8 @@ export type TestServer = Awaited<ReturnType<typeof testServer>>
 export interface TestServerOptions {
   readonly x509popAuthorities?: readonly Certificate[]
   readonly secondSigners?: readonly SecondSigner[]
+  /** Zones by the id of an administrator who is bound to them. */
+  readonly admins?: Readonly<Record<string, readonly string[]>>
   readonly groups?: Readonly<Record<string, readonly string[]>>
 }
 
@@ -140,6 +143,13 @@ export async function testServer(options: TestServerOptions = {}) {
   const callers = new WeakMap<Call, Caller>()
   const polled: string[] = []
   const refused: Refusal[] = []
+  const callerOf = (call: Call): Caller => {
+    const caller = callers.get(call)
+    if (caller === undefined) throw new Error('a call of nobody')
+    return caller
+  }
+  const zonesByAdmin = new Map(Object.entries(options.admins ?? {}).map(([id, zones]) => [id, new Set(zones)]))
+  const zoneRights = new ZoneRights({ zonesByAdmin, callerOf, directory, book })
   const deps: RpcDeps = {
     trustDomain,
     store,
@@ -167,11 +177,8 @@ export async function testServer(options: TestServerOptions = {}) {
         authorities: () => options.x509popAuthorities ?? [],
       },
     }),
-    callerOf(call) {
-      const caller = callers.get(call)
-      if (caller === undefined) throw new Error('a call of nobody')
-      return caller
-    },
+    callerOf,
+    zoneRights,
     spendSignatures: async () => undefined,
     refusals: { refused: (refusal) => void refused.push(refusal) },
     fleet: {
