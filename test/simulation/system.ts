@@ -15,6 +15,9 @@ export interface SystemSize {
 
 const INVITE_RETRY_MS = 1000
 
+const isTurnedAway = ({ running }: AgentMachine): boolean =>
+  running?.status.state === 'refused' || running?.status.state === 'banned'
+
 /** A server, its agents, their workloads and an administrator. */
 export class SimulatedSystem {
   readonly world: World
@@ -63,7 +66,7 @@ export class SimulatedSystem {
     }
     if (!agent.isRunning && agent.restarts) agent.start()
     // It would look at its new invitation in a few minutes; who brings one starts the agent again.
-    else if (agent.running?.status.state === 'refused') agent.crash(false)
+    else if (isTurnedAway(agent)) agent.crash(false)
   }
 
   /**
