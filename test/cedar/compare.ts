@@ -59,7 +59,7 @@ function ask(call: CedarCall): 'allow' | 'deny' {
   return answer.response.decision
 }
 
-function requestOf({ id, service, port, protocol, alpn, ip, now, http }: Question): PolicyRequest {
+export function requestOf({ id, service, port, protocol, alpn, ip, now, http }: Question): PolicyRequest {
   return {
     now,
     policyAgeMs: 0,
