@@ -46,6 +46,7 @@ const assumed: Readonly<Record<string, string>> = {
   started: '() => void',
   received: 'string',
   pem: 'string',
+  policy: 'PolicySource',
   chain: 'readonly Uint8Array[]',
   OrdersClient: 'new (address: string, credentials: ReturnType<typeof channelCredentials>) => object',
 }
