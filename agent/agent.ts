@@ -174,7 +174,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
       jwtSigningPerUid: config.limits.jwtSigningPerUser,
     },
   })
-  const explaining = { entitlements, x509Svids, status, attest: attestCaller }
+  const explaining = { entitlements, x509Svids, policy, status, attest: attestCaller }
   const isServing = (): boolean => entitlements.ownBundle !== undefined
   const recordCall = (method: string, result: string, durationMs: number): void =>
     counts.callSeconds.observe(durationMs / 1000, { method, status: result })
@@ -202,7 +202,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const adminWire = parts.use(
     deps.serve({
       implementations: [
-        adminApi({ ...explaining, node, jwtSvids, serverAddress, startedAt, log }),
+        adminApi({ ...explaining, node, jwtSvids, decisions, serverAddress, startedAt, log }),
         debugApi({ node, status, x509Svids, jwtSvids, clock, startedAtMs }),
         loggerApi(log),
         healthApi(isServing, clock),

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { existsSync } from 'node:fs'
 import { SallyportError } from '../src/errors.ts'
-import { adminService } from '../src/wire/messages/sallyport-agent-v1.ts'
+import { adminService, type ExplainedEntry } from '../src/wire/messages/sallyport-agent-v1.ts'
 import { action } from './action.ts'
 import { agentAdminSocket, agentSocket, withSocket } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
@@ -35,9 +35,7 @@ async function explain(options: GlobalOptions & { pid: string }): Promise<Result
       `selectors of process ${answer.pid}`,
       ...answer.selectors.map((selector) => `  ${selector}`),
       ...answer.warnings.map((warning) => `  ! ${warning}`),
-      ...(answer.matching.length === 0
-        ? []
-        : ['', 'entries that match', ...answer.matching.map((entry) => `  ${entry.entryId}  ${entry.spiffeId}`)]),
+      ...(answer.matching.length === 0 ? [] : ['', 'entries that match', ...answer.matching.map(matchingLine)]),
       ...(answer.nearest.length === 0 ? [] : ['', 'nearest entries that do not match']),
       ...answer.nearest.flatMap((entry) => [
         `  ${entry.entryId}  ${entry.spiffeId}`,
@@ -55,6 +53,9 @@ async function explain(options: GlobalOptions & { pid: string }): Promise<Result
     }
   })
 }
+
+const matchingLine = ({ entryId, spiffeId, zone }: ExplainedEntry): string =>
+  `  ${entryId}  ${spiffeId}${zone === '' ? '' : `  zone ${zone}`}`
 
 const kindUnknown = (selector: string): string =>
   /^unix:(?:path|sha256):/.test(selector)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { Command, Option } from 'commander'
-import { adminService as agentAdminService } from '../src/wire/messages/sallyport-agent-v1.ts'
+import { adminService as agentAdminService, type GetStatusResponse } from '../src/wire/messages/sallyport-agent-v1.ts'
 import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
 import { agentAdminSocket, serverSocket, withAgentAdmin, withServer } from './connect.ts'
@@ -71,6 +71,7 @@ async function agentStatus(options: GlobalOptions): Promise<Result> {
       `server ${status.serverAddress} by ${status.transport === '' ? 'nothing yet' : status.transport}, revision ${status.revision}, last heard ${printInstant(fromUnix(status.lastHeartbeat), now)}`,
       `own SVID expires ${printInstant(fromUnix(status.svidExpiresAt), now)}, renews ${printInstant(fromUnix(status.svidRenewsAt), now)}`,
       `${counted(status.entries, 'entry', 'entries')}, ${counted(status.x509Svids, 'X509-SVID')}, ${counted(status.jwtSvids, 'JWT-SVID')}, ${counted(status.openStreams, 'open stream')}`,
+      policyLine(status.policy),
     ].join('\n')
     const value = {
       ...status,
@@ -80,4 +81,15 @@ async function agentStatus(options: GlobalOptions): Promise<Result> {
     }
     return { value, sentence }
   })
+}
+
+function policyLine(policy: GetStatusResponse['policy']): string {
+  if (policy === null || policy.revision === 0) return 'no policy: the server has none, or does not push it'
+  const age = policy.stale ? `stale: last proved to be the newest ${Math.round(policy.ageMs / 1000)} s ago` : 'fresh'
+  const waiting =
+    policy.decisionBatches === 0
+      ? ''
+      : `, ${counted(policy.decisionBatches, 'batch', 'batches')} of decisions to report`
+  const refused = policy.refused === '' ? '' : `\nnot believed: ${policy.refused}`
+  return `policy revision ${policy.revision}, fast lane ${policy.fastLaneSequence}, ${age}, ${counted(policy.slices, 'slice')}${waiting}${refused}`
 }

@@ -5,6 +5,8 @@ import { implement, type Implementation } from '../../src/wire/handlers.ts'
 import { adminService, type GetStatusResponse } from '../../src/wire/messages/sallyport-agent-v1.ts'
 import type { AgentIdentity } from '../node/join.ts'
 import type { SavedCheckpoint } from '../node/saved-state.ts'
+import type { DecisionLog } from '../policy/decision-log.ts'
+import type { PolicyHolder } from '../policy/policy-holder.ts'
 import type { JwtSvidCache } from '../svids/jwt-svid-cache.ts'
 import { peerOf } from './callers.ts'
 import { explain, type ExplainDeps } from './explain.ts'
@@ -13,6 +15,8 @@ import { processPeer } from './process-peer.ts'
 export interface AdminDeps extends ExplainDeps {
   readonly node: { readonly identity: AgentIdentity | undefined; readonly checkpoints: readonly SavedCheckpoint[] }
   readonly jwtSvids: JwtSvidCache
+  readonly policy: PolicyHolder
+  readonly decisions: DecisionLog
   readonly serverAddress: string
   readonly startedAt: Date
   readonly log: Log
@@ -63,6 +67,22 @@ function statusOf({ node, status, entitlements, x509Svids, jwtSvids, ...deps }: 
     startedAt: secondsOf(deps.startedAt),
     transport: status.transport,
     checkpoints: node.checkpoints.map(({ sequence, hash }) => ({ sequence, hash })),
+    policy: policyOf(deps),
+  }
+}
+
+function policyOf({ policy, decisions }: Pick<AdminDeps, 'policy' | 'decisions'>): GetStatusResponse['policy'] {
+  const { policyRevision, policyEpoch, fastLaneSequence, ageMs, stale } = policy.status
+  const { slices, keys } = policy.state
+  return {
+    revision: policyRevision,
+    epoch: policyEpoch,
+    ...{ fastLaneSequence, ageMs, stale },
+    slices: slices.size,
+    streams: policy.openStreams,
+    decisionBatches: decisions.spooled,
+    keyIds: (keys?.keyIds ?? []).map((id) => Buffer.from(id, 'hex')),
+    refused: policy.refused,
   }
 }
 

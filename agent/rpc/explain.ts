@@ -4,12 +4,15 @@ import type { Peer } from '../../src/peer/peer.ts'
 import type { ExplainedEntry, ExplainResponse } from '../../src/wire/messages/sallyport-agent-v1.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
 import type { NodeStatus } from '../node/node-status.ts'
+import type { PolicyHolder } from '../policy/policy-holder.ts'
+import { zoneOf } from '../policy/zone-of.ts'
 import type { X509SvidCache } from '../svids/x509-svid-cache.ts'
 
 export interface ExplainDeps {
   readonly entitlements: Entitlements
   readonly x509Svids: X509SvidCache
   readonly status: NodeStatus
+  readonly policy: PolicyHolder
   readonly attest: (peer: Peer, signal: AbortSignal) => Promise<readonly Selector[]>
 }
 
@@ -31,8 +34,8 @@ export async function explain(peer: Peer, deps: ExplainDeps, signal: AbortSignal
   return {
     pid: peer.pid,
     selectors: held,
-    matching: matching.map((entry) => explained(entry, [], selectors, deps.x509Svids)),
-    nearest: nearest.map(({ entry, missing }) => explained(entry, missing, selectors, deps.x509Svids)),
+    matching: matching.map((entry) => explained(entry, [], selectors, deps)),
+    nearest: nearest.map(({ entry, missing }) => explained(entry, missing, selectors, deps)),
     ...verdictOf(peer, matching, nearest, warnings, deps),
     warnings,
   }
@@ -56,7 +59,7 @@ function explained(
   entry: RegistrationEntry,
   missing: readonly Selector[],
   actual: readonly Selector[],
-  x509Svids: X509SvidCache,
+  { x509Svids, policy }: ExplainDeps,
 ): ExplainedEntry {
   return {
     entryId: entry.id,
@@ -64,6 +67,7 @@ function explained(
     selectors: entry.selectors.map(printSelector),
     missingSelectors: missing.map(printSelector),
     actualValues: missing.map((selector) => actualValue(selector, actual)),
+    zone: zoneOf(policy.state, entry.spiffeId.toString()) ?? '',
     svidExpiresAt: Math.floor((x509Svids.get(entry.id)?.notAfter.getTime() ?? 0) / 1000),
   }
 }

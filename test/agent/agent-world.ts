@@ -1,6 +1,8 @@
 import { Entitlements } from '../../agent/entries/entitlements.ts'
 import { NodeStatus } from '../../agent/node/node-status.ts'
 import { Callers } from '../../agent/rpc/callers.ts'
+import { PolicyHolder } from '../../agent/policy/policy-holder.ts'
+import { SavedPolicy } from '../../agent/policy/saved-policy.ts'
 import { JwtSvidCache } from '../../agent/svids/jwt-svid-cache.ts'
 import { X509SvidCache } from '../../agent/svids/x509-svid-cache.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
@@ -9,6 +11,7 @@ import { threadPoolCryptography as cryptography } from '../../src/key/thread-poo
 import { silentLog } from '../../src/log/log.ts'
 import type { Peer } from '../../src/peer/peer.ts'
 import type { Bundle } from '../../src/bundle/bundle.ts'
+import { MemoryDisk } from '../fakes/memory-disk.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeUpstream } from '../fakes/fake-upstream.ts'
 
@@ -33,6 +36,7 @@ export class AgentWorld implements AsyncDisposable {
   readonly jwtSvids: JwtSvidCache
   readonly status = new NodeStatus()
   readonly callers: Callers
+  readonly policy: PolicyHolder
   readonly log = silentLog
   readonly cryptography = cryptography
   /** What the attestor finds for a uid; further selectors by uid. */
@@ -58,6 +62,10 @@ export class AgentWorld implements AsyncDisposable {
     })
     this.jwtSvids = new JwtSvidCache({
       ...{ entitlements, upstream, clock, cryptography, size: jwtSize, sizePerUid: jwtSizePerUid },
+    })
+    this.policy = new PolicyHolder({
+      ...{ trustDomain: upstream.authority.trustDomain.name, clock, cryptography, log: silentLog, heartbeatMs: 5000 },
+      saved: new SavedPolicy(new MemoryDisk(), '/data'),
     })
     this.callers = new Callers({
       ...{ clock, status: this.status, holdMs },

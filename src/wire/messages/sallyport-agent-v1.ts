@@ -27,6 +27,7 @@ export interface GetStatusResponse {
   readonly startedAt: number
   readonly transport: string
   readonly checkpoints: readonly Checkpoint[]
+  readonly policy: PolicyState | null
 }
 
 export const getStatusResponseType: MessageType<GetStatusResponse> = {
@@ -48,6 +49,7 @@ export const getStatusResponseType: MessageType<GetStatusResponse> = {
     startedAt: 0,
     transport: '',
     checkpoints: NO_ITEMS,
+    policy: null,
   }),
   fields: [
     { number: 1, name: 'spiffeId', kind: 'string' },
@@ -66,6 +68,48 @@ export const getStatusResponseType: MessageType<GetStatusResponse> = {
     { number: 14, name: 'startedAt', kind: 'int64' },
     { number: 15, name: 'transport', kind: 'string' },
     { number: 16, name: 'checkpoints', kind: 'message', type: () => checkpointType, repeated: true },
+    { number: 17, name: 'policy', kind: 'message', type: () => policyStateType },
+  ],
+}
+
+export interface PolicyState {
+  readonly revision: number
+  readonly epoch: number
+  readonly fastLaneSequence: number
+  readonly ageMs: number
+  readonly stale: boolean
+  readonly slices: number
+  readonly streams: number
+  readonly decisionBatches: number
+  readonly keyIds: readonly Buffer[]
+  readonly refused: string
+}
+
+export const policyStateType: MessageType<PolicyState> = {
+  name: 'sallyport.agent.v1.PolicyState',
+  create: () => ({
+    revision: 0,
+    epoch: 0,
+    fastLaneSequence: 0,
+    ageMs: 0,
+    stale: false,
+    slices: 0,
+    streams: 0,
+    decisionBatches: 0,
+    keyIds: NO_ITEMS,
+    refused: '',
+  }),
+  fields: [
+    { number: 1, name: 'revision', kind: 'int64' },
+    { number: 2, name: 'epoch', kind: 'int64' },
+    { number: 3, name: 'fastLaneSequence', kind: 'int64' },
+    { number: 4, name: 'ageMs', kind: 'int64' },
+    { number: 5, name: 'stale', kind: 'bool' },
+    { number: 6, name: 'slices', kind: 'int32' },
+    { number: 7, name: 'streams', kind: 'int32' },
+    { number: 8, name: 'decisionBatches', kind: 'int32' },
+    { number: 9, name: 'keyIds', kind: 'bytes', repeated: true },
+    { number: 10, name: 'refused', kind: 'string' },
   ],
 }
 
@@ -135,6 +179,7 @@ export interface ExplainedEntry {
   readonly missingSelectors: readonly string[]
   readonly actualValues: readonly string[]
   readonly svidExpiresAt: number
+  readonly zone: string
 }
 
 export const explainedEntryType: MessageType<ExplainedEntry> = {
@@ -146,6 +191,7 @@ export const explainedEntryType: MessageType<ExplainedEntry> = {
     missingSelectors: NO_ITEMS,
     actualValues: NO_ITEMS,
     svidExpiresAt: 0,
+    zone: '',
   }),
   fields: [
     { number: 1, name: 'entryId', kind: 'string' },
@@ -154,6 +200,7 @@ export const explainedEntryType: MessageType<ExplainedEntry> = {
     { number: 4, name: 'missingSelectors', kind: 'string', repeated: true },
     { number: 5, name: 'actualValues', kind: 'string', repeated: true },
     { number: 6, name: 'svidExpiresAt', kind: 'int64' },
+    { number: 7, name: 'zone', kind: 'string' },
   ],
 }
 

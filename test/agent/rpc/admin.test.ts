@@ -29,6 +29,7 @@ const explaining = (world: AgentWorld, ...held: string[]) => ({
   entitlements: world.entitlements,
   x509Svids: world.x509Svids,
   status: world.status,
+  policy: world.policy,
   attest: async () => selectors(...held),
 })
 

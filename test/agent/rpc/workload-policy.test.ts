@@ -2,8 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { workloadPolicyApi } from '../../../agent/rpc/workload-policy.ts'
 import { DecisionLog } from '../../../agent/policy/decision-log.ts'
 import { DecisionSpool } from '../../../agent/policy/decision-spool.ts'
-import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
-import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
 import { silentLog } from '../../../src/log/silent-log.ts'
 import type { Handlers } from '../../../src/wire/handlers.ts'
 import type {
@@ -34,12 +32,8 @@ const NOTHING_HELD: WatchPolicyRequest = { held: [], policyEpoch: 0, fastLaneSeq
 async function house() {
   const world = await AgentWorld.create()
   world.hold([entryOf('web', '/web', 1000), entryOf('db', '/db', 2000)])
-  const { clock, upstream, cryptography } = world
+  const { clock, upstream, policy } = world
   const disk = new MemoryDisk()
-  const policy = new PolicyHolder({
-    ...{ trustDomain: 'example.org', clock, cryptography, log: silentLog, heartbeatMs: 5000 },
-    saved: new SavedPolicy(disk, '/data'),
-  })
   const decisions = new DecisionLog({
     ...{ upstream, clock, log: silentLog, random: (bytes) => Buffer.alloc(bytes, 1), spoolMaxBytes: 1_000_000 },
     spool: new DecisionSpool(disk, '/data'),
