@@ -3,19 +3,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cleanEnvironment, root, run } from '../e2e/processes.ts'
 import { PackedPackage, Project } from './packed.ts'
+import { smokeLines } from './smoke-lines.ts'
 
 // The package as people install it: `npm pack`, an empty project, nothing from a registry.
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string }
-const smokeLines = [
-  'source spiffe://example.org/web',
-  'https hello spiffe://example.org/web',
-  'wrong server PEER_REFUSED',
-  'rotated spiffe://example.org/api',
-  'token spiffe://example.org/api',
-  'expired CERTIFICATE_EXPIRED',
-  'withdrawn IDENTITY_NOT_HELD',
-]
 
 let packed: PackedPackage
 let project: Project
@@ -109,10 +101,20 @@ describe('its declarations', () => {
       skipLibCheck: false,
       noEmit: true,
     }
-    const files = { compilerOptions: { ...options, ...resolution, types: ['node'] }, files: ['main.ts'] }
+    // Bundlers know no files of CommonJS.
+    const isNode = resolution.module === 'NodeNext'
+    const files = {
+      compilerOptions: { ...options, ...resolution, types: ['node'] },
+      files: isNode ? ['main.ts', 'required.cts'] : ['main.ts'],
+    }
     typed.write('package.json', '{ "private": true, "type": "module" }')
     typed.write('tsconfig.json', JSON.stringify(files))
     typed.write('main.ts', program)
+    if (isNode)
+      typed.write(
+        'required.cts',
+        `import sdk = require('sallyport')\nconst id: sdk.SpiffeId = sdk.SpiffeId.parse('spiffe://a')\nconsole.log(id)`,
+      )
     expect(await typed.run(compiler, ['-p', '.'])).toBe('')
   })
 })

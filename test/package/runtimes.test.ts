@@ -3,21 +3,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root } from '../e2e/processes.ts'
 import { PackedPackage, Project } from './packed.ts'
+import { smokeLines } from './smoke-lines.ts'
 import { installed, type Runtime, runtimes } from './runtimes.ts'
 
 // The SDK on the runtimes that the registry carries. What they do, `docs/sdk.md` says.
 
-const everything = [
-  'source spiffe://example.org/web',
-  'https hello spiffe://example.org/web',
-  'wrong server PEER_REFUSED',
-  'rotated spiffe://example.org/api',
-  'token spiffe://example.org/api',
-  'expired CERTIFICATE_EXPIRED',
-  'withdrawn IDENTITY_NOT_HELD',
-]
 /** Bun's servers ask nobody for a certificate: ours let nobody in there. Everything else works. */
-const withoutServers = everything.map((line) =>
+const withoutServers = smokeLines.map((line) =>
   line.startsWith('https')
     ? 'https ECONNRESET'
     : line.startsWith('rotated')
@@ -49,7 +41,15 @@ describe('the packaged SDK', () => {
     async ([name, runtime]) => {
       const mode = name.startsWith('Node') ? [] : ['protect']
       const printed = await project!.run(installed(runtime)!, [...runtime.args, 'smoke.mjs', ...mode])
-      expect(printed.trim().split('\n')).toEqual(name === 'Bun' ? withoutServers : everything)
+      expect(printed.trim().split('\n')).toEqual(name === 'Bun' ? withoutServers : smokeLines)
+    },
+  )
+
+  test.runIf(installed(runtimes[0]!) !== undefined)(
+    'has a command line that says on Node 22 what it needs',
+    async () => {
+      const started = project!.run(installed(runtimes[0]!)!, ['node_modules/sallyport/bin/sallyport.js', '--version'])
+      await expect(started).rejects.toThrow(/ended with 1:[^]*Sallyport needs Node 26 or newer; this is v22/)
     },
   )
 

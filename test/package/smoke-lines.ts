@@ -1,0 +1,10 @@
+/** What `smoke.mjs` prints where everything works. */
+export const smokeLines: readonly string[] = [
+  'source spiffe://example.org/web',
+  'https hello spiffe://example.org/web',
+  'wrong server PEER_REFUSED',
+  'rotated spiffe://example.org/api',
+  'token spiffe://example.org/api',
+  'expired CERTIFICATE_EXPIRED',
+  'withdrawn IDENTITY_NOT_HELD',
+]
