@@ -136,6 +136,19 @@ describe.for(Object.keys(kinds) as Kind[])('%s, from plain options', (kind) => {
     await expect(ask[kind](server, tlsClient(webSource, { server: isDb }))).rejects.toThrowCode('CERTIFICATE_UNTRUSTED')
   })
 
+  test('NT-08 an authority that is not self-signed is one, for both sides', async () => {
+    const anchor = await home.intermediate()
+    // Without the certificate of the anchor: the peer knows it from its bundle.
+    const below = async (path: string): Promise<X509Svid> => {
+      const svid = await heldSvid(anchor, path)
+      return { ...svid, chain: [svid.chain[0]] }
+    }
+    dbSource.use(await below('/db'), home.bundle(anchor))
+    webSource.use(await below('/web'), home.bundle(anchor))
+    const server = await serve()
+    expect(await ask[kind](server, tlsClient(webSource, { server: isDb }))).toBe('spiffe://example.org/web')
+  })
+
   test('FS-09 the same options, server and client, follow a rotation of SVIDs and of authorities', async () => {
     const serials: string[] = []
     const server = await serve()
