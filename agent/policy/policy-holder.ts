@@ -156,10 +156,11 @@ export class PolicyHolder implements PolicyHoldings {
     return this.#readers.open(wake, () => this.#version)
   }
 
-  /** Tells workloads the age at least once a heartbeat, above all while the server is silent. */
+  /** Tells workloads the age at least once a heartbeat, above all while the server is silent. Without workloads it sleeps. */
   async run(signal: AbortSignal): Promise<never> {
     const { clock, heartbeatMs, log } = this.#deps
     for (let wasStale = true; ;) {
+      await this.#readers.opened(signal)
       await clock.sleep(heartbeatMs, signal)
       const { stale, hasPolicy, ageMs } = this.status
       if (hasPolicy && stale && !wasStale)

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
-import type { Wake } from '../entries/wake.ts'
+import { Wake } from '../entries/wake.ts'
 
 /** How long a change may be on its way to a workload stream before the agent acknowledges it all the same. */
 const DELIVERY_LIMIT_MS = 30_000
@@ -23,6 +23,7 @@ interface Place {
 export class PolicyReaders {
   readonly #clock: Clock
   readonly #places = new Set<Place>()
+  readonly #opened = new Wake()
   readonly #waiters = new Set<{ readonly version: number; readonly resolve: () => void }>()
 
   constructor(clock: Clock) {
@@ -33,9 +34,15 @@ export class PolicyReaders {
     return this.#places.size
   }
 
+  /** Resolves once there is a stream. */
+  async opened(signal: AbortSignal): Promise<void> {
+    while (this.#places.size === 0) await this.#opened.wait(signal)
+  }
+
   open(wake: Wake, version: () => number): PolicyReader {
     const place: Place = { wake, taken: version(), written: version() }
     this.#places.add(place)
+    this.#opened.ring()
     return {
       take: () => void (place.taken = version()),
       delivered: () => {

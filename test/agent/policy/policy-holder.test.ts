@@ -178,6 +178,29 @@ describe('PolicyHolder', () => {
     expect((await world.restarted()).status).toMatchObject({ ageMs: 60_000, stale: true })
   })
 
+  test('workloads hear that the policy grows old, while the server is silent', async () => {
+    const { holder, clock, signer } = new World()
+    const stop = new AbortController()
+    const running = holder.run(stop.signal).catch(() => 'ended')
+    await holder.apply(signer.snapshot(1, []))
+    holder.observe(beat(clock))
+    const wake = new Wake()
+    using _reader = holder.read(wake)
+    let heard = 0
+    void (async () => {
+      for (;;) {
+        await wake.wait(stop.signal)
+        heard++
+      }
+    })().catch(() => undefined)
+    await clock.advance(10_000)
+    expect(heard).toBe(0)
+    await clock.advance(10_000)
+    expect(heard).toBeGreaterThan(0)
+    stop.abort(new Error('over'))
+    expect(await running).toBe('ended')
+  })
+
   test('a heartbeat brings agents forward that nothing concerned', async () => {
     const { holder, clock, signer } = new World()
     await holder.apply(signer.snapshot(1, []))
