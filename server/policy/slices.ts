@@ -5,7 +5,8 @@ import type { SliceDocument } from '../../src/policy/signed-documents.ts'
 import type { Counter } from '../../src/metrics/registry.ts'
 import type { CurrentPolicy, PolicyBook } from './policy-book.ts'
 import type { PolicyKeys } from './policy-keys.ts'
-import { canonicalText, sha256Hex, signedContentOf, type SignedContent } from './signed-text.ts'
+import { sha256Hex, signedContentOf, type SignedContent } from './signed-text.ts'
+import { objectText, SlicePrinter } from './slice-text.ts'
 
 /** How much slices that are ready to be sent may take, in characters; the oldest go first. */
 const CACHE_MAX_CHARACTERS = 128 << 20
@@ -17,6 +18,9 @@ export interface SlicesDeps {
   readonly clock: Clock
   readonly signed?: Pick<Counter, 'add'> | undefined
 }
+
+type SaidField = 'trustDomain' | 'spiffeId' | 'policyName' | 'policy' | 'members'
+type Field<Name> = readonly [name: Name, text: string]
 
 interface Made {
   /** The turn of the book at which it was looked at last. */
@@ -36,6 +40,7 @@ interface Made {
 export class Slices {
   readonly #deps: SlicesDeps
   readonly #made = new Map<string, Made>()
+  readonly #printer = new SlicePrinter()
   #characters = 0
 
   constructor(deps: SlicesDeps) {
@@ -66,30 +71,42 @@ export class Slices {
     if (current === undefined) return undefined
     const known = this.#made.get(spiffeId)
     if (known !== undefined && known.turn >= book.touchedAt(spiffeId)) return known
-    const document = this.#document(current, spiffeId)
-    if (known?.saidDigest === document.digest) {
+    const said = this.#said(current, spiffeId)
+    const saidDigest = sha256Hex(objectText(said))
+    if (known?.saidDigest === saidDigest) {
       known.turn = book.turn
       return known
     }
-    const text = canonicalText(document)
+    const text = objectText([...said, ...this.#head(current, saidDigest)])
     const digest = hash('sha256', text, 'buffer')
-    const made: Made = { turn: book.turn, saidDigest: document.digest, text, digest, signed: undefined }
+    const made: Made = { turn: book.turn, saidDigest, text, digest, signed: undefined }
     this.#keep(spiffeId, made)
     return made
   }
 
-  #document({ row, members }: CurrentPolicy, spiffeId: string): SliceDocument {
-    const { trustDomain, book, clock } = this.#deps
-    const said = {
-      ...{ trustDomain: trustDomain.name, spiffeId, policyName: row.policy.name },
-      ...members.slice(spiffeId),
-    }
-    return {
-      ...{ v: 1, epoch: book.epoch, revision: row.revision, asOf: book.revision },
-      ...{ issuedAt: clock.now().getTime(), policyDigest: row.digest },
-      digest: sha256Hex(canonicalText(said)),
-      ...said,
-    }
+  /** What it says, whatever the revision and the instant. */
+  #said({ row, members }: CurrentPolicy, spiffeId: string): readonly Field<SaidField>[] {
+    const text = this.#printer.print(members.slice(spiffeId))
+    return [
+      ['trustDomain', JSON.stringify(this.#deps.trustDomain.name)],
+      ['spiffeId', JSON.stringify(spiffeId)],
+      ['policyName', JSON.stringify(row.policy.name)],
+      ['policy', text.policy],
+      ['members', text.members],
+    ]
+  }
+
+  #head({ row }: CurrentPolicy, saidDigest: string): readonly Field<Exclude<keyof SliceDocument, SaidField>>[] {
+    const { book, clock } = this.#deps
+    return [
+      ['v', '1'],
+      ['epoch', String(book.epoch)],
+      ['revision', String(row.revision)],
+      ['asOf', String(book.revision)],
+      ['issuedAt', String(clock.now().getTime())],
+      ['policyDigest', JSON.stringify(row.digest)],
+      ['digest', JSON.stringify(saidDigest)],
+    ]
   }
 
   #keep(spiffeId: string, made: Made): void {

@@ -62,10 +62,9 @@ const apply = (source: string) => policies().apply({ source, dryRun: false, acce
 function watched(): AsyncIterator<PolicyUpdate> {
   const transport = openChannel({ address: { unix: house.agentSocket } })
   opened.push(transport)
-  return transport
-    .client(workloadPolicyService)
-    .watchPolicy({}, { metadata: { 'workload.spiffe.io': 'true' } })
-    [Symbol.asyncIterator]()
+  const client = transport.client(workloadPolicyService)
+  const updates = client.watchPolicy({}, { metadata: { 'workload.spiffe.io': 'true' } })
+  return updates[Symbol.asyncIterator]()
 }
 
 async function nextWith<T>(
