@@ -86,7 +86,7 @@ function problemsOf(programs: readonly string[]): string {
   }
 }
 
-describe('what is shown as code', () => {
+describe('what is shown as code', { timeout: 60_000 }, () => {
   test('in TSDoc type-checks', () => {
     const programs = [...pages.values()].flatMap(programsOf)
     expect(programs.length).toBeGreaterThan(10)

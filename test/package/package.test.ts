@@ -55,7 +55,7 @@ describe('the package', () => {
     expect(await project.run(process.execPath, ['required.cjs'])).toBe('true true function\n')
   })
 
-  test('has gRPC credentials for whoever has grpc-js', async () => {
+  test('has gRPC credentials for whoever has grpc-js', { timeout: 60_000 }, async () => {
     project.write(
       'grpc.mjs',
       `import * as grpc from 'sallyport/grpc'\nconsole.log(Object.keys(grpc).toSorted().join())`,
@@ -90,7 +90,7 @@ describe('its declarations', () => {
   test.for([
     { module: 'NodeNext', moduleResolution: 'NodeNext' },
     { module: 'ESNext', moduleResolution: 'Bundler' },
-  ])('type-check in a strict project of their own: $moduleResolution', async (resolution) => {
+  ])('type-check in a strict project of their own: $moduleResolution', { timeout: 60_000 }, async (resolution) => {
     using typed = await Project.with(packed)
     // What every project in TypeScript for Node has; the types of grpc-js bring those of its own.
     for (const name of ['@types/node', 'undici-types', '@grpc/grpc-js']) typed.link(name)
