@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Federation, Member, Zone } from '../policy/policy-set.ts'
 import { ownPattern } from './policy-forms.ts'
-import { duration, LIST_MAX, labels, name, ports, selector, text, trustDomain } from './text-forms.ts'
+import { duration, LIST_MAX, labels, name, port, selector, text, trustDomain } from './text-forms.ts'
 
 export const target = z.literal([0, 1, 2, 3, 4])
 export const sensitivity = z.enum(['public', 'internal', 'confidential', 'restricted'])
@@ -27,7 +27,7 @@ export const zone = z
       .enum(['observe', 'enforce'])
       .default('enforce')
       .describe('observe lets through what it would refuse, and says so'),
-    enforceOnly: ports.default([]).describe('ports that are enforced although the zone observes'),
+    enforceOnly: z.array(port).max(LIST_MAX).default([]).describe('ports that are enforced although the zone observes'),
     owner: text.describe('who answers for it'),
     crownJewel: z.boolean().default(false).describe('what must not be reached by accident'),
     members: z.array(member).max(LIST_MAX).default([]).describe('who is in it'),
