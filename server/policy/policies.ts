@@ -40,6 +40,8 @@ export interface Judged {
   readonly findings: readonly Finding[]
   readonly losses: readonly Loss[]
   readonly needsSecondSignature: boolean
+  /** Of the policy as it would be; undefined when it is wrong. */
+  readonly members: Members | undefined
 }
 
 export interface ApplyOptions {
@@ -78,7 +80,7 @@ export class Policies {
       file = readPolicyFile(source)
     } catch (error) {
       if (!(error instanceof PolicyProblems)) throw error
-      return { set: undefined, digest: '', findings: error.findings, losses: [], needsSecondSignature: false }
+      return { set: undefined, digest: '', findings: error.findings, ...NOTHING }
     }
     const { set, placeOf } = file
     const registered = Array.from(directory.entries(), registeredIdentityOf)
@@ -89,13 +91,15 @@ export class Policies {
     const { current } = book
     const before = current && { set: current.row.policy, members: current.members }
     const admins = caller === undefined ? this.#deps.admins : [...this.#deps.admins, caller]
+    // What does not compile has no members, and gives no rights to compare.
     const isWrong = findings.some(({ severity }) => severity === 'error')
+    const members = isWrong ? undefined : new Members(set, directory)
     return {
       set,
       digest: sha256Hex(canonicalText(set)),
       findings,
-      // What does not compile gives no rights to compare.
-      losses: isWrong ? [] : lossesOf(before, { set, members: new Members(set, directory) }, uniqueIds(admins)),
+      members,
+      losses: members === undefined ? [] : lossesOf(before, { set, members }, uniqueIds(admins)),
       needsSecondSignature: touchesTargetFour(current?.row.policy, set),
     }
   }
@@ -164,7 +168,7 @@ export class Policies {
       )
     }
     this.#checkBase(expectedBase)
-    const { set, digest, findings, losses, needsSecondSignature } = this.judge(source, caller)
+    const { set, digest, findings, losses, needsSecondSignature, members } = this.judge(source, caller)
     const errors = findings.filter(({ severity }) => severity === 'error')
     if (set === undefined || errors.length > 0) throw new PolicyProblems('the policy', errors)
     const { current } = book
@@ -180,6 +184,7 @@ export class Policies {
       await this.#putPending({ ...draft, secondSignatures: [], base: book.policyRevision }, deed)
       return { ...common, row: { ...row, revision: 0 }, isPending: true }
     }
+    if (members !== undefined) book.offer(set, members)
     const outcome = await store.commit({
       mutations: [{ kind: 'policy.put', row }],
       audit: [policyApplied(deed, { ...row, acceptedLosses: losses.length })],
@@ -214,6 +219,8 @@ export class Policies {
     return turn
   }
 }
+
+const NOTHING = { losses: [], needsSecondSignature: false, members: undefined }
 
 const withoutPending = <T extends { readonly pending?: PendingPolicy }>({ pending: _pending, ...state }: T) => state
 

@@ -3,6 +3,7 @@ import { SallyportError } from '../../src/errors.ts'
 import { applyFastLane, type FastLaneEntry } from '../../src/policy/fast-lane.ts'
 import { indexLifecycle, type LifecycleIndex } from '../../src/policy/lifecycle-index.ts'
 import { NO_LIFECYCLE, type Lifecycle } from '../../src/policy/lifecycle.ts'
+import type { PolicySet } from '../../src/policy/policy-set.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { Directory, DirectoryUpdate } from '../entries/directory.ts'
 import { Wake } from '../entries/wake.ts'
@@ -50,6 +51,8 @@ export class PolicyBook {
   #revision = 0
   #state!: PolicyStateRow
   #current: CurrentPolicy | undefined
+  /** Members that were made before their policy was committed. */
+  #offered: { readonly set: PolicySet; readonly members: Members } | undefined
   #lifecycle: Lifecycle = NO_LIFECYCLE
   #index: LifecycleIndex | undefined
   #tail: FastLaneRow[] = []
@@ -128,6 +131,11 @@ export class PolicyBook {
   /** The turn at which the slice of an identity may have changed last. */
   touchedAt(spiffeId: string): number {
     return Math.max(this.#allTouched, this.#touched.get(spiffeId) ?? 0)
+  }
+
+  /** Takes the members of a policy that is about to be committed: resolving them again would take as long as all the rest. */
+  offer(set: PolicySet, members: Members): void {
+    this.#offered = { set, members }
   }
 
   /** Resolves when the book shows a revision of the store. */
@@ -220,10 +228,9 @@ export class PolicyBook {
   }
 
   #apply(change: Change): void {
-    const { directory } = this.#deps
     switch (change.kind) {
       case 'policy':
-        this.#current = { row: change.row, members: new Members(change.row.policy, directory) }
+        this.#current = { row: change.row, members: this.#membersOf(change.row.policy) }
         break
       case 'policyState':
         this.#state = change.row
@@ -242,6 +249,7 @@ export class PolicyBook {
   }
 
   #refresh(ids: ReadonlySet<string>): ConcernedSlices {
+    for (const id of ids) this.#offered?.members.refresh(id)
     const members = this.#current?.members
     const all = new Set<string>()
     let isAll = false
@@ -262,6 +270,12 @@ export class PolicyBook {
     } else {
       for (const id of concerned) this.#touched.set(id, this.#turn)
     }
+  }
+
+  #membersOf(set: PolicySet): Members {
+    const offered = this.#offered
+    this.#offered = undefined
+    return offered?.set === set ? offered.members : new Members(set, this.#deps.directory)
   }
 
   #setLifecycle(lifecycle: Lifecycle): void {

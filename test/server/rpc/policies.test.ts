@@ -204,6 +204,24 @@ describe('Policies', () => {
     })
   })
 
+  test('an entry that comes while a policy is being applied is a member of it', async () => {
+    await apply(shopPolicy())
+    const source = shopPolicy({
+      rules: '  - { id: x, from: [ /web/blog ], to: orders, actions: [ read ], owner: a }',
+    })
+    const [, outcome] = await Promise.all([
+      apply(source),
+      server.store.commit(creating(shopEntry('blog', '/web/blog'))),
+      server.store.commit({ mutations: [{ kind: 'entry.delete', id: 'bob' }], audit: [] }),
+    ])
+    expect(outcome.ok).toBe(true)
+    await server.book.reached(server.store.revision)
+    const rows = [...(server.book.current?.members.rows() ?? [])].map(({ spiffeId }) => spiffeId)
+    expect(rows).toContain(anId('/web/blog').toString())
+    expect(rows).not.toContain(anId('/ops/bob').toString())
+    expect(server.book.current?.members.size).toBe(rows.length)
+  })
+
   test('members are told with the zone they are in and why', async () => {
     await apply(shopPolicy())
     const ids = ['spiffe://example.org/web/store']
