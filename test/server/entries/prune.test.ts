@@ -8,6 +8,7 @@ import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
+import { aBatch, aDecision } from '../../fakes/policy-objects.ts'
 import { anAgent, anEntry, anId, anInstant, doing } from '../../fakes/store-objects.ts'
 
 const HOUR_MS = 3_600_000
@@ -31,6 +32,7 @@ async function running(...mutations: readonly Mutation[]) {
       steadiness: new ClockSteadiness(clock, SETTLE_MS),
       purgeAgentsAfterMs: 10 * DAY_MS,
       auditRetentionMs: 90 * DAY_MS,
+      decisions: { retentionMs: 2 * DAY_MS, maxRecords: 2, maxCounters: 9 },
     },
     stop.signal,
   )
@@ -59,6 +61,25 @@ describe('prune()', () => {
     expect(server.directory.entry('ends')).toBeUndefined()
     expect(server.directory.entry('stays')).toBeDefined()
     expect(await types(server.store)).toEqual(['entry.deleted'])
+  })
+
+  test('removes decisions by age, and the oldest of too many', async () => {
+    await using server = await running()
+    const report = (batch: number) =>
+      server.store.commit(
+        doing({
+          kind: 'decisions.add',
+          batch: aBatch(batch, { receivedMs: server.clock.now().getTime(), records: [aDecision(batch)] }),
+        }),
+      )
+    const left = async () => (await server.store.decisions({ limit: 9 })).map(({ id }) => id)
+    for (const batch of [1, 2, 3]) await report(batch)
+    await server.clock.advance(2 * HOUR_MS)
+    expect(await left()).toEqual(['d3', 'd2'])
+    await server.clock.advance(DAY_MS)
+    await report(4)
+    await server.clock.advance(DAY_MS)
+    expect(await left()).toEqual(['d4'])
   })
 
   test('purges agents by age with the aliases that only they had; banned ones stay banned', async () => {
