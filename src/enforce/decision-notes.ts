@@ -48,14 +48,14 @@ export class DecisionNotes {
     const { context, slice, ageMs } = this.#point
     const facts = { side: this.#side, port, protocol, policyRevision: context.status.policyRevision }
     const { recorder, reporter } = this.#journal
-    const isNoted = recorder.take(decision, facts, nowMs, details.reeval !== undefined, () =>
+    const isUrgent = recorder.take(decision, facts, nowMs, details.reeval !== undefined, () =>
       decisionRecord(id, nowMs, decision, this.#contextOf(asked, decision, details, nowMs), context, {
         name: slice?.document.policyName ?? '',
         digest: slice?.document.policyDigest ?? '',
         ageMs,
       }),
     )
-    if (isNoted) reporter.hurry()
+    if (isUrgent) reporter.hurry()
     this.#options.onDecision?.(decision, id)
     return id
   }

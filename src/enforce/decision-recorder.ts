@@ -2,8 +2,8 @@ import type { Decision } from '../policy/decision.ts'
 import type { DecisionCounter, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
 import type { Side } from './decision-record.ts'
 
-/** Records that wait for the agent at most. */
-export const RECORDS_MAX = 2000
+/** Records that wait for the agent at most: as many as there may be connections that a quarantine closes together. */
+export const RECORDS_MAX = 10_000
 /** Different things that are counted between two reports at most. */
 export const COUNTERS_MAX = 5000
 /** Of the same thing that is allowed one is recorded in full in this time. */
@@ -12,13 +12,10 @@ const FULL_EVERY_MS = 60_000
 const REPORT_RECORDS_MAX = 500
 const REPORT_COUNTERS_MAX = 2000
 
-interface Waiting {
-  readonly content: Buffer
-  readonly isDenial: boolean
-}
-
 interface Counted {
-  counter: DecisionCounter
+  readonly first: DecisionCounter
+  count: number
+  lastMs: number
 }
 
 /** What counts as the same thing. */
@@ -31,46 +28,49 @@ export interface CounterFacts {
 
 /**
  * What was decided, until the agent has it: every refusal in full, of what is allowed one in a minute, and exact counts of
- * everything. Bounded: when full, what was allowed goes first, and what went is counted.
+ * everything. Bounded: when full, what was allowed goes first, then the oldest, and what went is counted.
  *
  * @see zones.md §3.16
  */
 export class DecisionRecorder {
-  #records: Waiting[] = []
-  #counters = new Map<string, Counted>()
+  /** Refusals and what else is to be kept in full; written as JSON when they leave, because many may come at once. */
+  readonly #noted: object[] = []
+  /** Of what is allowed, one in a minute. */
+  readonly #allowed: object[] = []
+  readonly #counters = new Map<string, Counted>()
   readonly #fullAtMs = new Map<string, number>()
   #droppedRecords = 0
   #droppedCounters = 0
 
   /** Records and counters that wait. */
   get size(): number {
-    return this.#records.length + this.#counters.size
+    return this.#noted.length + this.#allowed.length + this.#counters.size
   }
 
   /**
    * Counts a decision, and keeps its record where it is to be kept in full.
    *
    * @param record made only then
-   * @returns whether somebody may look for it at once
+   * @returns whether it should be told soon: somebody may look for it, or room for others runs out
    */
   take(decision: Decision, facts: CounterFacts, nowMs: number, isReeval: boolean, record: () => object): boolean {
     const key = keyOf(decision, facts)
     this.#count(key, decision, facts, nowMs)
     const isNoted = isNoteworthy(decision, isReeval)
-    if (isNoted || this.#isFirst(key, nowMs)) {
-      this.#keep({ content: Buffer.from(JSON.stringify(record())), isDenial: decision.raw === 'deny' })
-    }
-    return isNoted
+    if (isNoted || this.#isFirst(key, nowMs)) this.#keep(record(), isNoted)
+    return isNoted || this.#counters.size > COUNTERS_MAX / 2
   }
 
   /** Takes out what the next report says; undefined when nothing waits. */
   next(): Omit<DecisionReport, 'batch'> | undefined {
     if (this.size + this.#droppedRecords + this.#droppedCounters === 0) return undefined
-    const records = this.#records.splice(0, REPORT_RECORDS_MAX).map(({ content }) => content)
+    const objects = this.#noted.splice(0, REPORT_RECORDS_MAX)
+    objects.push(...this.#allowed.splice(0, REPORT_RECORDS_MAX - objects.length))
+    const records = objects.map((record) => Buffer.from(JSON.stringify(record)))
     const counters: DecisionCounter[] = []
-    for (const [key, { counter }] of this.#counters) {
+    for (const [key, { first, count, lastMs }] of this.#counters) {
       if (counters.length === REPORT_COUNTERS_MAX) break
-      counters.push(counter)
+      counters.push({ ...first, count, lastMs })
       this.#counters.delete(key)
     }
     const report = {
@@ -87,9 +87,10 @@ export class DecisionRecorder {
   #count(key: string, decision: Decision, facts: CounterFacts, nowMs: number): void {
     const counted = this.#counters.get(key)
     if (counted !== undefined) {
-      counted.counter = { ...counted.counter, count: counted.counter.count + 1, lastMs: nowMs }
+      counted.count++
+      counted.lastMs = nowMs
     } else if (this.#counters.size < COUNTERS_MAX) {
-      this.#counters.set(key, { counter: firstCount(decision, facts, nowMs) })
+      this.#counters.set(key, { first: firstCount(decision, facts, nowMs), count: 1, lastMs: nowMs })
     } else this.#droppedCounters++
   }
 
@@ -102,14 +103,15 @@ export class DecisionRecorder {
     return true
   }
 
-  #keep(waiting: Waiting): void {
-    if (this.#records.length >= RECORDS_MAX) {
-      const allowed = this.#records.findIndex(({ isDenial }) => !isDenial)
+  #keep(record: object, isNoted: boolean): void {
+    const list = isNoted ? this.#noted : this.#allowed
+    if (this.#noted.length + this.#allowed.length >= RECORDS_MAX) {
       this.#droppedRecords++
-      if (allowed === -1 && !waiting.isDenial) return
-      this.#records.splice(Math.max(allowed, 0), 1)
+      // What was allowed goes first; it does not push out what is to be kept.
+      const dropped = this.#allowed.shift() ?? (isNoted ? this.#noted.shift() : undefined)
+      if (dropped === undefined) return
     }
-    this.#records.push(waiting)
+    list.push(record)
   }
 }
 

@@ -1,23 +1,19 @@
 import type { TLSSocket } from 'node:tls'
 import { SallyportError } from '../errors.ts'
 import type { IdMatcher } from '../id/matcher.ts'
-import type { Decision } from '../policy/decision.ts'
-import type { ConnectionFacts, HttpFacts, JwtFacts } from '../policy/request.ts'
-import { Connections } from '../tls/connections.ts'
-import { findConnection } from '../tls/peer-of.ts'
-import { Deadlines } from '../tls/deadlines.ts'
+import type { ConnectionFacts, JwtFacts } from '../policy/request.ts'
+import type { Connections } from '../tls/connections.ts'
 import type { TlsServerOptions } from '../tls/tls-server.ts'
 import type { TlsSource } from '../tls/tls-source.ts'
 import type { VerifiedPeer } from '../tls/verified-peer.ts'
 import type { PresentedCertificate } from '../tls/verify-peer.ts'
-import type { PolicyChanges } from '../workload/policy-context.ts'
 import { DecisionNotes, type NotesOptions } from './decision-notes.ts'
 import { EnforcedConnection } from './enforced-connection.ts'
 import { forwardedToken, type ForwardedTokens } from './forwarded-token.ts'
+import { OpenConnections } from './open-connections.ts'
 import { PolicyPoint } from './policy-point.ts'
 import { refusedPeer } from './refused-peer.ts'
-import { type Judge, requestGate } from './request-gate.ts'
-import { identitiesIn } from './identities-in.ts'
+import { type Asking, type Judge, requestGate } from './request-gate.ts'
 
 export interface EnforceOptions extends NotesOptions {
   /** The port that the policy knows the listener by. Default: the one that connections come in on. */
@@ -33,27 +29,20 @@ const anybody: IdMatcher = { wants: 'anybody', matches: () => true }
 const isHttpServer = (server: unknown): boolean =>
   typeof (server as { readonly setTimeout?: unknown } | undefined)?.setTimeout === 'function'
 
-/** How often connections are looked at while the policy grows old. */
-const STALE_LOOK_MS = 5000
-
 /**
  * The enforcement point of one service: asks the policy about each connection and each request, keeps account of both, and asks
  * again about open connections whenever the answer may have changed.
  *
  * @see zones.md §3.5, §3.13
  */
-export class Enforcer implements Judge, Disposable {
-  readonly connections: Connections
+export class Enforcer implements Disposable {
   /** For `tlsServer`, `protect` and `serverCredentials`. */
   readonly serverOptions: TlsServerOptions
   readonly #options: EnforceOptions
   readonly #source: TlsSource
   readonly #point: PolicyPoint
   readonly #notes: DecisionNotes
-  readonly #deadlines: Deadlines
-  readonly #bySocket = new WeakMap<object, EnforcedConnection>()
-  readonly #listening: Disposable
-  #staleLook: Disposable | undefined
+  readonly #open: OpenConnections
 
   constructor(source: TlsSource, options: EnforceOptions) {
     const { policy, service } = options
@@ -61,24 +50,29 @@ export class Enforcer implements Judge, Disposable {
     this.#source = source
     this.#point = new PolicyPoint({ source, policy, service, clock: policy.clock })
     this.#notes = new DecisionNotes('server', this.#point, options)
-    this.#deadlines = new Deadlines(policy.clock)
-    this.connections = new Connections({ clock: policy.clock })
+    this.#open = new OpenConnections({ policy, service, point: this.#point, notes: this.#notes })
+    const judge: Judge = {
+      opened: (socket) => this.#open.announced(socket),
+      ask: (asking) => this.#ask(asking),
+    }
     this.serverOptions = {
       allow: anybody,
       admit: (peer, socket) => this.#admit(peer, socket),
       onRefused: (error, address, presented) => this.#unproven(error, address, presented),
-      filter: requestGate(this),
-      connections: this.connections,
+      filter: requestGate(judge),
+      connections: this.#open.all,
       clock: policy.clock,
     }
-    this.#listening = policy.onChange((changes) => this.#reevaluate(changes))
-    this.#lookWhileStale()
   }
 
-  /** Looks at nothing any more; connections and requests are still decided. */
+  /** Those that are open, and how others ended. */
+  get connections(): Connections {
+    return this.#open.all
+  }
+
+  /** Looks at no open connection any more; new connections and requests are still decided. */
   [Symbol.dispose](): void {
-    this.#listening[Symbol.dispose]()
-    this.#staleLook?.[Symbol.dispose]()
+    this.#open[Symbol.dispose]()
   }
 
   /** Resolves when the agent has everything that was decided so far: for the end of a process. */
@@ -86,36 +80,21 @@ export class Enforcer implements Judge, Disposable {
     return this.#notes.flushed()
   }
 
-  opened(socket: TLSSocket): void {
-    const enforced = this.#bySocket.get(socket)
-    if (enforced !== undefined) enforced.connection = findConnection(socket)
-  }
-
-  ask(
-    socket: object | undefined,
-    request: HttpFacts,
-    authorization: string | undefined,
-    trace: string | undefined,
-  ): string | undefined | Promise<string | undefined> {
-    const enforced = socket === undefined ? undefined : this.#bySocket.get(socket)
+  #ask(asking: Asking): string | undefined | Promise<string | undefined> {
+    const enforced = asking.socket === undefined ? undefined : this.#open.of(asking.socket)
     // A request of a connection that was never let in: nothing vouches for it.
-    if (enforced === undefined) return this.#stranger(request)
+    if (enforced === undefined) return this.#stranger(asking)
     const { tokens } = this.#options
-    const jwt = forwardedToken(authorization, this.#point.acceptJwtFrom(enforced.peer.id), tokens)
-    if (!(jwt instanceof Promise)) return this.#judge(enforced, request, trace, jwt)
-    return jwt.then((verified) => this.#judge(enforced, request, trace, verified))
-  }
-
-  becomesStream(socket: object, request: HttpFacts): void {
-    const enforced = this.#bySocket.get(socket)
-    if (enforced !== undefined) enforced.stream = request
+    const jwt = forwardedToken(asking.authorization, this.#point.acceptJwtFrom(enforced.peer.id), tokens)
+    if (!(jwt instanceof Promise)) return this.#judge(enforced, asking, jwt)
+    return jwt.then((verified) => this.#judge(enforced, asking, verified))
   }
 
   /** Stages 0 to 2, and for raw streams stage 3, before a byte is read. */
   #admit(peer: VerifiedPeer, socket: TLSSocket): void {
     const facts = this.#connectionFacts(socket)
-    const enforced = new EnforcedConnection(peer, socket, facts, this.#nowMs())
-    const asked = { peer: enforced.peerFacts, connection: facts }
+    const enforced = new EnforcedConnection(peer, socket, facts, this.#options.policy.clock.now().getTime())
+    const { asked } = enforced
     const decision = this.#point.decide(asked)
     // Of HTTP the requests are what is recorded, unless there is to be none.
     const isRecorded = facts.protocol === 'tcp' || decision.raw === 'deny'
@@ -126,23 +105,23 @@ export class Enforcer implements Judge, Disposable {
         `Cannot let ${peer.id} in: ${decision.deniedBy} ${decision.code} (decision ${id})`,
       )
     }
-    this.#bySocket.set(socket, enforced)
-    socket.once('close', () => enforced.deadline?.[Symbol.dispose]())
-    this.#lookAgainAt(enforced, decision.expires)
+    this.#open.add(socket, enforced, decision)
   }
 
   #judge(
     enforced: EnforcedConnection,
-    request: HttpFacts,
-    trace: string | undefined,
+    { request, trace, becomesStream }: Asking,
     jwt: JwtFacts | undefined,
   ): string | undefined {
     const asked = { peer: enforced.peerFacts, connection: enforced.facts, request, jwt }
     const decision = this.#point.decide(asked)
     const id = this.#notes.take(asked, decision, { enforced, trace })
-    if (decision.decision === 'allow') return undefined
+    if (decision.decision === 'allow') {
+      if (becomesStream) this.#open.becomesStream(enforced, request, jwt, decision)
+      return undefined
+    }
     // The answer goes out first.
-    if (decision.deniedBy !== 'access') setImmediate(() => this.#close(enforced, decision))
+    if (decision.deniedBy !== 'access') setImmediate(() => this.#open.close(enforced, decision))
     return id
   }
 
@@ -150,68 +129,15 @@ export class Enforcer implements Judge, Disposable {
   #unproven(error: Error, address: string | undefined, presented: PresentedCertificate | undefined): void {
     const peer = refusedPeer(error, presented, this.#source, this.#options.policy.clock.now())
     if (peer === undefined) return
-    const asked = {
-      peer,
-      connection: { port: this.#options.port ?? 0, protocol: 'tcp' as const, alpn: null, ip: address ?? null },
-    }
+    const connection = { port: this.#options.port ?? 0, protocol: 'tcp' as const, alpn: null, ip: address ?? null }
+    const asked = { peer, connection }
     this.#notes.take(asked, this.#point.decide(asked))
   }
 
-  #stranger(request: HttpFacts): string {
+  #stranger({ request }: Asking): string {
     const connection = { port: this.#options.port ?? 0, protocol: 'http' as const, alpn: null, ip: null }
     const asked = { peer: { refused: 'NO_PEER_IDENTITY' as const }, connection, request }
     return this.#notes.take(asked, this.#point.decide(asked))
-  }
-
-  /** Only connections that a change may concern are looked at. */
-  #reevaluate({ slices, fastLane }: PolicyChanges): void {
-    const own = this.#source.current().svid.spiffeId.toString()
-    if (slices.includes(own)) return this.#lookAtAll('policy')
-    if (fastLane === 'all') return this.#lookAtAll('fast lane')
-    for (const event of fastLane) {
-      const named = identitiesIn(event)
-      if (named === 'all' || named.includes(own)) return this.#lookAtAll(event.kind)
-      for (const id of named) for (const one of this.connections.peers.get(id) ?? []) this.#look(one.socket, event.kind)
-    }
-  }
-
-  #lookAtAll(why: string): void {
-    for (const { socket } of this.connections) this.#look(socket, why)
-  }
-
-  #look(socket: object, why: string): void {
-    const enforced = this.#bySocket.get(socket)
-    if (enforced === undefined) return
-    const asked = { peer: enforced.peerFacts, connection: enforced.facts, request: enforced.stream }
-    const decision = this.#point.decide(asked)
-    if (decision.decision === 'allow') return this.#lookAgainAt(enforced, decision.expires)
-    this.#notes.take(asked, decision, { enforced, reeval: why })
-    this.#close(enforced, decision)
-  }
-
-  /** What is no longer who it was ends at once; what may no longer come finishes what it is doing. */
-  #close({ connection }: EnforcedConnection, { deniedBy }: Decision): void {
-    if (deniedBy === 'identity' || deniedBy === 'lifecycle') connection?.destroy('refused')
-    else connection?.drain('refused', this.#settings.drainMs)
-  }
-
-  #lookAgainAt(enforced: EnforcedConnection, expiresMs: number): void {
-    const { clock } = this.#options.policy
-    const agesAtMs = enforced.openedAtMs + this.#settings.maxAgeMs
-    const atMs = Math.min(expiresMs, agesAtMs)
-    enforced.deadline?.[Symbol.dispose]()
-    enforced.deadline = this.#deadlines.add(clock.monotonicMs() + Math.max(0, atMs - this.#nowMs()), () => {
-      if (this.#nowMs() >= agesAtMs) enforced.connection?.drain('aged', this.#settings.drainMs)
-      else if (enforced.connection !== undefined) this.#look(enforced.connection.socket, 'expired')
-    })
-  }
-
-  /** No message comes when the age reaches its limit: that is what the limit is for. */
-  #lookWhileStale(): void {
-    this.#staleLook = this.#options.policy.clock.timer(STALE_LOOK_MS, () => {
-      if (!this.#options.policy.closed.aborted && this.#point.context.status.stale) this.#lookAtAll('stale')
-      this.#lookWhileStale()
-    })
   }
 
   #connectionFacts(socket: TLSSocket): ConnectionFacts {
@@ -224,13 +150,5 @@ export class Enforcer implements Judge, Disposable {
       alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : null,
       ip: socket.remoteAddress ?? null,
     }
-  }
-
-  get #settings(): { readonly maxAgeMs: number; readonly drainMs: number } {
-    return this.#point.settings.connection
-  }
-
-  #nowMs(): number {
-    return this.#options.policy.clock.now().getTime()
   }
 }

@@ -5,14 +5,17 @@ import type { HttpFacts } from '../policy/request.ts'
 /** Headers by which a request may ask to be taken for one of another method (ZO-54). */
 const OVERRIDES: ReadonlySet<string> = new Set(['x-http-method-override', 'x-http-method', 'x-method-override'])
 
-/** What policy asks of a request of HTTP/1.1: everything as it was on the wire, nothing repaired. */
-export function http1Facts(request: IncomingMessage, upgrade: string | null = null): HttpFacts {
+/**
+ * What policy asks of a request of HTTP/1.1: everything as it was on the wire, nothing repaired. One that asks for an upgrade is an
+ * upgrade, also where the server would pass over that: the application sees that it was asked for.
+ */
+export function http1Facts(request: IncomingMessage): HttpFacts {
   const { host, overrides } = readRaw(request.rawHeaders)
   return {
     method: request.method ?? '',
     target: request.url ?? '',
     authorities: host,
-    upgrade,
+    upgrade: request.headers.upgrade ?? null,
     methodOverride: oneOf(overrides),
     isGrpc: isGrpc(request.headers['content-type']),
   }

@@ -8,7 +8,7 @@ import type { Tables } from '../policy/tables.ts'
 import { acceptedAudience } from '../policy/accepted-audience.ts'
 import type { PolicySet, PolicySettings, Service } from '../policy/policy-set.ts'
 import type { TlsSource } from '../tls/tls-source.ts'
-import type { PolicyContext, PolicySlice } from '../workload/policy-context.ts'
+import { NO_POLICY_CONTEXT, type PolicyContext, type PolicySlice } from '../workload/policy-context.ts'
 import type { PolicySource } from '../workload/policy-source.ts'
 
 export interface Asked {
@@ -28,20 +28,35 @@ export interface PolicyPointDeps {
 /** How policy is asked: with the slice of the identity that this side has now, and the age that it has now. */
 export class PolicyPoint {
   readonly #deps: PolicyPointDeps
-  /** Where there is no slice: nothing leads anywhere. By trust domain. */
+  /** Where there is no slice: nothing leads anywhere. */
   #empty: Tables | undefined
+  #trustDomain = NO_TRUST_DOMAIN
 
   constructor(deps: PolicyPointDeps) {
     this.#deps = deps
   }
 
+  /** The identity of this side; undefined: it is nobody at the moment, such as after its SVID has expired. */
+  get own(): string | undefined {
+    try {
+      const { spiffeId } = this.#deps.source.current().svid
+      if (spiffeId.trustDomain.name !== this.#trustDomain) this.#empty = undefined
+      this.#trustDomain = spiffeId.trustDomain.name
+      return spiffeId.toString()
+    } catch {
+      return undefined
+    }
+  }
+
   /** The slice that decides; undefined: there is none for this identity, so everything is refused. */
   get slice(): PolicySlice | undefined {
-    return this.context.slices.get(this.#own)
+    const { own } = this
+    return own === undefined ? undefined : this.context.slices.get(own)
   }
 
   get context(): PolicyContext {
-    return this.#deps.policy.current()
+    const { policy } = this.#deps
+    return policy.closed.aborted ? NO_POLICY_CONTEXT : policy.current()
   }
 
   /** What the policy says of the service; undefined: it does not know it. */
@@ -63,7 +78,8 @@ export class PolicyPoint {
   }
 
   get ageMs(): number {
-    return this.#deps.policy.ageMs()
+    const { policy } = this.#deps
+    return policy.closed.aborted ? NO_POLICY_CONTEXT.status.ageMs : policy.ageMs()
   }
 
   decide(asked: Asked): Decision {
@@ -83,15 +99,10 @@ export class PolicyPoint {
     const policyAgeMs = this.slice === undefined ? Infinity : this.ageMs
     return decide(tables, this.context.lifecycleIndex, { ...asked, service, policyAgeMs, now: clock.now().getTime() })
   }
-
-  get #own(): string {
-    return this.#deps.source.current().svid.spiffeId.toString()
-  }
-
-  get #trustDomain(): string {
-    return this.#deps.source.current().svid.spiffeId.trustDomain.name
-  }
 }
+
+/** Until the first SVID: nobody is a member of it. */
+const NO_TRUST_DOMAIN = 'none'
 
 const NO_SETTINGS: PolicySettings = {
   pathProfile: 'strict',

@@ -14,19 +14,23 @@ export interface Judge {
   opened(socket: TLSSocket): void
   /**
    * May this request pass? The id of the decision that refuses it, else undefined. A promise only where a forwarded token has
-   * to be verified first.
-   *
-   * @param socket of the connection that it came by; undefined: nobody knows it
+   * to be verified first; it never rejects.
    */
-  ask(
-    socket: object | undefined,
-    request: HttpFacts,
-    authorization: string | undefined,
-    trace: string | undefined,
-  ): string | undefined | Promise<string | undefined>
-  /** From here on the connection is a stream of the request that was just let through. */
-  becomesStream(socket: object, request: HttpFacts): void
+  ask(asking: Asking): Refusal | Promise<Refusal>
 }
+
+export interface Asking {
+  /** Of the connection that it came by; undefined: nobody knows it. */
+  readonly socket: object | undefined
+  readonly request: HttpFacts
+  readonly authorization: string | undefined
+  readonly trace: string | undefined
+  /** Whether the connection is a stream of this request from here on, if it passes. */
+  readonly becomesStream: boolean
+}
+
+/** The id of a decision; undefined: it passes. */
+type Refusal = string | undefined
 
 /**
  * Stands between a server and its listeners, whenever they were added: a request of HTTP/1.1, a stream of HTTP/2, an upgrade or
@@ -55,9 +59,13 @@ export function requestGate(judge: Judge): (emit: Emit) => Emit {
           )
         case 'upgrade':
         case 'connect':
-          return gateTunnel(values[0] as IncomingMessage, values[1] as Duplex, event, judge, () =>
-            emit(event, ...values),
-          )
+          return gateTunnel(values[0] as IncomingMessage, values[1] as Duplex, judge, () => emit(event, ...values))
+        case 'dropRequest':
+          // Node answers it, and nobody has asked whether it may be seen.
+          return false
+        case 'unknownProtocol':
+          // A raw connection in the place of one of HTTP; without a listener Node closes it.
+          return false
       }
       return emit(event, ...values)
     }
@@ -73,26 +81,35 @@ function gateRequest(
   const { stream } = request as { readonly stream?: object }
   // Of HTTP/2: asked when its stream came.
   if (stream !== undefined) return passed.has(stream) && pass()
-  const { authorization, traceparent } = request.headers
-  const refusal = judge.ask(socketOf(request), http1Facts(request), authorization, traceOf(traceparent))
-  return settle(refusal, pass, (id) => refuseHttp1(request, response, id))
+  return settle(judge.ask(askingOf(request, false)), {
+    isGone: () => request.destroyed || response.destroyed,
+    pass,
+    refuse: (id) => refuseHttp1(request, response, id),
+  })
 }
 
-function gateTunnel(
-  request: IncomingMessage,
-  socket: Duplex,
-  event: 'upgrade' | 'connect',
-  judge: Judge,
-  pass: () => boolean,
-): boolean {
-  const facts = http1Facts(request, event === 'upgrade' ? (request.headers.upgrade ?? '') : null)
+function gateTunnel(request: IncomingMessage, socket: Duplex, judge: Judge, pass: () => boolean): boolean {
+  return settle(judge.ask(askingOf(request, true)), {
+    isGone: () => socket.destroyed,
+    pass: () => {
+      const isHeard = pass()
+      // As Node does where it hears of it.
+      if (!isHeard) socket.destroy()
+      return isHeard
+    },
+    refuse: (id) => refuseRaw(socket, id),
+  })
+}
+
+function askingOf(request: IncomingMessage, becomesStream: boolean): Asking {
   const { authorization, traceparent } = request.headers
-  const refusal = judge.ask(socketOf(request), facts, authorization, traceOf(traceparent))
-  const passOn = (): boolean => {
-    judge.becomesStream(request.socket, facts)
-    return pass()
+  return {
+    socket: socketOf(request),
+    request: http1Facts(request),
+    authorization,
+    trace: traceOf(traceparent),
+    becomesStream,
   }
-  return settle(refusal, passOn, (id) => refuseRaw(socket, id))
 }
 
 type StreamArguments = [ServerHttp2Stream, IncomingHttpHeaders, number, readonly string[]]
@@ -102,29 +119,41 @@ function gateStreams(session: ServerHttp2Session, judge: Judge, passed: WeakSet<
   const gated: Emit = (event, ...values) => {
     if (event !== 'stream') return emit(event, ...values)
     const [stream, headers, , rawHeaders] = values as StreamArguments
-    const facts = http2Facts(headers, rawHeaders)
+    const request = http2Facts(headers, rawHeaders)
     const { authorization, traceparent } = headers as {
       readonly authorization?: string
       readonly traceparent?: unknown
     }
-    const refusal = judge.ask(socketOf(session), facts, authorization, traceOf(traceparent))
-    const pass = (): boolean => {
-      passed.add(stream)
-      return emit(event, ...values)
-    }
-    return settle(refusal, pass, (id) => refuseHttp2(stream, facts.isGrpc, id))
+    const trace = traceOf(traceparent)
+    return settle(judge.ask({ socket: socketOf(session), request, authorization, trace, becomesStream: false }), {
+      isGone: () => stream.destroyed,
+      pass: () => {
+        passed.add(stream)
+        return emit(event, ...values)
+      },
+      refuse: (id) => refuseHttp2(stream, request.isGrpc, id),
+    })
   }
   Object.assign(session, { emit: gated })
 }
 
-function settle(
-  refusal: string | undefined | Promise<string | undefined>,
-  pass: () => boolean,
-  refuse: (decisionId: string) => void,
-): boolean {
+interface Ends {
+  /** Whoever asked has gone while a token was verified: what is gone is announced to nobody. */
+  readonly isGone: () => boolean
+  readonly pass: () => boolean
+  readonly refuse: (decisionId: string) => void
+}
+
+function settle(refusal: Refusal | Promise<Refusal>, { isGone, pass, refuse }: Ends): boolean {
   if (refusal === undefined) return pass()
   if (typeof refusal === 'string') refuse(refusal)
-  else void refusal.then((id) => void (id === undefined ? pass() : refuse(id)))
+  else {
+    void refusal.then((id) => {
+      if (isGone()) return
+      if (id === undefined) pass()
+      else refuse(id)
+    })
+  }
   return true
 }
 

@@ -121,7 +121,8 @@ export class PolicySource implements AsyncDisposable {
   async *#told(contexts: AsyncIterable<PolicyContext>): AsyncGenerator<PolicyContext> {
     for await (const context of contexts) {
       yield context
-      this.#changes.tell(context.changed)
+      // What is withdrawn takes everything along.
+      this.#changes.tell(context === NO_POLICY_CONTEXT ? { slices: [], fastLane: 'all' } : context.changed)
     }
   }
 

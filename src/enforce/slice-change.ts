@@ -1,0 +1,89 @@
+import type { Conduit, PolicySet, Rule } from '../policy/policy-set.ts'
+import type { SliceDocument } from '../policy/signed-documents.ts'
+
+/** What of an open connection says whether a change may concern it. */
+export interface Concerned {
+  /** SPIFFE ID of the peer. */
+  readonly peerId: string
+  /** Zone of the peer when it was last asked about; null: none, or more than one. */
+  readonly zone: string | null
+  /** The connection is decided by both gates: bytes are all there is on it, or a request made a stream of it. */
+  readonly isStream: boolean
+}
+
+/** Whether the difference of two slices may decide a connection otherwise. */
+export type SliceChange = (connection: Concerned) => boolean
+
+const everything: SliceChange = () => true
+const nothing: SliceChange = () => false
+
+/** What of a policy never decides. */
+const MUTE: readonly (keyof PolicySet)[] = ['name', 'owner', 'tests', 'invariants']
+/** What is compared item by item; a difference anywhere else may concern everybody. */
+const BY_ITEM: readonly (keyof PolicySet)[] = ['conduits', 'rules']
+
+/**
+ * Which connections of a service a new slice may concern (§3.13). When in doubt, all: a connection that is looked at in vain costs
+ * microseconds, one that is not looked at stays open.
+ *
+ * @param service what the policy calls the service that they go to
+ */
+export function sliceChange(
+  before: SliceDocument | undefined,
+  after: SliceDocument | undefined,
+  service: string,
+): SliceChange {
+  if (before === undefined || after === undefined) return before === after ? nothing : everything
+  if (before.digest === after.digest) return nothing
+  if (before.trustDomain !== after.trustDomain || differsAsWhole(before.policy, after.policy)) return everything
+  const ids = new Set(differing(before.members, after.members, ({ spiffeId }) => spiffeId).map((row) => row.spiffeId))
+  if (destinationsOf(after, service).some((id) => ids.has(id))) return everything
+  const conduits = differing(before.policy.conduits, after.policy.conduits, ({ id }) => id)
+  const zones = new Set(conduits.map(({ from }: Conduit) => from.zone))
+  const subjects = subjectsOf(
+    differing(before.policy.rules, after.policy.rules, ({ id }) => id),
+    after.trustDomain,
+  )
+  return ({ peerId, zone, isStream }) =>
+    ids.has(peerId) ||
+    (zone !== null && zones.has(zone)) ||
+    (isStream && (subjects.isAnybody || subjects.ids.has(peerId) || (zone !== null && subjects.zones.has(zone))))
+}
+
+function differsAsWhole(before: PolicySet, after: PolicySet): boolean {
+  const parts = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PolicySet>
+  for (const part of [...MUTE, ...BY_ITEM]) parts.delete(part)
+  return [...parts].some((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]))
+}
+
+/** Added, removed, and both versions of what is no longer the same; in whatever order they stand. */
+function differing<T>(before: readonly T[], after: readonly T[], nameOf: (item: T) => string): T[] {
+  const old = new Map(before.map((item) => [nameOf(item), item]))
+  const found: T[] = []
+  for (const item of after) {
+    const former = old.get(nameOf(item))
+    old.delete(nameOf(item))
+    if (former === undefined) found.push(item)
+    else if (JSON.stringify(former) !== JSON.stringify(item)) found.push(former, item)
+  }
+  return [...found, ...old.values()]
+}
+
+const destinationsOf = ({ policy, trustDomain }: SliceDocument, service: string): string[] =>
+  policy.services.filter(({ id }) => id === service).map(({ identity }) => `spiffe://${trustDomain}${identity}`)
+
+interface Subjects {
+  readonly ids: ReadonlySet<string>
+  readonly zones: ReadonlySet<string>
+  readonly isAnybody: boolean
+}
+
+function subjectsOf(rules: readonly Rule[], trustDomain: string): Subjects {
+  const subjects = rules.flatMap(({ from }) => from)
+  const patterns = subjects.flatMap((subject) => ('pattern' in subject ? [subject.pattern] : []))
+  return {
+    ids: new Set(patterns.map((pattern) => (pattern.startsWith('/') ? `spiffe://${trustDomain}${pattern}` : pattern))),
+    zones: new Set(subjects.flatMap((subject) => ('zone' in subject ? [subject.zone] : []))),
+    isAnybody: patterns.some((pattern) => pattern.includes('*')),
+  }
+}
