@@ -166,7 +166,8 @@ const rows = {
       const self = await TestAuthority.create({
         trustDomain: by.trustDomain.name,
         now: by.now,
-        subject: {},
+        // An issuer without name would be a second thing wrong.
+        subject: { commonName: 'workload' },
         uriSans: [idOf(by, '/workload')],
         isCa: false,
         keyUsage: ['digitalSignature'],
