@@ -3,6 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseJoinString } from '../../src/config/join-string.ts'
 import { House } from '../e2e/house.ts'
 import { RunningProcess } from '../e2e/processes.ts'
+import { ForeignPeer } from './foreign-peer.ts'
+import { testSources } from './tls-sources.ts'
+import { describeTlsTable } from './tls-table.ts'
 import { facts, goProgram, missing, runForeign, type ForeignProgram } from './toolchains.ts'
 
 const absent = missing('go')
@@ -70,6 +73,10 @@ describe.skipIf(absent)(
     test('mutual TLS between two go-spiffe peers, by id', async () => {
       expect(await say('mtls', house.endpoint)).toEqual([{ peer: spiffeId }])
     })
+
+    const open = (): ForeignPeer => new ForeignPeer(go)
+    testSources(() => house, spiffeId, open, ['tls', 'https', 'h2', 'grpc'])
+    describeTlsTable('go', open, ['tls', 'https', 'h2', 'grpc'])
 
     test('a watch sees renewals without a break', async () => {
       await using watch = new RunningProcess(go.command, ['watch-x509', house.endpoint, '3'])

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { House } from '../e2e/house.ts'
 import { RunningProcess } from '../e2e/processes.ts'
+import { ForeignPeer } from './foreign-peer.ts'
+import { testSources } from './tls-sources.ts'
+import { describeTlsTable } from './tls-table.ts'
 import { facts, javaProgram, missing, runForeign, type ForeignProgram } from './toolchains.ts'
 
 const absent = missing('java', 'mvn')
@@ -32,6 +35,10 @@ describe.skipIf(absent)(`Java programs on java-spiffe${absent === undefined ? ''
   test('mutual TLS by the provider', async () => {
     expect(await say('mtls', house.endpoint)).toEqual([{ peer: spiffeId }])
   })
+
+  const open = (): ForeignPeer => new ForeignPeer(java)
+  testSources(() => house, spiffeId, open, ['tls'])
+  describeTlsTable('java', open, ['tls'])
 
   test('a watch sees renewals and outlives a restart of the agent', async () => {
     await using watch = new RunningProcess(java.command, [...java.args, 'watch-x509', house.endpoint, '3'])

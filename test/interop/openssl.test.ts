@@ -2,6 +2,8 @@ import { statSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { House } from '../e2e/house.ts'
 import { run } from '../e2e/processes.ts'
+import { OpensslPeer } from './openssl-peer.ts'
+import { describeTlsTable } from './tls-table.ts'
 import { missing } from './toolchains.ts'
 
 const absent = missing('openssl')
@@ -50,5 +52,7 @@ describe.skipIf(absent)(
       expect(ofKey.stdout).toBe(ofCertificate.stdout)
       expect(statSync(house.path('svid/key.pem')).mode & 0o777).toBe(0o600)
     })
+
+    describeTlsTable('openssl', () => new OpensslPeer(), ['tls'])
   },
 )

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { House } from '../e2e/house.ts'
+import { ForeignPeer } from './foreign-peer.ts'
+import { testSources } from './tls-sources.ts'
+import { describeTlsTable } from './tls-table.ts'
 import { facts, missing, pythonProgram, runForeign, type ForeignProgram } from './toolchains.ts'
 
 const absent = missing('python3')
@@ -40,6 +43,10 @@ describe.skipIf(absent)(
     test('JwtSource', async () => {
       expect(await say('jwt-source', house.endpoint, 'orders')).toEqual([{ spiffeId }])
     })
+
+    const open = (): ForeignPeer => new ForeignPeer(python)
+    testSources(() => house, spiffeId, open, ['tls'])
+    describeTlsTable('python', open, ['tls'])
 
     test('a watch sees renewals without a break', async () => {
       const seen = await say('watch-x509', house.endpoint, '3')

@@ -20,6 +20,7 @@ var commands = map[string]func(args []string) error{
 	"reflection":   reflection,
 	"admin":        admin,
 	"join":         join,
+	"peer":         peer,
 }
 
 func main() {

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 
+from peer import peer
 from spiffe import JwtSource, JwtSvid, WorkloadApiClient, X509Source
 
 
@@ -67,6 +68,7 @@ COMMANDS = {
     'fetch-jwt': fetch_jwt,
     'jwt-source': jwt_source,
     'watch-x509': watch_x509,
+    'peer': lambda: peer(say),
 }
 
 if __name__ == '__main__':

@@ -32,13 +32,14 @@ public final class Interop {
       case "x509-source" -> x509Source(args[1]);
       case "jwt-source" -> jwtSource(args[1], args[2]);
       case "mtls" -> mutualTls(args[1]);
+      case "peer" -> Peer.run();
       case "watch-x509" -> watch(args[1], Integer.parseInt(args[2]));
       default -> throw new IllegalArgumentException(args[0]);
     }
     System.exit(0);
   }
 
-  private static DefaultX509Source open(String address) throws Exception {
+  static DefaultX509Source open(String address) throws Exception {
     return DefaultX509Source.newSource(
         DefaultX509Source.X509SourceOptions.builder().spiffeSocketPath(address).initTimeout(Duration.ofSeconds(20)).build());
   }

@@ -1,0 +1,54 @@
+import { createInterface } from 'node:readline'
+import { RunningProcess } from '../e2e/processes.ts'
+import type { ForeignProgram } from './toolchains.ts'
+
+/** What somebody else's library made of a connection: whom it took us for, or why it would not. */
+export interface ForeignVerdict {
+  readonly peer?: string
+  readonly refused?: string
+}
+
+/** One end of connections, made by others; both ends of the table are in its files and ours. */
+export interface ForeignEnd extends AsyncDisposable {
+  /** Lets it connect as `identity`, a folder or the address of a Workload API, to a server that must be `wanted`. */
+  dial(protocol: string, port: number, wanted: string, identity: string): Promise<ForeignVerdict>
+  /** Lets it wait for one client, who must be `wanted`; gives the port. */
+  serve(protocol: string, wanted: string, identity: string): Promise<number>
+  /** What came of that client. */
+  outcome(): Promise<ForeignVerdict>
+}
+
+/** A program that connects and serves as it is told, a line for each order: started once, used for all rows of a table. */
+export class ForeignPeer implements ForeignEnd {
+  readonly #process: RunningProcess
+  readonly #answers: AsyncIterator<string>
+
+  constructor({ command, args }: ForeignProgram) {
+    this.#process = new RunningProcess(command, [...args, 'peer'])
+    this.#answers = createInterface({ input: this.#process.child.stdout! })[Symbol.asyncIterator]()
+  }
+
+  dial(protocol: string, port: number, wanted: string, identity: string): Promise<ForeignVerdict> {
+    return this.#order(`dial ${protocol} 127.0.0.1:${port} ${wanted} ${identity}`)
+  }
+
+  async serve(protocol: string, wanted: string, identity: string): Promise<number> {
+    const { address } = await this.#order<{ readonly address: string }>(`serve ${protocol} ${wanted} ${identity}`)
+    return Number(address.split(':').at(-1))
+  }
+
+  outcome(): Promise<ForeignVerdict> {
+    return this.#order('outcome')
+  }
+
+  async #order<T>(line: string): Promise<T> {
+    this.#process.child.stdin!.write(`${line}\n`)
+    const { done, value } = await this.#answers.next()
+    if (done === true) throw new Error(`the program ended after "${line}":\n${this.#process.stderr}`)
+    return JSON.parse(value) as T
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]()
+  }
+}
