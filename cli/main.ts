@@ -33,6 +33,38 @@ const nouns: Readonly<Record<string, Noun>> = {
     description: 'zones as code: validate, test, explain, apply and roll back a policy',
     load: async () => (await import('./policy.ts')).policyCommand(),
   },
+  reach: {
+    description: 'say what an identity reaches, or who reaches a service',
+    load: async () => (await import('./reach.ts')).reachCommand(),
+  },
+  'blast-radius': {
+    description: 'say how far an attacker gets who has taken an identity',
+    load: async () => (await import('./blast-radius.ts')).blastRadiusCommand(),
+  },
+  quarantine: {
+    description: 'stop an identity, a node or a zone at once: no SVIDs, no connections',
+    load: async () => (await import('./quarantine.ts')).quarantineCommand(),
+  },
+  offboard: {
+    description: 'take identities out of service for good',
+    load: async () => (await import('./offboard.ts')).offboardCommand(),
+  },
+  serial: {
+    description: 'revoke single certificates',
+    load: async () => (await import('./serial.ts')).serialCommand(),
+  },
+  grant: {
+    description: 'rights for a while: ask, approve, end',
+    load: async () => (await import('./grant.ts')).grantCommand(),
+  },
+  breakglass: {
+    description: 'emergency access by two people',
+    load: async () => (await import('./breakglass.ts')).breakGlassCommand(),
+  },
+  decisions: {
+    description: 'what was allowed and refused, and why',
+    load: async () => (await import('./decisions.ts')).decisionsCommand(),
+  },
   bundle: {
     description: "show and exchange bundles: the keys that verify a trust domain's SVIDs",
     load: async () => (await import('./bundle.ts')).bundleCommand(),

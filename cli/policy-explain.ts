@@ -4,13 +4,13 @@ import { sampleRequest, wholeId, type Sample } from '../src/policy-file/sample-r
 import { compile } from '../src/policy/compile.ts'
 import { explain, type Explanation } from '../src/policy/explain.ts'
 import { indexLifecycle } from '../src/policy/lifecycle-index.ts'
-import { NO_LIFECYCLE, type Grant } from '../src/policy/lifecycle.ts'
+import { NO_LIFECYCLE, type Grant, type Lifecycle } from '../src/policy/lifecycle.ts'
 import type { PolicySet } from '../src/policy/policy-set.ts'
 import { printExplanation } from '../src/policy/print-explanation.ts'
 import { resolveMembership } from '../src/policy/resolve-membership.ts'
 import { withServer } from './connect.ts'
 import { EXIT, type GlobalOptions } from './context.ts'
-import { livePolicy, type PlacedPolicy } from './policy-source.ts'
+import { liveLifecycle, livePolicy, type PlacedPolicy } from './policy-source.ts'
 import { usablePolicy } from './policy-validate.ts'
 import type { Result } from './print.ts'
 
@@ -34,15 +34,21 @@ export async function explainPolicy(options: ExplainOptions): Promise<Result> {
   const rows = own.length === 0 ? placed.rows : [...placed.rows.filter(({ spiffeId }) => spiffeId !== source), ...own]
   const tables = compile(placed.set, rows)
   const request = sampleRequest(tables, sample, Date.now())
-  const grants = options.withGrant === undefined ? [] : [grantOf(placed.set, options.withGrant, source, request.now)]
-  const explanation = explain(tables, indexLifecycle({ ...NO_LIFECYCLE, grants }), request)
+  const { lifecycle } = placed
+  const more = options.withGrant === undefined ? [] : [grantOf(placed.set, options.withGrant, source, request.now)]
+  const explanation = explain(tables, indexLifecycle({ ...lifecycle, grants: [...lifecycle.grants, ...more] }), request)
   process.exitCode = explanation.decision.decision === 'allow' ? EXIT.ok : EXIT.refused
   return { value: valueOf(explanation), sentence: printExplanation(explanation, placed.revision).trimEnd() }
 }
 
-async function placedPolicy(options: ExplainOptions): Promise<PlacedPolicy> {
-  if (options.policy === undefined) return withServer(options, (transport) => livePolicy(transport))
-  return { set: (await usablePolicy(options.policy)).set, rows: [], revision: undefined }
+/** A file knows of nobody's quarantine or grant; a server does. */
+async function placedPolicy(options: ExplainOptions): Promise<PlacedPolicy & { readonly lifecycle: Lifecycle }> {
+  if (options.policy !== undefined)
+    return { set: (await usablePolicy(options.policy)).set, rows: [], revision: undefined, lifecycle: NO_LIFECYCLE }
+  return withServer(options, async (transport) => ({
+    ...(await livePolicy(transport)),
+    lifecycle: await liveLifecycle(transport),
+  }))
 }
 
 function sampleOf({ from, to, http, rpc, port, at }: ExplainOptions): Sample {

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
 import { SallyportError } from '../src/errors.ts'
+import { NO_LIFECYCLE, type Lifecycle } from '../src/policy/lifecycle.ts'
 import type { IdentityRow } from '../src/policy/membership.ts'
 import type { PolicySet } from '../src/policy/policy-set.ts'
+import { readLifecycle } from '../src/policy/read-fast-lane.ts'
 import type { Transport } from '../src/wire/handlers.ts'
-import { policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
+import { lifecycleService, policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 
 /** The text of a policy file; - is standard input. */
 export async function policyText(path: string): Promise<string> {
@@ -39,4 +41,10 @@ export async function livePolicy(transport: Transport, spiffeIds: readonly strin
     for (const { spiffeId, zones, via, labels } of members)
       rows.push({ spiffeId, zone: zones.length > 1 ? zones : (zones[0] ?? null), via, labels })
   return { set: JSON.parse(policy) as PolicySet, rows, revision }
+}
+
+/** Who is in quarantine, offboarded or elevated on a server now. */
+export async function liveLifecycle(transport: Transport): Promise<Lifecycle> {
+  const { lifecycle } = await transport.client(lifecycleService).getLifecycle({})
+  return lifecycle === null ? NO_LIFECYCLE : readLifecycle(lifecycle.content).lifecycle
 }
