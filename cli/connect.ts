@@ -122,8 +122,14 @@ function checkReachable(path: string, admits: string, starts: string): void {
   }
 }
 
-export const withServer = <T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> =>
-  withSocket(serverSocket(options), 'server', work)
+/** Works with the server: over the admin socket of this machine, or from anywhere as the identity of this process. */
+export async function withServer<T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> {
+  const address = options.serverAddress ?? process.env['SALLYPORT_SERVER_ADDRESS']
+  if (address === undefined || options.serverSocket !== undefined)
+    return withSocket(serverSocket(options), 'server', work)
+  const { withRemoteServer } = await import('./remote-server.ts')
+  return withRemoteServer({ address, endpoint: agentSocket(options), as: options.as }, work)
+}
 
 export const withAgentAdmin = <T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> =>
   withSocket(agentAdminSocket(options), 'agentAdmin', work)

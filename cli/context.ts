@@ -8,6 +8,10 @@ export interface GlobalOptions {
   readonly output: OutputFormat
   /** Admin socket of a server. */
   readonly serverSocket?: string
+  /** host:port of a server, to be used as an administrator with an SVID. */
+  readonly serverAddress?: string
+  /** Which of its SPIFFE IDs this process is to that server. */
+  readonly as?: string
   /** Workload socket of an agent. */
   readonly agentSocket?: string
   /** Admin socket of an agent. */

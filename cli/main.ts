@@ -112,6 +112,11 @@ export async function program(words: readonly string[]): Promise<Command> {
     .version(VERSION)
     .addOption(new Option('--output <format>', 'how results are printed').choices(outputFormats).default('table'))
     .option('--server-socket <path>', "the server's admin socket (SALLYPORT_SERVER_SOCKET)")
+    .option(
+      '--server-address <host:port>',
+      'a server elsewhere, as the identity of this process (SALLYPORT_SERVER_ADDRESS)',
+    )
+    .option('--as <spiffe id>', 'which identity of this process, with --server-address')
     .option('--agent-socket <address>', "the agent's workload socket (SPIFFE_ENDPOINT_SOCKET)")
     .option('--agent-admin-socket <path>', "the agent's admin socket (SALLYPORT_AGENT_ADMIN_SOCKET)")
     .showSuggestionAfterError()
