@@ -1,3 +1,4 @@
+import { candidatesOf } from './candidates.ts'
 import { covers, joins, type CompiledConduit } from '../conduit.ts'
 import type { CompiledGuard } from '../guard.ts'
 import { isExcepted, standsHard } from '../guards.ts'
@@ -16,6 +17,8 @@ export interface ReachOptions {
    * guards forbid and on ports that it enforces.
    */
   readonly variant: 'intended' | 'effective'
+  /** Services that do not enforce, such as plain SPIFFE servers: whoever has an SVID does everything there (SE-48). */
+  readonly unenforced?: ReadonlySet<string>
 }
 
 /** What one identity may do on one service without anybody else. */
@@ -28,7 +31,7 @@ export interface ReachedAction {
   readonly action: string
   /** Who may do it can act as the service from then on (§4.1). */
   readonly pivot: boolean
-  /** What opens the two gates; null: nothing, but the zone observes. */
+  /** What opens the two gates; null: nothing, but the zone observes or the service does not enforce. */
   readonly conduit: string | null
   readonly rule: string | null
 }
@@ -42,31 +45,55 @@ export interface ReachedAction {
  * @see zones.md §4.1
  */
 export function directReach(tables: Tables, source: Party, options: ReachOptions): DirectReach[] {
+  const rules = new Map<string, CompiledRule[]>()
+  for (const rule of candidatesOf(tables).rulesOf(source)) {
+    const others = rules.get(rule.rule.to)
+    if (others === undefined) rules.set(rule.rule.to, [rule])
+    else others.push(rule)
+  }
   const found: DirectReach[] = []
-  for (const service of tables.services.values()) {
-    const actions = reachedActions(tables, source, service, options)
+  for (const service of servicesFor(tables, rules, options)) {
+    const actions = reachedActions(tables, source, service, rules.get(service.id) ?? [], options)
     if (actions.length > 0) found.push({ service: service.id, actions })
   }
   return found
+}
+
+/** Those that a rule lets the source into, that observe, or that admit everybody. */
+function servicesFor(
+  tables: Tables,
+  rules: ReadonlyMap<string, readonly CompiledRule[]>,
+  { variant, unenforced }: ReachOptions,
+): CompiledService[] {
+  const { observing, orderOf } = candidatesOf(tables)
+  const wanted = new Set<string>(unenforced)
+  for (const [to, own] of rules) if (own.some(({ isAllow }) => isAllow)) wanted.add(to)
+  if (variant === 'effective') for (const { id } of observing) wanted.add(id)
+  const services = [...wanted].flatMap((id) => {
+    const service = tables.services.get(id)
+    return service === undefined ? [] : { service, order: orderOf.get(id) ?? 0 }
+  })
+  return services.sort((a, b) => a.order - b.order).map(({ service }) => service)
 }
 
 function reachedActions(
   tables: Tables,
   source: Party,
   service: CompiledService,
+  rules: readonly CompiledRule[],
   options: ReachOptions,
 ): readonly ReachedAction[] {
   const { party: destination } = service
   const isLocal = source.foreignDomain === undefined
   const observes = options.variant === 'effective' && isLocal && destination.zone?.observes === true
   const between = conduitsBetween(tables, source, destination)
-  if (between.length === 0 && !observes) return []
+  const isOpen = options.unenforced?.has(service.id) === true
   const conduits = between.filter(
     (conduit) => joins(conduit, source, destination) && mayBeOpen(conduit, options.moment),
   )
+  if (conduits.length === 0 && !observes && !isOpen) return []
   const movementGuards = standing(tables, tables.movementGuards, source, service)
   const accessGuards = standing(tables, tables.accessGuards, source, service)
-  const rules = service.rules.of(source)
   return service.service.actions.flatMap((action): ReachedAction[] => {
     const guards = accessGuards.filter(({ actions }) => actions === undefined || actions.has(action.name))
     const listeners = service.service.listeners.filter((listener) => serves(listener, action))
@@ -76,6 +103,7 @@ function reachedActions(
     const rule = openingRule(tables, rules, guards, source, service, action, options.moment)
     const reached = { action: action.name, pivot: action.pivot }
     if (conduit !== undefined && rule !== undefined) return [{ ...reached, conduit: conduit.id, rule: rule.id }]
+    if (isOpen) return [{ ...reached, conduit: conduit?.id ?? null, rule: rule?.id ?? null }]
     const isSoftened =
       observes &&
       listeners.some(({ port }) => destination.zone?.enforceOnly.has(port) !== true) &&
