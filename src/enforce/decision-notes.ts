@@ -4,6 +4,7 @@ import type { PolicySource } from '../workload/policy-source.ts'
 import { decisionId } from './decision-id.ts'
 import { type DecisionJournal, journalOf } from './decision-journal.ts'
 import { type DecisionContext, decisionRecord, type Side } from './decision-record.ts'
+import type { RecordDraft } from './decision-recorder.ts'
 import type { EnforcedConnection } from './enforced-connection.ts'
 import type { Asked, PolicyPoint } from './policy-point.ts'
 
@@ -45,15 +46,11 @@ export class DecisionNotes {
     const nowMs = this.#options.policy.clock.now().getTime()
     const id = decisionId(nowMs)
     const { port, protocol } = asked.connection
-    const { context, slice, ageMs } = this.#point
+    const { context } = this.#point
     const facts = { side: this.#side, port, protocol, policyRevision: context.status.policyRevision }
     const { recorder, reporter } = this.#journal
     const isUrgent = recorder.take(decision, facts, nowMs, details.reeval !== undefined, () =>
-      decisionRecord(id, nowMs, decision, this.#contextOf(asked, decision, details, nowMs), context, {
-        name: slice?.document.policyName ?? '',
-        digest: slice?.document.policyDigest ?? '',
-        ageMs,
-      }),
+      this.#draft(id, nowMs, asked, decision, details),
     )
     if (isUrgent) reporter.hurry()
     this.#options.onDecision?.(decision, id)
@@ -65,11 +62,22 @@ export class DecisionNotes {
     return this.#journal.reporter.flushed()
   }
 
+  /** Everything of this moment now, the rest when it is written. */
+  #draft(id: string, nowMs: number, asked: Asked, decision: Decision, details: NoteDetails): RecordDraft {
+    const { context, slice, ageMs } = this.#point
+    const shadow = this.#point.shadowOf(asked, decision)
+    return () => {
+      const { policyName: name = '', policyDigest: digest = '' } = slice?.document ?? {}
+      const about = this.#contextOf(asked, details, nowMs, shadow)
+      return decisionRecord(id, nowMs, decision, about, context, { name, digest, ageMs })
+    }
+  }
+
   #contextOf(
     asked: Asked,
-    decision: Decision,
     { enforced, reeval, trace }: NoteDetails,
     nowMs: number,
+    shadow: Decision | undefined,
   ): DecisionContext {
     const { connection, request, peer } = asked
     return {
@@ -92,7 +100,8 @@ export class DecisionNotes {
           ? undefined
           : { method: request.method, authority: request.authorities[0] ?? null, trace: trace ?? null },
       reeval,
-      shadow: this.#point.shadowOf(asked, decision),
+      shadow:
+        shadow === undefined ? undefined : { decision: shadow.decision, deniedBy: shadow.deniedBy, code: shadow.code },
     }
   }
 }

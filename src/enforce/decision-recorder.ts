@@ -5,7 +5,7 @@ import type { Side } from './decision-record.ts'
 /** Records that wait for the agent at most: as many as there may be connections that a quarantine closes together. */
 export const RECORDS_MAX = 10_000
 /** Different things that are counted between two reports at most. */
-export const COUNTERS_MAX = 5000
+export const COUNTERS_MAX = 10_000
 /** Of the same thing that is allowed one is recorded in full in this time. */
 const FULL_EVERY_MS = 60_000
 /** As much as an agent takes at once. */
@@ -13,10 +13,15 @@ const REPORT_RECORDS_MAX = 500
 const REPORT_COUNTERS_MAX = 2000
 
 interface Counted {
-  readonly first: DecisionCounter
+  readonly decision: Decision
+  readonly facts: CounterFacts
+  readonly firstMs: number
   count: number
   lastMs: number
 }
+
+/** A record as it will be: many may come at once, so they are written when they leave. */
+export type RecordDraft = () => object
 
 /** What counts as the same thing. */
 export interface CounterFacts {
@@ -33,10 +38,10 @@ export interface CounterFacts {
  * @see zones.md §3.16
  */
 export class DecisionRecorder {
-  /** Refusals and what else is to be kept in full; written as JSON when they leave, because many may come at once. */
-  readonly #noted: object[] = []
+  /** Refusals and what else is to be kept in full. */
+  readonly #noted: RecordDraft[] = []
   /** Of what is allowed, one in a minute. */
-  readonly #allowed: object[] = []
+  readonly #allowed: RecordDraft[] = []
   readonly #counters = new Map<string, Counted>()
   readonly #fullAtMs = new Map<string, number>()
   #droppedRecords = 0
@@ -50,27 +55,27 @@ export class DecisionRecorder {
   /**
    * Counts a decision, and keeps its record where it is to be kept in full.
    *
-   * @param record made only then
+   * @param draft made only then; what changes with time is already in it
    * @returns whether it should be told soon: somebody may look for it, or room for others runs out
    */
-  take(decision: Decision, facts: CounterFacts, nowMs: number, isReeval: boolean, record: () => object): boolean {
+  take(decision: Decision, facts: CounterFacts, nowMs: number, isReeval: boolean, draft: () => RecordDraft): boolean {
     const key = keyOf(decision, facts)
     this.#count(key, decision, facts, nowMs)
     const isNoted = isNoteworthy(decision, isReeval)
-    if (isNoted || this.#isFirst(key, nowMs)) this.#keep(record(), isNoted)
+    if (isNoted || this.#isFirst(key, nowMs)) this.#keep(draft(), isNoted)
     return isNoted || this.#counters.size > COUNTERS_MAX / 2
   }
 
   /** Takes out what the next report says; undefined when nothing waits. */
   next(): Omit<DecisionReport, 'batch'> | undefined {
     if (this.size + this.#droppedRecords + this.#droppedCounters === 0) return undefined
-    const objects = this.#noted.splice(0, REPORT_RECORDS_MAX)
-    objects.push(...this.#allowed.splice(0, REPORT_RECORDS_MAX - objects.length))
-    const records = objects.map((record) => Buffer.from(JSON.stringify(record)))
+    const drafts = this.#noted.splice(0, REPORT_RECORDS_MAX)
+    drafts.push(...this.#allowed.splice(0, REPORT_RECORDS_MAX - drafts.length))
+    const records = drafts.map((draft) => Buffer.from(JSON.stringify(draft())))
     const counters: DecisionCounter[] = []
-    for (const [key, { first, count, lastMs }] of this.#counters) {
+    for (const [key, counted] of this.#counters) {
       if (counters.length === REPORT_COUNTERS_MAX) break
-      counters.push({ ...first, count, lastMs })
+      counters.push(counterOf(counted))
       this.#counters.delete(key)
     }
     const report = {
@@ -90,7 +95,7 @@ export class DecisionRecorder {
       counted.count++
       counted.lastMs = nowMs
     } else if (this.#counters.size < COUNTERS_MAX) {
-      this.#counters.set(key, { first: firstCount(decision, facts, nowMs), count: 1, lastMs: nowMs })
+      this.#counters.set(key, { decision, facts, firstMs: nowMs, count: 1, lastMs: nowMs })
     } else this.#droppedCounters++
   }
 
@@ -103,7 +108,7 @@ export class DecisionRecorder {
     return true
   }
 
-  #keep(record: object, isNoted: boolean): void {
+  #keep(draft: RecordDraft, isNoted: boolean): void {
     const list = isNoted ? this.#noted : this.#allowed
     if (this.#noted.length + this.#allowed.length >= RECORDS_MAX) {
       this.#droppedRecords++
@@ -111,7 +116,7 @@ export class DecisionRecorder {
       const dropped = this.#allowed.shift() ?? (isNoted ? this.#noted.shift() : undefined)
       if (dropped === undefined) return
     }
-    list.push(record)
+    list.push(draft)
   }
 }
 
@@ -129,18 +134,17 @@ function keyOf({ src, dst, action, gates, decision, code, route }: Decision, fac
   ].join(' ')
 }
 
-function firstCount(
-  { src, dst, action, route, decision, wouldDeny, deniedBy, code, gates }: Decision,
-  { side, port, protocol, policyRevision }: CounterFacts,
-  nowMs: number,
-): DecisionCounter {
+function counterOf({ decision, facts, count, firstMs, lastMs }: Counted): DecisionCounter {
+  const { src, dst, action, route, gates } = decision
   return {
     ...{ source: src.id ?? '', sourceZone: src.zone ?? '', service: dst.service, destination: dst.id ?? '' },
     ...{ destinationZone: dst.zone ?? '', action: action ?? '', route: route ?? '' },
     movementBy: opener(gates.movement.by),
     accessBy: opener(gates.access.by),
-    ...{ decision, wouldDeny, deniedBy: deniedBy ?? '', code: code ?? '' },
-    ...{ side, port, protocol, policyRevision, count: 1, firstMs: nowMs, lastMs: nowMs },
+    ...{ decision: decision.decision, wouldDeny: decision.wouldDeny },
+    ...{ deniedBy: decision.deniedBy ?? '', code: decision.code ?? '' },
+    ...{ side: facts.side, port: facts.port, protocol: facts.protocol, policyRevision: facts.policyRevision },
+    ...{ count, firstMs, lastMs },
   }
 }
 

@@ -59,12 +59,11 @@ export class EnforcedConnection implements Concerned {
     this.#stream = { request, jwt }
   }
 
-  /** Connections of which this is equal are decided alike; undefined: of this one nobody can say so. */
-  get likeness(): string | undefined {
-    if (this.#stream !== undefined || 'refused' in this.peerFacts) return undefined
-    const { serialNumber, notAfter } = this.peerFacts
-    const { port, protocol, alpn, ip } = this.facts
-    return `${this.peerId} ${serialNumber} ${notAfter} ${port} ${protocol} ${alpn} ${ip}`
+  /** Whether the answer about the other is the answer about this one, too. */
+  isLike(other: EnforcedConnection): boolean {
+    if (this.peer !== other.peer || this.#stream !== undefined || other.#stream !== undefined) return false
+    const [a, b] = [this.facts, other.facts]
+    return a.port === b.port && a.protocol === b.protocol && a.alpn === b.alpn && a.ip === b.ip
   }
 
   /** Keeps what the next change goes by. */

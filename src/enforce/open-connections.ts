@@ -5,6 +5,7 @@ import type { SliceDocument } from '../policy/signed-documents.ts'
 import { Connections } from '../tls/connections.ts'
 import { Deadlines } from '../tls/deadlines.ts'
 import { findConnection } from '../tls/peer-of.ts'
+import type { VerifiedPeer } from '../tls/verified-peer.ts'
 import type { PolicyChanges } from '../workload/policy-context.ts'
 import type { PolicySource } from '../workload/policy-source.ts'
 import type { DecisionNotes } from './decision-notes.ts'
@@ -142,28 +143,30 @@ export class OpenConnections implements Disposable {
     return found
   }
 
-  /** Many connections have few different answers: each is made once. */
+  /** Many connections may have few different answers, and those of one certificate mostly have one. */
   #lookAt(those: Iterable<EnforcedConnection>, why: string): void {
-    const answers = new Map<string, Decision>()
+    const { point, notes } = this.#deps
+    const { moment } = point
+    const lastOf = new Map<VerifiedPeer, readonly [EnforcedConnection, Decision]>()
     for (const one of those) {
-      const { asked, likeness } = one
-      const decision = (likeness === undefined ? undefined : answers.get(likeness)) ?? this.#deps.point.decide(asked)
-      if (likeness !== undefined) answers.set(likeness, decision)
-      if (decision.decision === 'allow') this.#keep(one, decision)
+      const [last, known] = lastOf.get(one.peer) ?? []
+      const decision = last?.isLike(one) === true && known !== undefined ? known : point.decide(one.asked, moment)
+      if (known !== decision) lastOf.set(one.peer, [one, decision])
+      if (decision.decision === 'allow') this.#keep(one, decision, moment.nowMs)
       else {
-        this.#deps.notes.take(asked, decision, { enforced: one, reeval: why })
+        notes.take(one.asked, decision, { enforced: one, reeval: why })
         this.close(one, decision)
       }
     }
   }
 
-  #keep(one: EnforcedConnection, decision: Decision): void {
+  #keep(one: EnforcedConnection, decision: Decision, nowMs = this.#nowMs()): void {
     one.rests(decision)
     if (one.elevations.length > 0) this.#elevated.add(one)
     else this.#elevated.delete(one)
     const { maxAgeMs, drainMs } = this.#settings
     const agesAtMs = one.openedAtMs + maxAgeMs
-    const isAged = this.#nowMs() >= agesAtMs
+    const isAged = nowMs >= agesAtMs
     if (isAged) one.connection?.drain('aged', drainMs)
     // While it drains it may still lose its right.
     this.#lookAgainAt(one, isAged ? decision.expires : Math.min(decision.expires, agesAtMs))

@@ -3,6 +3,7 @@ import type { SpiffeId } from '../id/spiffe-id.ts'
 import { compile } from '../policy/compile.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision } from '../policy/decision.ts'
+import type { LifecycleIndex } from '../policy/lifecycle-index.ts'
 import type { ConnectionFacts, HttpFacts, JwtFacts, PeerFacts } from '../policy/request.ts'
 import type { Tables } from '../policy/tables.ts'
 import { acceptedAudience } from '../policy/accepted-audience.ts'
@@ -23,6 +24,14 @@ export interface PolicyPointDeps {
   readonly policy: PolicySource
   readonly service: string
   readonly clock: Clock
+}
+
+/** What the answers of one moment go by. */
+export interface Moment {
+  readonly tables: Tables
+  readonly lifecycle: LifecycleIndex
+  readonly policyAgeMs: number
+  readonly nowMs: number
 }
 
 /** How policy is asked: with the slice of the identity that this side has now, and the age that it has now. */
@@ -70,11 +79,7 @@ export class PolicyPoint {
 
   /** The audience of tokens that this peer may forward; undefined: what it forwards has no effect. */
   acceptJwtFrom(peer: SpiffeId): string | undefined {
-    return acceptedAudience(this.#tables, this.#deps.service, peer.toString())
-  }
-
-  get #tables(): Tables {
-    return this.slice?.tables ?? (this.#empty ??= compile(emptyPolicy(this.#trustDomain), []))
+    return acceptedAudience(this.slice?.tables ?? this.#nothing, this.#deps.service, peer.toString())
   }
 
   get ageMs(): number {
@@ -82,22 +87,33 @@ export class PolicyPoint {
     return policy.closed.aborted ? NO_POLICY_CONTEXT.status.ageMs : policy.ageMs()
   }
 
-  decide(asked: Asked): Decision {
-    return this.#decide(this.#tables, asked)
+  /** For those who have many questions at once. */
+  get moment(): Moment {
+    const { slice, context } = this
+    return {
+      tables: slice?.tables ?? this.#nothing,
+      lifecycle: context.lifecycleIndex,
+      policyAgeMs: slice === undefined ? Infinity : this.ageMs,
+      nowMs: this.#deps.clock.now().getTime(),
+    }
+  }
+
+  decide(asked: Asked, { tables, lifecycle, policyAgeMs, nowMs }: Moment = this.moment): Decision {
+    const { peer, connection, request, jwt } = asked
+    const { service } = this.#deps
+    return decide(tables, lifecycle, { peer, connection, request, jwt, service, policyAgeMs, now: nowMs })
   }
 
   /** What would be decided if drafts counted, where that is something else. */
   shadowOf(asked: Asked, { raw, code }: Decision): Decision | undefined {
     const drafts = this.slice?.drafts
     if (drafts === undefined) return undefined
-    const shadow = this.#decide(drafts, asked)
+    const shadow = this.decide(asked, { ...this.moment, tables: drafts })
     return shadow.raw === raw && shadow.code === code ? undefined : shadow
   }
 
-  #decide(tables: Tables, asked: Asked): Decision {
-    const { service, clock } = this.#deps
-    const policyAgeMs = this.slice === undefined ? Infinity : this.ageMs
-    return decide(tables, this.context.lifecycleIndex, { ...asked, service, policyAgeMs, now: clock.now().getTime() })
+  get #nothing(): Tables {
+    return (this.#empty ??= compile(emptyPolicy(this.#trustDomain), []))
   }
 }
 

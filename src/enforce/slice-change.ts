@@ -40,20 +40,21 @@ export function sliceChange(
   if (destinationsOf(after, service).some((id) => ids.has(id))) return everything
   const conduits = differing(before.policy.conduits, after.policy.conduits, ({ id }) => id)
   const zones = new Set(conduits.map(({ from }: Conduit) => from.zone))
-  const subjects = subjectsOf(
-    differing(before.policy.rules, after.policy.rules, ({ id }) => id),
-    after.trustDomain,
-  )
+  let found: Subjects | undefined
+  // There may be many rules, and connections of HTTP are not decided by them.
+  const subjects = (): Subjects =>
+    (found ??= subjectsOf(
+      differing(before.policy.rules, after.policy.rules, ({ id }) => id),
+      after.trustDomain,
+    ))
   return ({ peerId, zone, isStream }) =>
-    ids.has(peerId) ||
-    (zone !== null && zones.has(zone)) ||
-    (isStream && (subjects.isAnybody || subjects.ids.has(peerId) || (zone !== null && subjects.zones.has(zone))))
+    ids.has(peerId) || (zone !== null && zones.has(zone)) || (isStream && isNamed(subjects(), peerId, zone))
 }
 
 function differsAsWhole(before: PolicySet, after: PolicySet): boolean {
   const parts = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PolicySet>
   for (const part of [...MUTE, ...BY_ITEM]) parts.delete(part)
-  return [...parts].some((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]))
+  return [...parts].some((part) => !isSame(before[part], after[part]))
 }
 
 /** Added, removed, and both versions of what is no longer the same; in whatever order they stand. */
@@ -64,9 +65,19 @@ function differing<T>(before: readonly T[], after: readonly T[], nameOf: (item: 
     const former = old.get(nameOf(item))
     old.delete(nameOf(item))
     if (former === undefined) found.push(item)
-    else if (JSON.stringify(former) !== JSON.stringify(item)) found.push(former, item)
+    else if (!isSame(former, item)) found.push(former, item)
   }
   return [...found, ...old.values()]
+}
+
+/** Of plain data, as it was read from JSON. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const [inA, inB] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>]
+  const names = Object.keys(inA)
+  if (names.length !== Object.keys(inB).length) return false
+  return names.every((name) => name in inB && isSame(inA[name], inB[name]))
 }
 
 const destinationsOf = ({ policy, trustDomain }: SliceDocument, service: string): string[] =>
@@ -77,6 +88,9 @@ interface Subjects {
   readonly zones: ReadonlySet<string>
   readonly isAnybody: boolean
 }
+
+const isNamed = ({ ids, zones, isAnybody }: Subjects, peerId: string, zone: string | null): boolean =>
+  isAnybody || ids.has(peerId) || (zone !== null && zones.has(zone))
 
 function subjectsOf(rules: readonly Rule[], trustDomain: string): Subjects {
   const subjects = rules.flatMap(({ from }) => from)

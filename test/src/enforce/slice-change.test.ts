@@ -46,6 +46,8 @@ describe('a new slice concerns', () => {
     expect(gone({ ...storefront, zone: 'ops' })).toBe(false)
     const narrowed = change(withConduit('edge-to-shop', { from: { zone: 'edge', identities: ['/ns/web/sa/blog'] } }))
     expect(narrowed(storefront)).toBe(true)
+    const moved = change(withConduit('edge-to-shop', { from: { zone: 'ops', identities: undefined } }))
+    expect([moved(storefront), moved({ ...storefront, zone: 'ops' })]).toEqual([true, true])
     expect(change(withMore({ conduits: [conduit('new', 'legacy', 'shop')] }))(storefront)).toBe(false)
   })
 
