@@ -24,6 +24,8 @@ export interface ChainHead {
 export const RECORDS_MAX = 1000
 export const RECORD_MAX_BYTES = 16 * 1024
 export const COUNTERS_MAX = 10_000
+/** Of each text of a counter, in characters, as the server takes it. */
+const COUNTER_TEXT_MAX = 2048
 
 const end = z.looseObject({ id: z.string().max(2048).nullable() })
 const decisionRecord = z.looseObject({
@@ -49,6 +51,7 @@ export function readReport(report: DecisionReport, { identities }: Reporter): re
   if (counters.length > COUNTERS_MAX) throw invalid(`more than ${COUNTERS_MAX} counters`)
   if (counters.some((counter) => !identities.has(ownEndOf(counter))))
     throw invalid('a counter speaks for somebody else')
+  if (!counters.every(isSound)) throw invalid('a counter cannot be read')
   return records.map((bytes) => {
     const record = readRecord(bytes)
     if (identities.has((record.pep.side === 'server' ? record.dst.id : record.src.id) ?? '')) return record
@@ -75,14 +78,29 @@ export function chainRecords(
 
 const ownEndOf = ({ side, source, destination }: DecisionCounter): string => (side === 'client' ? source : destination)
 
+/** What the server would not take must not get into a batch, which others share. */
+function isSound({ count, firstMs, lastMs, ...what }: DecisionCounter): boolean {
+  const isShort = Object.values(what).every((value) => typeof value !== 'string' || value.length <= COUNTER_TEXT_MAX)
+  return count >= 1 && firstMs >= 0 && lastMs >= firstMs && /^(allow|deny)$/.test(what.decision) && isShort
+}
+
 function readRecord(bytes: Buffer): Reported {
-  if (bytes.length > RECORD_MAX_BYTES) throw invalid(`a record has more than ${RECORD_MAX_BYTES} bytes`)
+  let record: Reported
+  let size = bytes.length
   try {
-    return decisionRecord.parse(JSON.parse(bytes.toString('utf8')))
+    if (size > RECORD_MAX_BYTES) throw new RangeError('too long to be read')
+    record = decisionRecord.parse(JSON.parse(bytes.toString('utf8')))
+    // `1e20` is longer as it is kept, and `1e999` is no number at all.
+    size = Buffer.byteLength(canonicalJson(record as CanonicalValue))
   } catch {
+    if (size > RECORD_MAX_BYTES) throw tooLong()
     // Without the cause: what a workload wrote into a record stays out of the log.
     throw invalid('a record cannot be read')
   }
+  if (size > RECORD_MAX_BYTES) throw tooLong()
+  return record
 }
+
+const tooLong = (): SallyportError => invalid(`a record has more than ${RECORD_MAX_BYTES} bytes`)
 
 const invalid = (why: string): SallyportError => new SallyportError('REQUEST_INVALID', `Cannot take decisions: ${why}`)

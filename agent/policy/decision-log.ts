@@ -4,10 +4,13 @@ import type { Log } from '../../src/log/log.ts'
 import type { DecisionReport } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { DecisionBatch } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import { Wake } from '../entries/wake.ts'
+import { grpcStatusOf } from '../upstream/refusal.ts'
 import { backoffMs, type Random } from '../upstream/timing.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { cutBatches, type Batch, type ChainedReport } from './cut-batches.ts'
 import { chainRecords, readReport, type ChainHead, type Reported, type Reporter } from './decision-batch.ts'
 import type { DecisionSpool, SpooledBatch } from './decision-spool.ts'
+import { sha256 } from './signed-content.ts'
 
 export interface DecisionLogDeps {
   readonly spool: DecisionSpool
@@ -63,21 +66,19 @@ export class DecisionLog {
     this.#deps = deps
   }
 
-  /** Takes up the chain where it was. */
+  /**
+   * Takes up the chain where it was, in another log: a disk from an old image would count its batches from numbers that the
+   * server has stored, and what it took for a repetition would be lost.
+   */
   async restore(): Promise<void> {
     const { spool, random, log } = this.#deps
+    this.#logId = random(LOG_ID_BYTES).toString('hex')
     this.#waiting = [...(await spool.open())]
     const newest = this.#waiting.at(-1)
     const last = newest === undefined ? undefined : await spool.read(newest.file)
     this.#nextFile = (newest?.file ?? 0) + 1
-    if (last === undefined) {
-      if (newest !== undefined) log.error({}, 'The newest saved decisions are damaged; another log of decisions begins')
-      this.#logId = random(LOG_ID_BYTES).toString('hex')
-      return
-    }
-    this.#logId = last.message.logId
-    this.#nextBatch = last.message.batch + 1
-    this.#head = last.head
+    if (last !== undefined) this.#head = last.head
+    else if (newest !== undefined) log.error({}, 'The newest saved decisions are damaged; another chain of them begins')
   }
 
   /** Batches that the server has not stored yet. */
@@ -130,21 +131,32 @@ export class DecisionLog {
     const { spool, upstream, log } = this.#deps
     const saved = await spool.read(file)
     if (saved === undefined) log.error({}, 'Saved decisions are damaged; the server will miss them in the chain')
-    else await upstream.reportDecisions(saved.message, signal)
+    else {
+      try {
+        await upstream.reportDecisions(saved.message, signal)
+      } catch (error) {
+        if (grpcStatusOf(error) !== 'INVALID_ARGUMENT') throw error
+        // It would be refused again, and nothing after it would ever be sent.
+        log.error({ err: error }, 'The server refused decisions; it will miss them in the chain')
+      }
+    }
     this.#storedThrough = file
-    for (const done of this.#waiting.slice(0, -1).filter((one) => one.file <= file)) await this.#forget(done)
-    for (const tell of this.#room) tell()
+    this.#makeRoom(file)
+    for (const done of this.#waiting.slice(0, -1).filter((one) => one.file <= file)) {
+      await spool.remove(done.file)
+      this.#waiting = this.#waiting.filter((one) => one !== done)
+    }
   }
 
-  async #forget(done: SpooledBatch): Promise<void> {
-    await this.#deps.spool.remove(done.file)
-    this.#waiting = this.#waiting.filter(({ file }) => file !== done.file)
-    for (const [uid, bytes] of this.#uidsOf.get(done.file) ?? []) {
+  /** The newest file stays, but takes nobody's room. */
+  #makeRoom(file: number): void {
+    for (const [uid, bytes] of this.#uidsOf.get(file) ?? []) {
       const left = (this.#bytesByUid.get(uid) ?? 0) - bytes
       if (left > 0) this.#bytesByUid.set(uid, left)
       else this.#bytesByUid.delete(uid)
     }
-    this.#uidsOf.delete(done.file)
+    this.#uidsOf.delete(file)
+    for (const tell of this.#room) tell()
   }
 
   #gather(): Gathering {
@@ -154,49 +166,49 @@ export class DecisionLog {
     return this.#gathering
   }
 
-  /** Writes what has gathered while the last write ran: many reports, one sync of the disk. A failed write moves nothing on. */
+  /** Writes what has gathered while the last write ran: many reports, few syncs of the disk. A failed write moves nothing on. */
   async #write(): Promise<void> {
     const gathering = this.#gathering
     if (gathering === undefined) return
     this.#gathering = undefined
     const { parts, written } = gathering
     try {
-      const file = this.#nextFile
-      const { batch, head } = this.#batchOf(parts)
-      const spooled = await this.#deps.spool.write(file, batch, head)
-      // Taken up after the write: what was sent meanwhile has left another list.
-      this.#waiting = [...this.#waiting, spooled]
-      this.#head = head
-      this.#nextBatch++
-      this.#nextFile++
-      for (const { report, reporter } of parts) this.#count(file, reporter.uid, sizeOf(report))
+      const dropped = droppedIn(parts)
+      for (const [index, batch] of cutBatches(this.#chained(parts)).entries()) {
+        await this.#writeBatch(batch, index === 0 ? dropped : NONE_DROPPED)
+      }
       written.resolve()
-      this.#arrived.ring()
     } catch (error) {
       this.#deps.log.error({ err: error }, 'Decisions could not be saved')
       written.reject(error)
+    } finally {
+      this.#arrived.ring()
     }
   }
 
-  #batchOf(parts: Gathering['parts']): { readonly batch: DecisionBatch; readonly head: ChainHead } {
+  async #writeBatch({ records, counters, bytesByUid }: Batch, dropped: Dropped): Promise<void> {
+    const file = this.#nextFile
+    const last = records.at(-1)
+    const head = last && { sequence: last.sequence, previous: sha256(last.content).toString('hex') }
+    const batch: DecisionBatch = { logId: this.#logId, batch: this.#nextBatch, records, counters, ...dropped }
+    const spooled = await this.#deps.spool.write(file, batch, head ?? this.#head)
+    // Taken up after the write: what was sent meanwhile has left another list.
+    this.#waiting = [...this.#waiting, spooled]
+    this.#head = head ?? this.#head
+    this.#nextBatch++
+    this.#nextFile++
+    this.#uidsOf.set(file, bytesByUid)
+    for (const [uid, bytes] of bytesByUid) this.#bytesByUid.set(uid, (this.#bytesByUid.get(uid) ?? 0) + bytes)
+  }
+
+  #chained(parts: Gathering['parts']): readonly ChainedReport[] {
     const agentId = this.#checkJoined()
     let head = this.#head
-    const records = parts.flatMap(({ reported, reporter: { uid, pid } }) => {
+    return parts.map(({ report: { counters }, reported, reporter: { uid, pid } }) => {
       const linked = chainRecords(reported, head, { agentId, uid, pid })
       head = linked.head
-      return linked.records
+      return { uid, records: linked.records, counters }
     })
-    const sum = (of: (report: DecisionReport) => number): number =>
-      parts.reduce((all, { report }) => all + of(report), 0)
-    const batch = {
-      logId: this.#logId,
-      batch: this.#nextBatch,
-      records,
-      counters: parts.flatMap(({ report }) => report.counters),
-      droppedRecords: sum(({ droppedRecords }) => droppedRecords),
-      droppedCounters: sum(({ droppedCounters }) => droppedCounters),
-    }
-    return { batch, head }
   }
 
   async #roomFor(uid: number, signal: AbortSignal): Promise<void> {
@@ -216,19 +228,21 @@ export class DecisionLog {
 
   #isFull(uid: number): boolean {
     const { spoolMaxBytes } = this.#deps
-    const all = this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0)
+    const all = this.#unsent().reduce((sum, { bytes }) => sum + bytes, 0)
     return all >= spoolMaxBytes || (this.#bytesByUid.get(uid) ?? 0) >= spoolMaxBytes * SHARE_OF_ONE_USER
-  }
-
-  #count(file: number, uid: number, bytes: number): void {
-    this.#bytesByUid.set(uid, (this.#bytesByUid.get(uid) ?? 0) + bytes)
-    const ofFile = new Map(this.#uidsOf.get(file))
-    this.#uidsOf.set(file, ofFile.set(uid, (ofFile.get(uid) ?? 0) + bytes))
   }
 }
 
-/** Of one counter on disk, roughly. */
-const COUNTER_BYTES = 300
+type Dropped = Pick<DecisionBatch, 'droppedRecords' | 'droppedCounters'>
 
-const sizeOf = ({ records, counters }: DecisionReport): number =>
-  records.reduce((sum, { length }) => sum + length, 0) + counters.length * COUNTER_BYTES
+const NONE_DROPPED: Dropped = { droppedRecords: 0, droppedCounters: 0 }
+
+/** A workload that says a negative number would hide what others dropped. */
+function droppedIn(parts: Gathering['parts']): Dropped {
+  const sum = (of: (report: DecisionReport) => number): number =>
+    parts.reduce((all, { report }) => all + Math.max(0, of(report)), 0)
+  return {
+    droppedRecords: sum(({ droppedRecords }) => droppedRecords),
+    droppedCounters: sum(({ droppedCounters }) => droppedCounters),
+  }
+}

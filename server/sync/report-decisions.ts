@@ -9,7 +9,8 @@ import type { SyncDeps } from './sync-deps.ts'
 /** How much one batch may hold; an agent splits what is more. */
 export const BATCH_MAX_RECORDS = 2_000
 export const BATCH_MAX_COUNTERS = 5_000
-export const RECORD_MAX_BYTES = 16 * 1024
+/** What a workload wrote, at most 16 KiB, and what the agent adds: its id, the user and the link of the chain. */
+export const RECORD_MAX_BYTES = 20 * 1024
 const TEXT_MAX = 2_048
 const LOG_ID_MAX = 64
 const DAY_MS = 86_400_000

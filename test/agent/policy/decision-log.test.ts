@@ -3,8 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { COUNTERS_MAX, RECORD_MAX_BYTES, RECORDS_MAX, type Reporter } from '../../../agent/policy/decision-batch.ts'
 import { DecisionLog } from '../../../agent/policy/decision-log.ts'
 import { DecisionSpool } from '../../../agent/policy/decision-spool.ts'
+import type { Store } from '../../../server/store/store.ts'
+import { reportDecisions } from '../../../server/sync/report-decisions.ts'
+import { SallyportError } from '../../../src/errors.ts'
 import { silentLog } from '../../../src/log/silent-log.ts'
-import type { DecisionBatch } from '../../../src/wire/messages/sallyport-sync-v1.ts'
+import { encodeMessage } from '../../../src/wire/encode-message.ts'
+import { MESSAGE_MAX_BYTES } from '../../../src/wire/frames.ts'
+import { decisionBatchType, type DecisionBatch } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
 import { until } from '../../fakes/until.ts'
@@ -57,6 +62,12 @@ const contentsOf = (batches: readonly DecisionBatch[]) =>
     records.map(({ content }) => JSON.parse(content.toString()) as { seq: number; prev: string; pep: object }),
   )
 
+/** Throws what the server would answer. */
+async function takenByServer(batch: DecisionBatch): Promise<void> {
+  const store = { commit: async () => ({ ok: true, revision: 1 }) } as unknown as Store
+  await reportDecisions(batch, 'spiffe://example.org/agent', { store, clock: new FakeClock() })
+}
+
 describe('DecisionLog', () => {
   test('chains records, says who vouches for them, and sends them', async () => {
     using world = new World()
@@ -93,7 +104,7 @@ describe('DecisionLog', () => {
     await after.take(aReport({ records: [aRecord()] }), reporter, signal)
     await world.clock.advance(5000)
     await until(() => after.spooled === 0, 'everything to be sent')
-    expect(world.sent.map(({ logId, batch }) => `${logId.slice(0, 2)}/${batch}`)).toEqual(['01/1', '01/2', '01/3'])
+    expect(world.sent.map(({ logId, batch }) => `${logId.slice(0, 2)}/${batch}`)).toEqual(['01/1', '01/2', '02/1'])
     expect(contentsOf(world.sent).map(({ seq }) => seq)).toEqual([1, 2, 3])
     // The newest file stays: it says where the chain stands.
     expect(world.files).toHaveLength(1)
@@ -111,7 +122,89 @@ describe('DecisionLog', () => {
     expect(world.sent.map(({ batch }) => batch)).toEqual([1])
   })
 
-  test('a damaged newest file begins another log, which counts from one', async () => {
+  test('a machine that went back to an old disk reports all that it decides from there', async () => {
+    using world = new World()
+    const log = await world.start()
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    const old = new Map(world.disk.files)
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    world.disk.files.clear()
+    for (const [path, content] of old) world.disk.files.set(path, content)
+    const after = await world.start()
+    await after.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => after.spooled === 0, 'everything to be sent')
+    // The server stores a batch of a log once: 01/2 would have been taken for the one that it has.
+    expect(world.sent.map(({ logId, batch }) => `${logId.slice(0, 2)}/${batch}`)).toEqual([
+      ...['01/1', '01/2', '01/1', '02/1'],
+    ])
+    // Where the chain forked can be seen.
+    expect(contentsOf(world.sent).map(({ seq }) => seq)).toEqual([1, 2, 1, 2])
+  })
+
+  test('no batch is more than the server takes, however much comes at once', async () => {
+    using world = new World()
+    const log = await world.start(100_000_000)
+    const records = (note: string) => Array.from({ length: RECORDS_MAX }, () => aRecord({ note }))
+    await Promise.all([
+      log.take(aReport({ records: records('x'.repeat(4000)), droppedRecords: 1 }), reporter, signal),
+      ...[1, 2, 3].map(() => log.take(aReport({ records: records('') }), reporter, signal)),
+      log.take(aReport({ counters: Array.from({ length: COUNTERS_MAX }, () => aCounter()) }), reporter, signal),
+    ])
+    await until(() => log.spooled === 0, 'everything to be sent')
+    for (const batch of world.sent) {
+      await takenByServer(batch)
+      expect(encodeMessage(decisionBatchType, batch).length).toBeLessThan(MESSAGE_MAX_BYTES)
+    }
+    expect(contentsOf(world.sent).map(({ seq }) => seq)).toEqual(Array.from({ length: 4000 }, (_, index) => index + 1))
+    expect(world.sent.reduce((sum, { counters }) => sum + counters.length, 0)).toBe(COUNTERS_MAX)
+    expect(world.sent.reduce((sum, { droppedRecords }) => sum + droppedRecords, 0)).toBe(1)
+  })
+
+  test('the server takes the longest record, with what the agent adds', async () => {
+    using world = new World()
+    const log = await world.start()
+    const room = RECORD_MAX_BYTES - aRecord({ note: '' }).length
+    await log.take(aReport({ records: [aRecord({ note: 'x'.repeat(room) })] }), reporter, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    for (const batch of world.sent) await takenByServer(batch)
+  })
+
+  test('a batch that the server refuses does not hold up those after it', async () => {
+    using world = new World()
+    world.failure = new SallyportError('REQUEST_INVALID', 'Cannot take decisions')
+    const log = await world.start()
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => log.spooled === 0, 'the refused batch to be given up')
+    world.failure = undefined
+    await log.take(aReport({ records: [aRecord()] }), reporter, signal)
+    await until(() => log.spooled === 0, 'the next to be sent')
+    expect(contentsOf(world.sent).map(({ seq }) => seq)).toEqual([2])
+  })
+
+  test('nobody hides what others have dropped', async () => {
+    using world = new World()
+    const log = await world.start()
+    await Promise.all([
+      log.take(aReport({ droppedRecords: 7 }), reporter, signal),
+      log.take(aReport({ droppedRecords: -7 }), { ...reporter, uid: 2 }, signal),
+    ])
+    await until(() => log.spooled === 0, 'everything to be sent')
+    expect(world.sent.reduce((sum, { droppedRecords }) => sum + droppedRecords, 0)).toBe(7)
+  })
+
+  test('the newest file, which stays, takes no room', async () => {
+    using world = new World()
+    const log = await world.start(1500)
+    const big = () => aReport({ records: [aRecord({ note: 'x'.repeat(1200) })] })
+    await log.take(big(), reporter, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    await log.take(big(), reporter, signal)
+    await until(() => log.spooled === 0, 'the next to be sent')
+    expect(world.sent).toHaveLength(2)
+  })
+
+  test('a damaged newest file begins another chain, which counts from one', async () => {
     using world = new World()
     const log = await world.start()
     await log.take(aReport({ records: [aRecord()] }), reporter, signal)
@@ -162,6 +255,15 @@ describe('DecisionLog', () => {
     ],
     ['a record cannot be read', { records: [Buffer.from('{')] }],
     ['a record cannot be read', { records: [aRecord({ id: '../../x' })] }],
+    ['a record cannot be read', { records: [Buffer.from(`${aRecord().toString().slice(0, -1)},"x":1e999}`)] }],
+    [
+      `a record has more than ${RECORD_MAX_BYTES} bytes`,
+      { records: [Buffer.from(`${aRecord().toString().slice(0, -1)},"x":[${Array(2000).fill('1e20').join()}]}`)] },
+    ],
+    ['a counter cannot be read', { counters: [aCounter({ count: 0 })] }],
+    ['a counter cannot be read', { counters: [aCounter({ firstMs: 3, lastMs: 2 })] }],
+    ['a counter cannot be read', { counters: [aCounter({ decision: 'maybe' })] }],
+    ['a counter cannot be read', { counters: [aCounter({ route: 'x'.repeat(2049) })] }],
     ['a record speaks for somebody else', { records: [aRecord({ dst: { id: 'spiffe://example.org/db' } })] }],
     ['a record speaks for somebody else', { records: [aRecord({ pep: { side: 'client' } })] }],
     ['a counter speaks for somebody else', { counters: [aCounter({ side: 'client' })] }],
