@@ -1,5 +1,12 @@
 import { encodeFrame } from '../src/wire/frames.ts'
-import { syncService } from '../src/wire/messages/sallyport-sync-v1.ts'
+import {
+  syncService,
+  type Ack,
+  type FastLane,
+  type PolicyAck,
+  type PolicyDelta,
+} from '../src/wire/messages/sallyport-sync-v1.ts'
+import type { Sent } from '../src/wire/service.ts'
 import { codecOf } from '../src/wire/codec.ts'
 import { joinAgents, type LightAgent } from './light-agent.ts'
 import { decoderOf, LightClient, prepare } from './light-client.ts'
@@ -46,25 +53,58 @@ async function followAll(): Promise<void> {
   tell({ kind: 'following' })
 }
 
+/** It takes whatever it is told of policy: it verifies nothing, and says that it holds what it was sent. */
+const HELD_NOTHING = { epoch: 0, revision: 0, slices: [], fastLaneSequence: 0, keysVersion: 0, keyIds: [] }
+
 /** Resolves when the agent has been told everything. */
 async function follow(agent: LightAgent): Promise<void> {
   const client = await LightClient.overTls(port, agent)
   const { promise, resolve } = Promise.withResolvers<void>()
-  const hello = { revision: 0, digest: Buffer.alloc(0), epoch: '', agentVersion: 'bench', nonce: Buffer.alloc(32) }
+  const held = { revision: 0, digest: Buffer.alloc(0), epoch: '', agentVersion: 'bench' }
+  const hello = { ...held, nonce: Buffer.alloc(32), policy: HELD_NOTHING }
+  let ack: Sent<Ack> = { revision: 0, digest: Buffer.alloc(0) }
+  let policy: Sent<PolicyAck> = {
+    epoch: 0,
+    revision: 0,
+    fastLaneSequence: 0,
+    digest: Buffer.alloc(0),
+    keysVersion: 0,
+    refused: '',
+  }
+  const acknowledge = (): void => {
+    stream.write(encodeFrame(encodeRequest({ ack: { ...ack, policy } })))
+  }
   const stream = client.stream(
     prepare(syncService, 'follow', { hello }),
     (bytes) => {
-      const { snapshot, delta } = decode(bytes)
-      if (delta) acknowledge(delta.to, delta.digest)
-      if (!snapshot?.last) return
-      acknowledge(snapshot.revision, snapshot.digest)
-      resolve()
+      const { snapshot, delta, policySnapshot, policyDelta, fastLane } = decode(bytes)
+      if (delta) ack = { revision: delta.to, digest: delta.digest }
+      else if (snapshot?.last) ack = { revision: snapshot.revision, digest: snapshot.digest }
+      else if (policySnapshot?.last) policy = { ...policy, ...taken(policySnapshot) }
+      else if (policyDelta) policy = { ...policy, ...taken(policyDelta) }
+      else if (fastLane) policy = { ...policy, ...heard(fastLane) }
+      else return
+      acknowledge()
+      if (snapshot) resolve()
     },
     true,
   )
-  const acknowledge = (revision: number, digest: Buffer): void => {
-    stream.write(encodeFrame(encodeRequest({ ack: { revision, digest } })))
-  }
   stream.on('close', () => tell({ kind: 'ended' }))
   await promise
+}
+
+const taken = ({ epoch, revision, digest }: Pick<PolicyDelta, 'epoch' | 'revision' | 'digest'>) => ({
+  epoch,
+  revision,
+  digest,
+})
+
+const heard = ({ entries, snapshot, keys }: FastLane) => {
+  const last = entries.at(-1) ?? snapshot
+  return {
+    ...(last == null
+      ? {}
+      : { fastLaneSequence: (JSON.parse(last.content.toString()) as { sequence: number }).sequence }),
+    ...(keys === null ? {} : { keysVersion: (JSON.parse(keys.content.toString()) as { version: number }).version }),
+  }
 }

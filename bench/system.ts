@@ -4,6 +4,7 @@ import { systemClock } from '../src/clock.ts'
 import { silentLog } from '../src/log/log.ts'
 import { openChannel } from '../src/wire/channel.ts'
 import type { Client, Transport } from '../src/wire/handlers.ts'
+import { lifecycleService, policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import { entryCreated } from '../server/audit/entry-events.ts'
@@ -59,7 +60,7 @@ export class System implements AsyncDisposable {
       system.#configure()
       if (entriesStored > 0) await system.#fill(entriesStored)
       await system.startServer(serverFlags, queriesFile === undefined ? {} : { BENCH_QUERIES: queriesFile })
-      if (agent) await system.#startAgent()
+      if (agent) await system.startAgent()
       return system
     } catch (error) {
       await system[Symbol.asyncDispose]()
@@ -96,6 +97,14 @@ export class System implements AsyncDisposable {
 
   get agents(): Client<typeof agentService> {
     return this.#admin.client(agentService)
+  }
+
+  get policies(): Client<typeof policiesService> {
+    return this.#admin.client(policiesService)
+  }
+
+  get lifecycle(): Client<typeof lifecycleService> {
+    return this.#admin.client(lifecycleService)
   }
 
   get #admin(): Transport {
@@ -164,7 +173,7 @@ export class System implements AsyncDisposable {
     }
   }
 
-  async #startAgent(): Promise<void> {
+  async startAgent(): Promise<void> {
     const token = startSallyport(['--server-socket', this.serverSocket, 'token', 'create', '--spiffe-id', NODE_ID])
     if ((await token.exited) !== 0) throw new Error(token.stderr)
     mkdirSync(join(this.folder, 'agent/private'), { recursive: true, mode: 0o700 })
