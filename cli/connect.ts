@@ -124,9 +124,14 @@ function checkReachable(path: string, admits: string, starts: string): void {
 
 /** Works with the server: over the admin socket of this machine, or from anywhere as the identity of this process. */
 export async function withServer<T>(options: GlobalOptions, work: (transport: Transport) => Promise<T>): Promise<T> {
-  const address = options.serverAddress ?? process.env['SALLYPORT_SERVER_ADDRESS']
-  if (address === undefined || options.serverSocket !== undefined)
-    return withSocket(serverSocket(options), 'server', work)
+  const { serverAddress, serverSocket: socket } = options
+  if (serverAddress !== undefined && socket !== undefined) {
+    throw new SallyportError('COMMAND_INVALID', 'Cannot use --server-address and --server-socket together', {
+      hint: 'Leave one of them out.',
+    })
+  }
+  const address = serverAddress ?? (socket === undefined ? process.env['SALLYPORT_SERVER_ADDRESS'] : undefined)
+  if (address === undefined) return withSocket(serverSocket(options), 'server', work)
   const { withRemoteServer } = await import('./remote-server.ts')
   return withRemoteServer({ address, endpoint: agentSocket(options), as: options.as }, work)
 }

@@ -1,14 +1,11 @@
 import * as z from 'zod'
-import { SallyportError } from '../src/errors.ts'
 import { fieldTypes, parsedBy } from '../src/config/field-types.ts'
 import { parseConfig } from '../src/config/read-config.ts'
 import { parseSelector } from '../src/entry/selector.ts'
-import type { Client } from '../src/wire/handlers.ts'
-import type { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
-import type { Entry, Status } from '../src/wire/messages/spire-api-types.ts'
+import { labelsEqual, labelsProblem, NO_LABELS, type Labels } from '../src/entry/labels.ts'
+import type { Entry } from '../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../src/wire/service.ts'
 import { idArgument, printId } from './ids.ts'
-import { codeOfItem } from './item-status.ts'
 
 /** A declared registration: the file format of `entry apply`. */
 const declaredEntry = z.strictObject({
@@ -32,6 +29,14 @@ const declaredEntry = z.strictObject({
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   jwtJti: z.boolean().default(false),
   prefetch: z.boolean().default(true),
+  labels: z
+    .record(z.string(), z.string())
+    .superRefine((labels, context) => {
+      const message = labelsProblem(labels)
+      if (message !== undefined) context.addIssue({ code: 'custom', message })
+    })
+    .optional()
+    .describe('what policies know the identity by, such as env: prod; left as they are where the file says nothing'),
 })
 
 /** Room for as many entries as a file may hold. */
@@ -47,6 +52,8 @@ export interface PlanStep {
   readonly entryId: string
   readonly changedFields: readonly string[]
   readonly entry: Sent<Entry>
+  /** Undefined: as they are. */
+  readonly labels?: Labels | undefined
 }
 
 export function readEntriesFile(text: string, name: string): readonly DeclaredEntry[] {
@@ -65,6 +72,7 @@ export function planEntries(
   wanted: readonly DeclaredEntry[],
   stored: readonly Entry[],
   prune: boolean,
+  labelsById: ReadonlyMap<string, Labels> = new Map(),
 ): readonly PlanStep[] {
   const byId = new Map(stored.map((entry) => [entry.id, entry]))
   const byKey = new Map(stored.map((entry) => [keyOf(entry), entry]))
@@ -73,12 +81,17 @@ export function planEntries(
     const message = messageOf(declared)
     const found = declared.id === undefined ? byKey.get(keyOf(message)) : byId.get(declared.id)
     const spiffeId = declared.spiffeId.toString()
+    const { labels } = declared
     if (found === undefined)
-      return { action: 'create', spiffeId, entryId: declared.id ?? '', changedFields: [], entry: message }
+      return { action: 'create', spiffeId, entryId: declared.id ?? '', changedFields: [], entry: message, labels }
     kept.add(found.id)
-    const changedFields = Object.keys(message).filter((field) => field !== 'id' && !equal(field, message, found))
+    const differs = labels !== undefined && !labelsEqual(labels, labelsById.get(found.id) ?? NO_LABELS)
+    const changedFields = [
+      ...Object.keys(message).filter((field) => field !== 'id' && !equal(field, message, found)),
+      ...(differs ? ['labels'] : []),
+    ]
     const action = changedFields.length === 0 ? 'keep' : 'update'
-    return { action, spiffeId, entryId: found.id, changedFields, entry: { ...message, id: found.id } }
+    return { action, spiffeId, entryId: found.id, changedFields, entry: { ...message, id: found.id }, labels }
   })
   if (!prune) return steps
   const gone = stored.filter((entry) => !kept.has(entry.id) && !isAliasOfToken(entry))
@@ -92,66 +105,6 @@ export function planEntries(
       entry,
     })),
   ]
-}
-
-const BATCH = 50
-const REFUSALS_SHOWN = 5
-
-/** Does what a plan says, deletions first; the first batch with a refusal is the last one. */
-export async function applyPlan(
-  plan: readonly PlanStep[],
-  client: Client<typeof entryService>,
-  report: (done: number, total: number) => void = () => undefined,
-): Promise<void> {
-  const total = plan.filter(({ action }) => action !== 'keep').length
-  let done = 0
-  for (const [action, send] of Object.entries(sendersOf(client))) {
-    for (const steps of batches(plan, action)) {
-      const results = await send(steps)
-      const refused = steps.flatMap((step, index) => {
-        const status = results[index]?.status
-        return status === null || status === undefined || status.code === 0 ? [] : [{ step, status }]
-      })
-      done += steps.length - refused.length
-      if (refused.length > 0) throw refusal(refused, done, total)
-      report(done, total)
-    }
-  }
-}
-
-interface ItemResult {
-  readonly status: Status | null
-}
-
-function sendersOf(client: Client<typeof entryService>) {
-  type Send = (steps: readonly PlanStep[]) => Promise<readonly ItemResult[]>
-  const entriesOf = (steps: readonly PlanStep[]) => steps.map(({ entry }) => entry)
-  return {
-    delete: async (steps) => (await client.batchDeleteEntry({ ids: steps.map(({ entryId }) => entryId) })).results,
-    update: async (steps) => (await client.batchUpdateEntry({ entries: entriesOf(steps) })).results,
-    create: async (steps) => (await client.batchCreateEntry({ entries: entriesOf(steps) })).results,
-  } satisfies Record<string, Send>
-}
-
-function refusal(
-  refused: readonly { readonly step: PlanStep; readonly status: Status }[],
-  done: number,
-  total: number,
-): SallyportError {
-  const lines = refused
-    .slice(0, REFUSALS_SHOWN)
-    .map(({ step, status }) => `  ${step.action} ${step.spiffeId}: ${status.message}`)
-  const more = refused.length > REFUSALS_SHOWN ? [`  and ${refused.length - REFUSALS_SHOWN} more`] : []
-  return new SallyportError(
-    codeOfItem(refused[0]?.status),
-    [`Cannot make all changes: ${done} of ${total} were made, ${refused.length} refused`, ...lines, ...more].join('\n'),
-    { hint: 'Correct the file and apply it again; what was made already is kept.' },
-  )
-}
-
-function* batches(plan: readonly PlanStep[], action: string): Generator<readonly PlanStep[]> {
-  const steps = plan.filter((step) => step.action === action)
-  for (let start = 0; start < steps.length; start += BATCH) yield steps.slice(start, start + BATCH)
 }
 
 function messageOf(declared: DeclaredEntry): Sent<Entry> {

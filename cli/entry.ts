@@ -4,7 +4,9 @@ import { Command } from 'commander'
 import { printDuration } from '../src/config/field-types.ts'
 import { entryWarnings } from '../src/entry/entry-warnings.ts'
 import { parseSelector, printSelector } from '../src/entry/selector.ts'
+import type { Labels } from '../src/entry/labels.ts'
 import { SallyportError } from '../src/errors.ts'
+import { registrationsService, type LabelledEntryUpdate } from '../src/wire/messages/sallyport-server-v1.ts'
 import { entryService, type BatchCreateEntryResponse } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import type { Entry } from '../src/wire/messages/spire-api-types.ts'
@@ -14,7 +16,9 @@ import type { Sent } from '../src/wire/service.ts'
 import { action, collect } from './action.ts'
 import { withServer } from './connect.ts'
 import { parseWholeSeconds } from './durations.ts'
-import { applyPlan, isAliasOfToken, planEntries, readEntriesFile } from './entry-plan.ts'
+import { applyPlan } from './entry-apply.ts'
+import { hasAll, labelsOf, parseLabels, printLabels } from './entry-labels.ts'
+import { isAliasOfToken, planEntries, readEntriesFile } from './entry-plan.ts'
 import { idArgument, printId } from './ids.ts'
 import { counted, fromUnix, printInstant, type Result, type Row } from './print.ts'
 import { showProgress } from './progress.ts'
@@ -35,6 +39,8 @@ interface EntryOptions {
   readonly expiresAt?: string
   readonly jwtJti?: boolean
   readonly prefetch?: boolean
+  readonly label?: readonly string[]
+  readonly removeLabel?: readonly string[]
   readonly id?: string
 }
 
@@ -43,6 +49,7 @@ interface FilterOptions {
   readonly parent?: string
   readonly selector?: readonly string[]
   readonly hint?: string
+  readonly label?: readonly string[]
   readonly match?: 'exact' | 'subset' | 'superset' | 'any'
 }
 
@@ -71,7 +78,16 @@ Example:
     .option('--parent <id>', 'the node')
     .option('--no-admin', 'take the admin right away')
     .option('--no-downstream', 'take the downstream right away')
-    .addHelpText('after', '\nExample:\n  sallyport entry update 0b21… --x509-ttl 30m')
+    .option('--remove-label <name>', 'a label to take away; repeat for more', collect)
+    .addHelpText(
+      'after',
+      `
+All entries of an identity have the same labels, so that a change of labels changes all of them.
+
+Examples:
+  sallyport entry update 0b21… --x509-ttl 30m
+  sallyport entry update 0b21… --label env=prod --remove-label canary`,
+    )
     .action(action(updateEntry))
 
   withFilters(entry.command('list'))
@@ -101,6 +117,7 @@ Example file:
       parent: spiffe://example.org/node/web-1
       selectors: [unix:uid:1000]
       x509Ttl: 10m
+      labels: { env: prod }
 
   sallyport entry apply -f entries.yaml --prune --dry-run`,
     )
@@ -125,6 +142,7 @@ function withFields(command: Command): Command {
     .option('--expires-at <instant>', 'when the registration ends, such as 2027-01-31T00:00:00Z')
     .option('--jwt-jti', 'put a unique id into each JWT-SVID')
     .option('--no-prefetch', 'issue the X509-SVID only when it is asked for')
+    .option('--label <name=value>', 'what policies may know the identity by; repeat for more', collect)
 }
 
 function withFilters(command: Command): Command {
@@ -134,6 +152,7 @@ function withFilters(command: Command): Command {
     .option('--selector <type:value>', 'only entries with these selectors; repeat for more', collect)
     .option('--match <how>', 'how selectors are compared: exact, subset, superset, any', 'superset')
     .option('--hint <text>', 'only entries with this hint')
+    .option('--label <name=value>', 'only entries with this label; repeat for more', collect)
 }
 
 /** The message fields that the options name; what they do not name is left out. */
@@ -178,12 +197,20 @@ async function createEntry(options: EntryOptions & Parameters<typeof withServer>
       hint: 'Add --selector, such as --selector unix:uid:1000.',
     })
   }
+  const labels = parseLabels(options.label ?? [])
   return withServer(options, async (transport) => {
     const sent = { ...fieldsOf(options), ...(options.id === undefined ? {} : { id: options.id }) }
-    const { results } = await entries(transport).batchCreateEntry({ entries: [sent] })
-    const entry = firstEntry(results)
-    return { ...shown(entry), warnings: await warningsAbout(entry, transport) }
+    const entry = await created(sent, labels, transport)
+    return { ...(await shownWithLabels(entry, transport)), warnings: await warningsAbout(entry, transport) }
   })
+}
+
+/** SPIRE's call knows no labels. */
+async function created(sent: Sent<Entry>, labels: Labels, transport: Transport): Promise<Entry> {
+  if (Object.keys(labels).length === 0)
+    return firstEntry((await entries(transport).batchCreateEntry({ entries: [sent] })).results)
+  const request = { entries: [{ entry: sent, labels }] }
+  return firstEntry((await transport.client(registrationsService).createEntries(request)).results)
 }
 
 /** What is allowed and yet not likely to be what was meant. */
@@ -234,17 +261,33 @@ function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
 
 async function updateEntry(options: EntryOptions & Parameters<typeof withServer>[0], id: string): Promise<Result> {
   const fields = fieldsOf(options)
-  const inputMask = Object.fromEntries(Object.keys(fields).map((name) => [name, true]))
-  if (Object.keys(inputMask).length === 0) {
+  const labels = parseLabels(options.label ?? [])
+  const { removeLabel: removedLabels = [] } = options
+  const mask = Object.fromEntries(Object.keys(fields).map((name) => [name, true]))
+  const changesLabels = Object.keys(labels).length > 0 || removedLabels.length > 0
+  if (Object.keys(mask).length === 0 && !changesLabels) {
     throw new SallyportError('REQUEST_INVALID', 'Cannot update the entry: no field is named', {
       hint: 'Name what changes, such as --x509-ttl 30m.',
     })
   }
   return withServer(options, async (transport) => {
-    const { results } = await entries(transport).batchUpdateEntry({ entries: [{ ...fields, id }], inputMask })
-    const entry = firstEntry(results)
-    return { ...shown(entry), warnings: await warningsAbout(entry, transport) }
+    const sent = { ...fields, id }
+    const entry = changesLabels
+      ? await relabelled({ entry: sent, mask, labels, removedLabels }, transport)
+      : firstEntry((await entries(transport).batchUpdateEntry({ entries: [sent], inputMask: mask })).results)
+    return { ...(await shownWithLabels(entry, transport)), warnings: await warningsAbout(entry, transport) }
   })
+}
+
+/** Changes one entry, and the labels of all entries of its identity, in one transaction (ZO-11). */
+async function relabelled(update: Sent<LabelledEntryUpdate>, transport: Transport): Promise<Entry> {
+  const { labels, removedLabels, entry } = update
+  const { spiffeId } = await entries(transport).getEntry({ id: entry?.id ?? '' })
+  const others = await Array.fromAsync(eachEntry(transport, { bySpiffeId: spiffeId }))
+  const updates = others.map(({ id }) => (id === entry?.id ? update : { entry: { id }, labels, removedLabels }))
+  const { results } = await transport.client(registrationsService).updateEntries({ updates, together: true })
+  const own = results.findIndex((result) => result.entry?.id === entry?.id)
+  return firstEntry(results.slice(Math.max(own, 0)))
 }
 
 const matches = { exact: 'MATCH_EXACT', subset: 'MATCH_SUBSET', superset: 'MATCH_SUPERSET', any: 'MATCH_ANY' } as const
@@ -277,22 +320,42 @@ export async function* eachEntry(transport: Transport, filter: object = {}): Asy
 
 async function listEntries(options: FilterOptions & Parameters<typeof withServer>[0]): Promise<Result> {
   return withServer(options, async (transport) => {
-    const found = await Array.fromAsync(eachEntry(transport, filterOf(options)))
+    const wanted = parseLabels(options.label ?? [])
+    const labels = await labelsOf(transport)
+    const all = await Array.fromAsync(eachEntry(transport, filterOf(options)))
+    const found = all.filter(({ id }) => hasAll(labels.get(id), wanted))
     const sentence =
       found.length === 0 ? 'No entries. Register a workload: `sallyport entry create --help` shows how.' : undefined
-    return { value: found.map(readable), rows: found.map(rowOf), ...(sentence === undefined ? {} : { sentence }) }
+    return {
+      value: found.map((entry) => ({ ...readable(entry), labels: labels.get(entry.id) ?? {} })),
+      rows: found.map((entry) => ({
+        ...rowOf(entry),
+        ...(labels.size === 0 ? {} : { labels: printLabels(labels.get(entry.id)) }),
+      })),
+      ...(sentence === undefined ? {} : { sentence }),
+    }
   })
 }
 
 async function countEntries(options: FilterOptions & Parameters<typeof withServer>[0]): Promise<Result> {
   return withServer(options, async (transport) => {
-    const { count } = await entries(transport).countEntries({ filter: filterOf(options) })
+    const count = await countOf(options, transport)
     return { value: { count }, sentence: String(count) }
   })
 }
 
+/** SPIRE's call counts by everything but labels. */
+async function countOf(options: FilterOptions, transport: Transport): Promise<number> {
+  const filter = filterOf(options)
+  if (options.label === undefined) return (await entries(transport).countEntries({ filter })).count
+  const wanted = parseLabels(options.label)
+  const labels = await labelsOf(transport)
+  const found = await Array.fromAsync(eachEntry(transport, filter))
+  return found.filter(({ id }) => hasAll(labels.get(id), wanted)).length
+}
+
 async function showEntry(options: Parameters<typeof withServer>[0], id: string): Promise<Result> {
-  return withServer(options, async (transport) => shown(await entries(transport).getEntry({ id })))
+  return withServer(options, async (transport) => shownWithLabels(await entries(transport).getEntry({ id }), transport))
 }
 
 async function deleteEntries(options: Parameters<typeof withServer>[0], ids: readonly string[]): Promise<Result> {
@@ -321,10 +384,11 @@ async function applyEntries(
   const wanted = readEntriesFile(text, options.file)
   return withServer(options, async (transport) => {
     const stored = await Array.fromAsync(eachEntry(transport))
-    const plan = planEntries(wanted, stored, options.prune)
+    const isLabelled = wanted.some(({ labels }) => labels !== undefined)
+    const plan = planEntries(wanted, stored, options.prune, isLabelled ? await labelsOf(transport) : new Map())
     if (!options.dryRun) {
       using progress = showProgress('changes made')
-      await applyPlan(plan, entries(transport), progress.report)
+      await applyPlan(plan, transport, progress.report)
     }
     const changes = plan.filter(({ action }) => action !== 'keep')
     const aliases = stored.filter(isAliasOfToken).length
@@ -349,11 +413,16 @@ function summary(plan: ReturnType<typeof planEntries>): string {
   return `create ${count('create')}, update ${count('update')}, delete ${count('delete')}, keep ${count('keep')}.`
 }
 
-function shown(entry: Entry): Result {
-  const facts = readable(entry)
+async function shownWithLabels(entry: Entry, transport: Transport): Promise<Result> {
+  return shown(entry, (await labelsOf(transport, [entry.id])).get(entry.id) ?? {})
+}
+
+function shown(entry: Entry, labels: Labels): Result {
+  const facts = { ...readable(entry), labels }
   const now = new Date()
   const forPeople = {
     ...facts,
+    labels: printLabels(labels),
     expiresAt: entry.expiresAt === 0 ? undefined : printInstant(fromUnix(entry.expiresAt), now),
     createdAt: printInstant(fromUnix(entry.createdAt), now),
   }
