@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { action, collect } from './action.ts'
+import type { DiffOptions } from './policy-diff.ts'
 import type { ExplainOptions } from './policy-explain.ts'
 import type { ChangeOptions, listPolicies, showPolicy } from './policy-live.ts'
 import type { TestOptions } from './policy-test.ts'
@@ -76,6 +77,32 @@ Examples:
   sallyport policy explain --from /ns/ops/sa/bastion --to orders-db --with-grant oncall-orders-db`,
     )
     .action(action(async (options: ExplainOptions) => (await import('./policy-explain.ts')).explainPolicy(options)))
+
+  policy
+    .command('diff')
+    .argument('<before>', 'live, a revision, or a policy file')
+    .argument('<after>', 'live, a revision, or a policy file')
+    .description('say who gains or loses what between two policies')
+    .option('--traffic <span>', 'with the requests that were seen in this span, such as 30d')
+    .option('--no-new-access', 'end with 1 when anybody gains anything')
+    .option('--entries <file>', 'registered identities: a file of `entry apply`, or `entry list --output json`')
+    .option('--decisions <file>', 'a log of decisions instead of the counters of the server')
+    .addHelpText(
+      'after',
+      `
+changed: on other terms, such as another window, validity or condition about the request.
+Exit codes: 0 done, 1 new access with --no-new-access.
+
+Examples:
+  sallyport policy diff live policy.yaml --traffic 30d
+  sallyport policy diff 11 12
+  sallyport policy diff old.yaml new.yaml --entries entries.yaml --no-new-access`,
+    )
+    .action(
+      action(async (options: DiffOptions, before: string, after: string) =>
+        (await import('./policy-diff.ts')).diffPolicy(options, before, after),
+      ),
+    )
 
   withChange(policy.command('apply').argument('<file>', 'policy file (- for standard input)'))
     .description('make a policy file the policy of the server')

@@ -20,7 +20,7 @@ export function classesOf(tables: Tables, rows: Iterable<IdentityRow>): Identity
   const classifier = new Classifier(tables)
   const classes = new Map<string, string[]>()
   for (const row of rows) {
-    const key = classifier.keyOf(sourceOf(row))
+    const key = classifier.keyOf(classedRow(row))
     const found = classes.get(key)
     if (found === undefined) classes.set(key, [row.spiffeId])
     else found.push(row.spiffeId)
@@ -42,7 +42,7 @@ export interface ClassedSource {
 }
 
 /** A registered identity is one of the own trust domain, and was read before: its text is taken as it is. */
-const sourceOf = ({ spiffeId, zone, labels }: IdentityRow): ClassedSource => ({
+export const classedRow = ({ spiffeId, zone, labels }: IdentityRow): ClassedSource => ({
   id: spiffeId,
   foreignDomain: undefined,
   segments: segmentsOf(spiffeId.slice(spiffeId.indexOf('/', 'spiffe://'.length))),
