@@ -20,11 +20,11 @@ export function forwardedToken(
   tokens: ForwardedTokens | undefined,
 ): JwtFacts | Promise<JwtFacts> | undefined {
   if (authorization === undefined) return undefined
-  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization) ?? []
   // Other schemes are the application's own.
-  if (token === undefined) return undefined
-  // Without anybody to verify it a token is not passed over: its bearer's rights would have counted, too.
-  if (audience === undefined || tokens === undefined) return { refused: 'JWT_INVALID' }
+  if (!/^bearer(?:\s|$)/i.test(authorization)) return undefined
+  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization) ?? []
+  // What cannot be verified is not passed over: the application may read it all the same.
+  if (token === undefined || audience === undefined || tokens === undefined) return { refused: 'JWT_INVALID' }
   return verify(token, audience, tokens)
 }
 
