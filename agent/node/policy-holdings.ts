@@ -9,9 +9,10 @@ export interface PolicyHoldings {
   /**
    * Takes what the server pushed. What may not be believed changes nothing and is named in the next acknowledgement.
    *
+   * @returns whether it was believed
    * @throws {@link SallyportError} `SYNC_MISMATCH` when something is missing in between: a new stream brings it
    */
-  apply(pushed: PushedPolicy): Promise<void>
+  apply(pushed: PushedPolicy): Promise<boolean>
   /**
    * Takes what a heartbeat proves: this agent holds the newest policy.
    *

@@ -51,15 +51,17 @@ export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promi
     AbortSignal.any([signal, ended.signal]),
   )
   const settling = new Settling(deps, stream, (error) => ended.abort(error))
+  let isPolicyBelieved = true
   try {
     for await (const state of stream.states) {
       if (state.kind === 'policy') {
-        await policy.apply(state.pushed)
+        isPolicyBelieved = (await policy.apply(state.pushed)) && isPolicyBelieved
         settling.addPolicy()
         continue
       }
       if (state.kind === 'heartbeat') {
-        policy.observe(state)
+        // An agent that refused something holds less than the server thinks: no heartbeat makes that the newest.
+        if (isPolicyBelieved) policy.observe(state)
         view.advance(state.revision, state.epoch)
         deps.onHeartbeat(state)
         // Before anything was ever held, a heartbeat says that the server lives, not that nothing is entitled.

@@ -8,7 +8,7 @@ import type { PolicyHoldings } from '../node/policy-holdings.ts'
 import type { VerifiedHeartbeat } from '../upstream/heartbeats.ts'
 import type { PushedPolicy } from '../upstream/policy-messages.ts'
 import { Freshness } from './freshness.ts'
-import { digestOf, NO_POLICY, stateAfter, type Believing, type PolicyState } from './policy-state.ts'
+import { digestOf, NO_POLICY, stateAfter, trustedOf, type Believing, type PolicyState } from './policy-state.ts'
 import { PolicyReaders, type PolicyReader } from './policy-readers.ts'
 import type { SavedPolicy } from './saved-policy.ts'
 
@@ -37,6 +37,8 @@ export class PolicyHolder implements PolicyHoldings {
   /** Of the server's newest revision: it may be beyond that of what concerned this agent. */
   #newest = { epoch: 0, revision: 0 }
   #version = 0
+  /** What is on disk: all that the server may be told is held, because only that is there after a crash. */
+  #savedState: PolicyState = NO_POLICY
   #savedVersion = 0
   #refused = ''
   #freshSavedAtMs = -Infinity
@@ -55,6 +57,7 @@ export class PolicyHolder implements PolicyHoldings {
     const { saved, log } = this.#deps
     try {
       this.#state = (await saved.read(this.#deps)) ?? NO_POLICY
+      this.#savedState = this.#state
       this.#newest = { epoch: this.#state.epoch, revision: this.#state.revision }
       const fresh = await saved.readFresh()
       if (fresh !== undefined) this.#freshness.proved(fresh)
@@ -94,36 +97,46 @@ export class PolicyHolder implements PolicyHoldings {
   }
 
   get held(): HeldPolicy {
-    const { slices, fastLane, keys } = this.#state
+    const saved = this.#savedState
+    const { slices, fastLane, keys } = saved
+    const epoch = epochOf(saved)
+    const isNewest = saved === this.#state && epoch === this.#newest.epoch
     return {
-      ...this.#newest,
-      slices: [...slices.values()].flatMap(({ spiffeId, digest, isOutdated }) =>
-        isOutdated === true ? [] : [{ spiffeId, digest }],
-      ),
+      epoch,
+      revision: isNewest ? this.#newest.revision : saved.revision,
+      slices: [...trustedOf(slices).values()].map(({ spiffeId, digest }) => ({ spiffeId, digest })),
       fastLaneSequence: fastLane.entries.length > ENTRIES_KEPT_MAX ? 0 : fastLane.sequence,
       keysVersion: keys?.version ?? 0,
       keyIds: (keys?.keyIds ?? []).map((id) => Buffer.from(id, 'hex')),
     }
   }
 
-  apply(pushed: PushedPolicy): Promise<void> {
+  apply(pushed: PushedPolicy): Promise<boolean> {
     const applied = this.#applying.then(() => this.#apply(pushed))
-    this.#applying = applied.catch(() => undefined)
+    this.#applying = applied.then(
+      () => undefined,
+      () => undefined,
+    )
     return applied
   }
 
   observe({ policyEpoch, policyRevision, fastLaneSequence, isFresh, serverTime }: VerifiedHeartbeat): void {
     const { fastLane } = this.#state
-    if (fastLaneSequence > fastLane.sequence) {
+    // One of another epoch counts anew.
+    const sequence = policyEpoch > fastLane.epoch ? 0 : fastLane.sequence
+    if (fastLaneSequence > sequence && policyEpoch >= fastLane.epoch) {
       throw new SallyportError(
         'SYNC_MISMATCH',
         `Cannot follow the fast lane: the server is at ${fastLaneSequence}, this agent at ${fastLane.sequence}`,
       )
     }
-    if (!isFresh) return
+    const { epoch, revision } = this.#newest
+    const isSameEpoch = policyEpoch === epoch
+    // A copy of the server that was left behind proves nothing about what is newest.
+    const isBehind = policyEpoch < epoch || (isSameEpoch && policyRevision < revision) || fastLaneSequence < sequence
+    if (!isFresh || isBehind) return
     this.#freshness.proved(serverTime)
-    if (policyEpoch > this.#newest.epoch || policyRevision > this.#newest.revision)
-      this.#newest = { epoch: policyEpoch, revision: policyRevision }
+    if (!isSameEpoch || policyRevision > revision) this.#newest = { epoch: policyEpoch, revision: policyRevision }
     this.#saveFreshLater(serverTime)
     this.#readers.ring()
   }
@@ -135,7 +148,7 @@ export class PolicyHolder implements PolicyHoldings {
     const ack = {
       ...this.#newest,
       fastLaneSequence: fastLane.sequence,
-      digest: digestOf(slices),
+      digest: digestOf(trustedOf(slices)),
       keysVersion: keys?.version ?? 0,
       refused: this.#refused,
     }
@@ -143,12 +156,19 @@ export class PolicyHolder implements PolicyHoldings {
     return ack
   }
 
-  async forget(): Promise<void> {
-    this.#state = NO_POLICY
-    this.#newest = { epoch: 0, revision: 0 }
-    this.#version++
-    this.#freshness.forget()
-    await this.#deps.saved.remove()
+  forget(): Promise<void> {
+    const forgotten = this.#applying.then(async () => {
+      // A write that is under way would put back what is removed.
+      await this.#saving?.catch(() => undefined)
+      this.#state = NO_POLICY
+      this.#savedState = NO_POLICY
+      this.#newest = { epoch: 0, revision: 0 }
+      this.#version++
+      this.#freshness.forget()
+      await this.#deps.saved.remove()
+    })
+    this.#applying = forgotten.catch(() => undefined)
+    return forgotten
   }
 
   /** A workload stream's place among those that changes are told to. */
@@ -170,20 +190,21 @@ export class PolicyHolder implements PolicyHoldings {
     }
   }
 
-  async #apply(pushed: PushedPolicy): Promise<void> {
+  async #apply(pushed: PushedPolicy): Promise<boolean> {
     const { log } = this.#deps
     try {
       const next = await stateAfter(this.#state, pushed, this.#deps)
       if (pushed.kind !== 'fastLane') this.#newest = { epoch: next.epoch, revision: next.revision }
       this.#refused = ''
-      if (next === this.#state) return
       this.#state = next
       this.#version++
       this.#readers.ring()
+      return true
     } catch (error) {
       if (!(error instanceof SallyportError) || error.code !== 'POLICY_CONTENT_REFUSED') throw error
       this.#refused = error.message
       log.error({ err: error }, 'What the server pushed of policy is not believed; the last good state stays in force')
+      return false
     }
   }
 
@@ -197,7 +218,9 @@ export class PolicyHolder implements PolicyHoldings {
 
   async #write(): Promise<void> {
     const version = this.#version
-    await this.#deps.saved.write(this.#state)
+    const state = this.#state
+    await this.#deps.saved.write(state)
+    this.#savedState = state
     this.#savedVersion = version
   }
 
@@ -209,4 +232,10 @@ export class PolicyHolder implements PolicyHoldings {
       .writeFresh(at)
       .catch((error: unknown) => log.error({ err: error }, 'The freshness of the policy could not be saved'))
   }
+}
+
+/** Of the slices and the fast lane; the earlier one while they differ, so that the server sends both anew. */
+function epochOf({ epoch, fastLane }: PolicyState): number {
+  if (epoch === 0 || fastLane.epoch === 0) return Math.max(epoch, fastLane.epoch)
+  return Math.min(epoch, fastLane.epoch)
 }

@@ -65,7 +65,11 @@ export async function stateAfter(state: PolicyState, pushed: PushedPolicy, belie
   }
 }
 
-/** Digest of the slices held, as the server computes it (sync.proto). */
+/** Those that a key vouches for that is trusted: the others are not counted as held, so that the server sends them again. */
+export const trustedOf = (slices: PolicyState['slices']): PolicyState['slices'] =>
+  new Map([...slices].filter(([, { isOutdated }]) => isOutdated !== true))
+
+/** Digest of slices, as the server computes it (sync.proto). */
 export function digestOf(slices: ReadonlyMap<string, Pick<HeldSliceState, 'digest'>>): Buffer {
   const sum = Buffer.alloc(32)
   for (const [spiffeId, { digest }] of slices) {
@@ -153,7 +157,9 @@ function withSlices(
   { epoch, revision, digest }: { readonly epoch: number; readonly revision: number; readonly digest: Buffer },
   slices: ReadonlyMap<string, HeldSliceState>,
 ): PolicyState {
-  if (digestOf(slices).equals(digest)) return { ...state, epoch, revision, slices }
+  // Whether outdated slices count for the server depends on when it heard of them.
+  const isSame = digestOf(slices).equals(digest) || digestOf(trustedOf(slices)).equals(digest)
+  if (isSame) return { ...state, epoch, revision, slices }
   throw new SallyportError('SYNC_MISMATCH', `Cannot follow the policy: the slices at revision ${revision} differ`)
 }
 

@@ -12,7 +12,7 @@ import { readSlice, sha256 } from './signed-content.ts'
 const HASH_BYTES = 32
 const INSTANT_BYTES = 8
 
-/** What the agent saved of policy: the signed bytes themselves, so that they are verified again when they are read. */
+/** What the agent saved of policy: the signed bytes themselves, as they came. */
 export class SavedPolicy {
   readonly #disk: Disk
   readonly #folder: string
@@ -46,7 +46,7 @@ export class SavedPolicy {
   }
 
   /**
-   * What was saved, each part verified with the keys that are saved with it; undefined when nothing was.
+   * What was saved, slices verified with the keys that are saved with them; undefined when nothing was.
    *
    * @throws {@link SallyportError} `AGENT_STATE_INVALID` when a byte of it was changed
    */
@@ -88,8 +88,7 @@ async function believed(
   const pinned = await PinnedKeys.pin(keys, believing.trustDomain, believing.cryptography)
   let log = NO_FAST_LANE
   for (const entry of [...(lifecycle === null ? [] : [lifecycle]), ...fastLane]) {
-    // An entry that a key signed which has been revoked since is asked for again, and so is all after it.
-    if (!(await pinned.hasSigned(entry, believing.cryptography))) break
+    // A quarantine outlives the key that signed it: each was verified when it came, and the hash of the file vouches for that.
     log = entry === lifecycle ? fromSnapshot(log, entry) : withEntry(log, entry)
   }
   const held = { ...NO_POLICY, keys: pinned, fastLane: log }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { SallyportError } from '../../src/errors.ts'
+import { FAST_LANE_ENTRY_MAX_BYTES, LIFECYCLE_MAX_BYTES } from '../../src/policy/read-fast-lane.ts'
+import { SLICE_MAX_BYTES } from '../../src/policy/read-slice.ts'
 import type { PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
 import type { Signature } from '../../src/wire/messages/sallyport-policy-v1.ts'
 
@@ -26,9 +28,6 @@ export interface FastLaneHeader {
   readonly previous: string
 }
 
-export const SLICE_MAX_BYTES = 3 * 1024 * 1024
-export const FAST_LANE_ENTRY_MAX_BYTES = 64 * 1024
-export const LIFECYCLE_MAX_BYTES = 3 * 1024 * 1024
 export const POLICY_KEYS_MAX_BYTES = 64 * 1024
 
 const count = z.number().int().min(0)

@@ -2,7 +2,8 @@ import type { FastLaneEntry, LifecycleDocument } from './fast-lane.ts'
 import type { BreakGlassSession, Grant, Lifecycle, Quarantine, RevokedSerial } from './lifecycle.ts'
 import { count, either, list, object, oneOf, optional, port, readDocument, tagged, text, type Shape } from './shape.ts'
 
-export const FAST_LANE_ENTRY_MAX_BYTES = 64 * 1024
+/** A node in quarantine names every identity that it may have been issued. The server signs nothing longer. */
+export const FAST_LANE_ENTRY_MAX_BYTES = 1024 * 1024
 export const LIFECYCLE_MAX_BYTES = 3 * 1024 * 1024
 
 const texts = list(text)

@@ -3,6 +3,7 @@ import { Wake } from '../../../agent/entries/wake.ts'
 import { lackedBy } from '../../../agent/policy/fast-lane-log.ts'
 import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
 import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
+import type { CanonicalValue } from '../../../src/jws/canonical-json.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import { silentLog } from '../../../src/log/silent-log.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
@@ -39,6 +40,8 @@ class World {
 const idsOf = ({ state }: PolicyHolder): string[] => [...state.slices.keys()].map((id) => id.slice(20))
 const revisionOf = ({ status }: PolicyHolder): string => `${status.policyEpoch}.${status.policyRevision}`
 
+const contentOf = ({ content }: { readonly content: Buffer }) => JSON.parse(content.toString()) as CanonicalValue
+
 describe('PolicyHolder', () => {
   test('takes slices, changes and removals, and acknowledges what is saved', async () => {
     const { holder, signer, disk } = new World()
@@ -67,6 +70,39 @@ describe('PolicyHolder', () => {
     await holder.apply(signer.snapshot(1, [signer.slice('/a', 1)]))
     disk.failure = new Error('no space left on device')
     await expect(holder.settle()).rejects.toThrow('no space left')
+  })
+
+  test('SE-40: a hello says what is on disk, not what could not be saved', async () => {
+    const world = new World()
+    const { holder, signer, disk } = world
+    await holder.apply(signer.snapshot(1, [signer.slice('/a', 1)]))
+    await holder.settle()
+    disk.failure = new Error('no space left on device')
+    const [entry, b] = [signer.entry(), signer.slice('/b', 2)]
+    await holder.apply(signer.fastLane(entry))
+    await holder.apply(signer.delta(2, [b], [signer.slice('/a', 1), b]))
+    await expect(holder.settle()).rejects.toThrow('no space left')
+    // The server takes a hello for an acknowledgement.
+    expect(holder.held).toMatchObject({ epoch: 1, revision: 1, fastLaneSequence: 0, slices: [{}] })
+    disk.failure = undefined
+    await holder.apply(signer.fastLane(entry))
+    expect((await holder.settle()).fastLaneSequence).toBe(1)
+    expect(holder.held).toMatchObject({ revision: 2, fastLaneSequence: 1, slices: [{}, {}] })
+    expect((await world.restarted()).state.fastLane.sequence).toBe(1)
+  })
+
+  test('SE-40: a quarantine outlives the key that signed it, also over a restart without the server', async () => {
+    const world = new World()
+    const { holder, signer } = world
+    const next = new PolicySigner()
+    await holder.apply(signer.snapshot(1, []))
+    await holder.apply(signer.fastLane(signer.entry(), signer.entry()))
+    // As a server does, with the last words of the key that goes.
+    const { content, signatures } = signer.keys(2, [next.key], signer.key)
+    const keys = { content, signatures: [...signatures, ...signer.keys(2, [next.key], next.key).signatures] }
+    await holder.apply({ ...signer.fastLane(), keys })
+    expect((await holder.settle()).refused).toBe('')
+    expect((await world.restarted()).state.fastLane.sequence).toBe(2)
   })
 
   test('SE-40: an older sequence, another entry under a known sequence, and a broken chain are refused', async () => {
@@ -164,6 +200,38 @@ describe('PolicyHolder', () => {
     expect(holder.refused).toContain('version 1 is not newer than 2')
   })
 
+  test('SE-45: what a revoked key signed can be sent again in pieces, and may be gone meanwhile', async () => {
+    const { holder, signer } = new World()
+    const next = new PolicySigner()
+    const [a, b, gone] = [signer.slice('/a', 1), signer.slice('/b', 1), signer.slice('/gone', 1)]
+    await holder.apply(signer.snapshot(1, [a, b, gone]))
+    await holder.apply({ ...signer.fastLane(), keys: signer.keys(2, [next.key], signer.key) })
+    await holder.settle()
+    expect(holder.held.slices).toEqual([])
+    const [a2, b2] = [next.signed(contentOf(a)), next.signed(contentOf(b))]
+    await holder.apply(next.delta(1, [a2], [a2]))
+    await holder.apply(next.delta(1, [b2], [a2, b2]))
+    expect((await holder.settle()).refused).toBe('')
+    expect(holder.held.slices).toHaveLength(2)
+  })
+
+  test('SE-41: a server that was left behind makes nothing younger', async () => {
+    const { holder, clock, signer } = new World()
+    await holder.apply(signer.snapshot(3, []))
+    await holder.apply(signer.fastLane(signer.entry(), signer.entry()))
+    for (const fields of [
+      { policyEpoch: 0, policyRevision: 9, fastLaneSequence: 9 },
+      { policyRevision: 2, fastLaneSequence: 2 },
+      { policyRevision: 3, fastLaneSequence: 1 },
+    ]) {
+      holder.observe(beat(clock, fields))
+      expect(holder.status.stale).toBe(true)
+      expect(revisionOf(holder)).toBe('1.3')
+    }
+    holder.observe(beat(clock, { policyRevision: 3, fastLaneSequence: 2 }))
+    expect(holder.status.stale).toBe(false)
+  })
+
   test('SE-41: only a fresh heartbeat makes the policy younger; the age goes on after a restart', async () => {
     const world = new World()
     const { holder, clock, signer } = world
@@ -204,6 +272,7 @@ describe('PolicyHolder', () => {
   test('a heartbeat brings agents forward that nothing concerned', async () => {
     const { holder, clock, signer } = new World()
     await holder.apply(signer.snapshot(1, []))
+    await holder.settle()
     holder.observe(beat(clock, { policyRevision: 7 }))
     expect(holder.held).toMatchObject({ epoch: 1, revision: 7 })
   })
