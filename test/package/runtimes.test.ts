@@ -1,6 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { House } from '../e2e/house.ts'
 import { root } from '../e2e/processes.ts'
 import { PackedPackage, Project } from './packed.ts'
 import { smokeLines } from './smoke-lines.ts'
@@ -28,7 +29,7 @@ describe('the packaged SDK', () => {
     if (present.length === 0) return
     packed = await PackedPackage.make()
     project = await Project.with(packed)
-    cpSync(join(root, 'test/package/smoke.mjs'), project.path('smoke.mjs'))
+    for (const name of ['smoke.mjs', 'real-agent.mjs']) cpSync(join(root, 'test/package', name), project.path(name))
   })
 
   afterAll(() => {
@@ -51,6 +52,22 @@ describe('the packaged SDK', () => {
       const started = project!.run(installed(runtimes[0]!)!, ['node_modules/sallyport/bin/sallyport.js', '--version'])
       await expect(started).rejects.toThrow(/ended with 1:[^]*Sallyport needs Node 26 or newer; this is v22/)
     },
+  )
+
+  const nodes = present.filter(({ name }) => name.startsWith('Node'))
+  test.runIf(nodes.length > 0)(
+    'works with a real agent, over a renewal, on every Node that is there',
+    async () => {
+      await using house = await House.open()
+      await house.register('/web', '--x509-ttl', '10s')
+      const env = { SPIFFE_ENDPOINT_SOCKET: house.endpoint }
+      const runs = nodes.map((node) => project!.run(installed(node)!, ['real-agent.mjs'], env))
+      const id = 'spiffe://example.org/web'
+      const talk = [`https hello ${id}`, `http2 hello ${id}`]
+      for (const printed of await Promise.all(runs))
+        expect(printed.trim().split('\n')).toEqual([`source ${id}`, ...talk, ...talk, `token ${id}`])
+    },
+    60_000,
   )
 
   for (const { name } of absent) {
