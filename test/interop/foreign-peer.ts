@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline'
+import { Conversation } from '../e2e/conversation.ts'
 import { RunningProcess } from '../e2e/processes.ts'
 import type { ForeignProgram } from './toolchains.ts'
 
@@ -21,31 +21,26 @@ export interface ForeignEnd extends AsyncDisposable {
 /** A program that connects and serves as it is told, a line for each order: started once, used for all rows of a table. */
 export class ForeignPeer implements ForeignEnd {
   readonly #process: RunningProcess
-  readonly #answers: AsyncIterator<string>
+  readonly #conversation: Conversation
 
   constructor({ command, args }: ForeignProgram) {
     this.#process = new RunningProcess(command, [...args, 'peer'])
-    this.#answers = createInterface({ input: this.#process.child.stdout! })[Symbol.asyncIterator]()
+    this.#conversation = new Conversation(this.#process)
   }
 
   dial(protocol: string, port: number, wanted: string, identity: string): Promise<ForeignVerdict> {
-    return this.#order(`dial ${protocol} 127.0.0.1:${port} ${wanted} ${identity}`)
+    return this.#conversation.ask(`dial ${protocol} 127.0.0.1:${port} ${wanted} ${identity}`)
   }
 
   async serve(protocol: string, wanted: string, identity: string): Promise<number> {
-    const { address } = await this.#order<{ readonly address: string }>(`serve ${protocol} ${wanted} ${identity}`)
+    const { address } = await this.#conversation.ask<{ readonly address: string }>(
+      `serve ${protocol} ${wanted} ${identity}`,
+    )
     return Number(address.split(':').at(-1))
   }
 
   outcome(): Promise<ForeignVerdict> {
-    return this.#order('outcome')
-  }
-
-  async #order<T>(line: string): Promise<T> {
-    this.#process.child.stdin!.write(`${line}\n`)
-    const { done, value } = await this.#answers.next()
-    if (done === true) throw new Error(`the program ended after "${line}":\n${this.#process.stderr}`)
-    return JSON.parse(value) as T
+    return this.#conversation.ask('outcome')
   }
 
   [Symbol.asyncDispose](): Promise<void> {
