@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events'
-import type { TLSSocket } from 'node:tls'
 import { DecisionNotes } from '../../src/enforce/decision-notes.ts'
 import { EnforcedConnection } from '../../src/enforce/enforced-connection.ts'
 import { OpenConnections } from '../../src/enforce/open-connections.ts'
@@ -11,6 +9,7 @@ import type { VerifiedPeer } from '../../src/tls/verified-peer.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { PolicySource } from '../../src/workload/policy-source.ts'
 import { PolicyAgent } from '../../test/fakes/policy-agent.ts'
+import { StandInSocket } from '../../test/fakes/stand-in-socket.ts'
 import { heldSvid, TestSource } from '../../test/fakes/test-source.ts'
 import { until } from '../../test/fakes/until.ts'
 import { acme, conduit, quarantineOf, rule } from '../../test/src/policy/acme.ts'
@@ -22,19 +21,6 @@ const RULES = 5000
 const SERVICE = 'orders'
 const OWN = '/ns/shop/sa/orders'
 const ownId = `spiffe://${acme.trustDomain}${OWN}`
-
-class StandIn extends EventEmitter {
-  destroyed = false
-  readonly remotePort = 50_000
-  getProtocol = (): string => 'TLSv1.3'
-  end(): void {}
-  destroy(): void {
-    if (this.destroyed) return
-    this.destroyed = true
-    // As sockets do: not while somebody is still in the middle of closing the others.
-    setImmediate(() => this.emit('close'))
-  }
-}
 
 const authority = await TestAuthority.create({ trustDomain: acme.trustDomain })
 const svid = await heldSvid(authority, OWN)
@@ -81,7 +67,7 @@ function openAll(policy: PolicySource, identities: number): OpenConnections {
   const peers = Array.from({ length: identities }, (_, index) => peerOf(`/ns/web/sa/p${index}`))
   for (let index = 0; index < CONNECTIONS; index++) {
     const peer = peers[index % identities] as VerifiedPeer
-    const socket = new StandIn() as unknown as TLSSocket
+    const socket = StandInSocket.open()
     const facts = { port: 8443, protocol: 'http' as const, alpn: 'h2', ip: '10.0.0.1' }
     const one = new EnforcedConnection(peer, socket, facts, Date.now())
     const decision = point.decide(one.asked)

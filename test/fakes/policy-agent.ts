@@ -1,5 +1,5 @@
 import { Outbox } from '../../agent/upstream/outbox.ts'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { canonicalJson, type CanonicalValue } from '../../src/jws/canonical-json.ts'
 import type { FastLaneEvent } from '../../src/policy/fast-lane.ts'
 import type { IdentityRow } from '../../src/policy/membership.ts'
@@ -55,8 +55,8 @@ export class PolicyAgent implements Transport {
   }
 
   /** A source that follows this agent, with what was said so far. */
-  async open(): Promise<PolicySource> {
-    return PolicySource.open({ client: new WorkloadClient({ transport: this, clock: systemClock }) })
+  async open(clock: Clock = systemClock): Promise<PolicySource> {
+    return PolicySource.open({ client: new WorkloadClient({ transport: this, clock }) })
   }
 
   /** The policy for one identity from now on. */
