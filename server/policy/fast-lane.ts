@@ -1,7 +1,8 @@
 import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { FastLaneEntry, FastLaneEvent, LifecycleDocument } from '../../src/policy/fast-lane.ts'
-import { withoutEnded } from '../../src/policy/fast-lane.ts'
+import { applyFastLane, withoutEnded } from '../../src/policy/fast-lane.ts'
+import { FAST_LANE_ENTRY_MAX_BYTES, LIFECYCLE_MAX_BYTES } from '../../src/policy/read-fast-lane.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { FastLaneRow, SignedText } from '../store/policy-rows.ts'
 import type { Mutation, Store } from '../store/store.ts'
@@ -49,6 +50,7 @@ export class FastLane {
     const { store, book } = this.#deps
     for (let tries = 1; tries <= TRIES; tries += 1) {
       const { mutations, events, audit } = await decide()
+      this.#checkLiveSet(events)
       const rows = await this.#signed(events)
       const outcome = await store.commit({
         mutations: [...mutations, ...rows.map((row) => ({ kind: 'fastLane.append', row }) as const)],
@@ -70,10 +72,22 @@ export class FastLane {
       const atMs = clock.now().getTime()
       const previous = head === undefined ? '' : sha256Hex(head.content)
       const entry: FastLaneEntry = { ...event, v: 1, epoch: book.epoch, sequence, previous, at: atMs }
-      head = { ...(await keys.sign(canonicalText(entry))), sequence, atMs }
+      const content = canonicalText(entry)
+      // Agents would refuse it, and everything after it.
+      if (Buffer.byteLength(content) > FAST_LANE_ENTRY_MAX_BYTES) throw tooMuch('it names too many identities')
+      head = { ...(await keys.sign(content)), sequence, atMs }
       rows.push(head)
     }
     return rows
+  }
+
+  /** An agent that comes later gets what is live as one document: more than it reads must never be live. */
+  #checkLiveSet(events: readonly FastLaneEvent[]): void {
+    if (!events.some(({ kind }) => ADDING.has(kind))) return
+    const { book, clock } = this.#deps
+    const after = events.reduce((live, event) => applyFastLane(live, { ...event, sequence: 0 }), book.lifecycle)
+    const bytes = Buffer.byteLength(canonicalText(withoutEnded(after, clock.now().getTime())))
+    if (bytes > LIFECYCLE_MAX_BYTES - HEADER_BYTES) throw tooMuch('more is live than an agent can hold')
   }
 
   /** Everything that is live, signed; made once for all agents that need it at one sequence. */
@@ -94,3 +108,14 @@ export class FastLane {
     return signed
   }
 }
+
+const ADDING: ReadonlySet<FastLaneEvent['kind']> = new Set([
+  ...(['quarantine.add', 'offboard', 'grant.add', 'breakGlass.start', 'serial.revoke'] as const),
+])
+/** Of the document around the live set. */
+const HEADER_BYTES = 1024
+
+const tooMuch = (why: string): SallyportError =>
+  new SallyportError('LIFECYCLE_REFUSED', `Cannot append to the fast lane: ${why}`, {
+    hint: 'End what is no longer needed: quarantines, offboardings, revoked serials; or name a zone instead of a node.',
+  })

@@ -28,6 +28,9 @@ export interface PolicyKeysDeps {
   readonly secondSigners: readonly SecondSigner[]
 }
 
+/** Sets of keys that are kept for agents that were away. */
+const EARLIER_KEYS_MAX = 32
+
 /** How often a change of the state is tried against changes by others. */
 const TRIES = 5
 
@@ -213,7 +216,9 @@ export class PolicyKeys {
     const content = canonicalText(document)
     const signing = [...trusted.map(({ keyId }) => keyId), ...lastWordsOf].filter((id) => this.#signers.has(id))
     const signatures = await Promise.all(signing.map((keyId) => this.#signWith(keyId, content)))
-    return { ...state, keys, keysVersion, signedKeys: { content, signatures } }
+    const earlierKeys = [...(state.earlierKeys ?? []), ...(state.keysVersion === 0 ? [] : [state.signedKeys])]
+    const kept = earlierKeys.slice(-EARLIER_KEYS_MAX)
+    return { ...state, keys, keysVersion, signedKeys: { content, signatures }, earlierKeys: kept }
   }
 
   async #signWith(keyId: string, content: string): Promise<SignedText['signatures'][number]> {

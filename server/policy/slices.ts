@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Clock } from '../../src/clock.ts'
+import type { Log } from '../../src/log/log.ts'
+import { SLICE_MAX_BYTES } from '../../src/policy/read-slice.ts'
 import type { SliceDocument } from '../../src/policy/signed-documents.ts'
 import type { Counter } from '../../src/metrics/registry.ts'
 import type { CurrentPolicy, PolicyBook } from './policy-book.ts'
@@ -17,6 +19,7 @@ export interface SlicesDeps {
   readonly keys: Pick<PolicyKeys, 'sign' | 'activeKeyId'>
   readonly clock: Clock
   readonly signed?: Pick<Counter, 'add'> | undefined
+  readonly log: Pick<Log, 'error'>
 }
 
 type SaidField = 'trustDomain' | 'spiffeId' | 'policyName' | 'policy' | 'members'
@@ -30,6 +33,7 @@ interface Made {
   readonly text: string
   /** SHA-256 of `text`. */
   readonly digest: Buffer
+  readonly isTooLong: boolean
   signed: { readonly keyId: string; readonly content: Promise<SignedContent> } | undefined
 }
 
@@ -47,15 +51,16 @@ export class Slices {
     this.#deps = deps
   }
 
-  /** SHA-256 of the slice's content; undefined while there is no policy. */
+  /** SHA-256 of the slice's content; undefined while there is no policy, or when the slice is longer than agents take. */
   digestOf(spiffeId: string): Buffer | undefined {
-    return this.#upToDate(spiffeId)?.digest
+    const made = this.#upToDate(spiffeId)
+    return made?.isTooLong === true ? undefined : made?.digest
   }
 
   /** The slice as it is sent, and its digest. */
   async signed(spiffeId: string): Promise<{ readonly digest: Buffer; readonly slice: SignedContent } | undefined> {
     const made = this.#upToDate(spiffeId)
-    if (made === undefined) return undefined
+    if (made === undefined || made.isTooLong) return undefined
     const { keys } = this.#deps
     // What a key signed that is trusted no longer would be refused.
     if (made.signed?.keyId !== keys.activeKeyId) {
@@ -79,7 +84,11 @@ export class Slices {
     }
     const text = objectText([...said, ...this.#head(current, saidDigest)])
     const digest = hash('sha256', text, 'buffer')
-    const made: Made = { turn: book.turn, saidDigest, text, digest, signed: undefined }
+    const isTooLong = Buffer.byteLength(text) > SLICE_MAX_BYTES
+    // One that agents refuse would keep them from all others; an identity without a slice reaches nothing.
+    if (isTooLong)
+      this.#deps.log.error({ spiffeId, mostBytes: SLICE_MAX_BYTES }, 'The slice of an identity is too long')
+    const made: Made = { turn: book.turn, saidDigest, text, digest, isTooLong, signed: undefined }
     this.#keep(spiffeId, made)
     return made
   }

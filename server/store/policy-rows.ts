@@ -55,6 +55,8 @@ export interface PolicyStateRow {
   readonly keysVersion: number
   readonly keys: readonly PolicyKeyState[]
   readonly signedKeys: SignedText
+  /** The sets before it, oldest first: an agent that missed some can follow them one by one. */
+  readonly earlierKeys?: readonly SignedText[]
   readonly pending?: PendingPolicy
 }
 

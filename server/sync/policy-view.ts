@@ -7,6 +7,7 @@ import type { FastLane } from '../policy/fast-lane.ts'
 import type { PolicyBook, PolicyNews } from '../policy/policy-book.ts'
 import { signedContentOf, type SignedContent } from '../policy/signed-text.ts'
 import type { Slices } from '../policy/slices.ts'
+import { FastLaneView } from './fast-lane-view.ts'
 import { CHUNK_MAX_BYTES } from './messages.ts'
 
 /** What push streams take from policy. */
@@ -51,9 +52,7 @@ export class PolicyView {
   #isSnapshotDue = false
   #resyncAtMs: number | undefined
   #lastSnapshotMs = Number.NEGATIVE_INFINITY
-  #fastLane: number
-  #isLifecycleDue: boolean
-  #keysVersion: number
+  readonly #fastLane: FastLaneView
   /** Digests of what is under way, and the one that the agent has confirmed last. */
   #sent: Buffer[] = []
   #agreed: Buffer
@@ -66,10 +65,7 @@ export class PolicyView {
     if (isSameEpoch) for (const { spiffeId, digest } of held.slices) this.#held.set(spiffeId, digest)
     this.#agreed = heldDigest(this.#held)
     this.#isSnapshotDue = !isSameEpoch && (held.slices.length > 0 || book.current !== undefined)
-    this.#fastLane = isSameEpoch ? held.fastLaneSequence : 0
-    this.#isLifecycleDue = !isSameEpoch && (held.fastLaneSequence > 0 || book.fastLaneSequence > 0)
-    // An agent that has pinned keys and held no policy yet knows no epoch.
-    this.#keysVersion = isSameEpoch || held.epoch === 0 ? held.keysVersion : 0
+    this.#fastLane = new FastLaneView(held, deps.policy)
     this.#acknowledged = {
       ...{ epoch: held.epoch, revision: held.revision, fastLaneSequence: held.fastLaneSequence },
       ...{ keysVersion: held.keysVersion, refused: '' },
@@ -86,16 +82,22 @@ export class PolicyView {
 
   /** Something is left to be told: until then no heartbeat may say that the agent is current. */
   get isPending(): boolean {
+    return this.#areSlicesDue || this.#fastLane.isDue
+  }
+
+  get #areSlicesDue(): boolean {
     return this.#isSnapshotDue || this.#pending === 'all' || this.#pending.size > 0
   }
 
-  mark({ identities }: Pick<PolicyNews, 'identities'>): void {
+  /** @returns false: none of it concerns this agent */
+  mark({ identities, fastLane, keys }: Pick<PolicyNews, 'identities' | 'fastLane' | 'keys'>): boolean {
     if (identities === 'all' || this.#pending === 'all') {
       this.#pending = 'all'
-      return
+      return true
     }
     const mine = this.#deps.identities()
     for (const id of identities) if (mine.has(id) || this.#held.has(id)) this.#pending.add(id)
+    return fastLane || keys || this.isPending
   }
 
   /** Entries have come or gone, and identities with them. */
@@ -111,11 +113,11 @@ export class PolicyView {
     const { policy, log, agentId } = this.#deps
     this.#acknowledged = { epoch, revision, fastLaneSequence, keysVersion, refused: refused.slice(0, REFUSED_MAX) }
     if (refused !== '') log.warn({ agentId, reason: this.#acknowledged.refused }, 'An agent refused policy')
-    if (epoch !== policy.book.epoch || digest.length === 0 || digest.equals(this.#agreed)) return
+    if (epoch !== policy.book.epoch || digest.length === 0) return
     const place = this.#sent.findLastIndex((sent) => sent.equals(digest))
     if (place === -1) {
       // Sending again what it refuses would not help.
-      if (refused === '') this.#resyncLater()
+      if (refused === '' && !digest.equals(this.#agreed)) this.#resyncLater()
       return
     }
     this.#agreed = digest
@@ -123,31 +125,14 @@ export class PolicyView {
   }
 
   /** The fast lane goes before everything else. */
-  async nextFastLane(): Promise<Sent<ServerMessage> | undefined> {
-    const { book, fastLane } = this.#deps.policy
-    const areKeysDue = this.#keysVersion !== book.state.keysVersion
-    const sequence = book.fastLaneSequence
-    if (!areKeysDue && !this.#isLifecycleDue && this.#fastLane === sequence) return undefined
-    const entries = this.#isLifecycleDue ? undefined : book.fastLaneAfter(this.#fastLane)
-    // The keys of a policy that an agent has to verify stand before it.
-    const keys = areKeysDue ? signedContentOf(book.state.signedKeys) : undefined
-    const snapshot = entries === undefined ? await fastLane.snapshot() : undefined
-    this.#keysVersion = book.state.keysVersion
-    this.#isLifecycleDue = false
-    this.#fastLane = snapshot === undefined ? sequence : (JSON.parse(snapshot.content) as { sequence: number }).sequence
-    return {
-      fastLane: {
-        entries: (entries ?? []).map(signedContentOf),
-        snapshot: snapshot === undefined ? null : signedContentOf(snapshot),
-        keys: keys ?? null,
-      },
-    }
+  nextFastLane(): Promise<Sent<ServerMessage> | undefined> {
+    return this.#fastLane.next()
   }
 
   /** Slices that the agent lacks, in messages of at most 1 MiB; nothing when there are none. */
   async *nextSlices(): AsyncGenerator<Sent<ServerMessage>> {
     if (this.#resyncAtMs !== undefined && this.#now() >= this.#resyncAtMs) this.#isSnapshotDue = true
-    if (!this.isPending) return
+    if (!this.#areSlicesDue) return
     const isSnapshot = this.#isSnapshotDue
     const pending = isSnapshot ? 'all' : this.#pending
     this.#pending = new Set()
@@ -168,7 +153,9 @@ export class PolicyView {
     const ids = pending === 'all' ? new Set([...mine, ...this.#held.keys()]) : pending
     const isTold = (id: string): boolean => slices.digestOf(id)?.equals(this.#held.get(id) ?? NOTHING) ?? true
     const wanted = [...ids].filter((id) => mine.has(id) && !isTold(id))
-    const removed = [...ids].filter((id) => !mine.has(id) && this.#held.has(id))
+    // One that cannot be sent must not stay in force as it was.
+    const isOver = (id: string): boolean => !mine.has(id) || slices.digestOf(id) === undefined
+    const removed = [...ids].filter((id) => this.#held.has(id) && isOver(id))
     return { wanted, removed }
   }
 

@@ -1,5 +1,8 @@
 import { createHash, randomBytes, sign } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
+import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
+import { PolicyReading } from '../../../agent/upstream/policy-messages.ts'
 import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
 import { addQuarantine, removeQuarantine } from '../../../server/lifecycle/quarantine.ts'
 import { Groups } from '../../../server/lifecycle/groups.ts'
@@ -14,6 +17,8 @@ import type { Cryptography } from '../../../src/key/cryptography.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { threadPoolCryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import { silentLog as log } from '../../../src/log/log.ts'
+import type { FastLaneEvent } from '../../../src/policy/fast-lane.ts'
+import { readFastLaneEntry, readLifecycle } from '../../../src/policy/read-fast-lane.ts'
 import type { SliceDocument } from '../../../src/policy/signed-documents.ts'
 import { codecOf } from '../../../src/wire/codec.ts'
 import { decodeMessage } from '../../../src/wire/decode-message.ts'
@@ -27,6 +32,7 @@ import {
 } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { fakeCall, tlsConnection } from '../../fakes/fake-call.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
+import { MemoryDisk } from '../../fakes/memory-disk.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
 import { anAgent, anId, anInstant, doing } from '../../fakes/store-objects.ts'
 import { shopEntries, shopEntry, shopPolicy } from '../policy/shop-policy.ts'
@@ -397,6 +403,39 @@ describe('the push of policy', () => {
       expect(agent.epoch).toBe(policy.book.epoch)
     })
 
+    const nodeQuarantine = (id: string, count: number): FastLaneEvent => {
+      const identities = Array.from({ length: count }, (_, index) => String(anId(`/ns/some-namespace/sa/${index}`)))
+      return {
+        kind: 'quarantine.add',
+        body: { id, target: { node: 'n', identities }, forensics: [], reason: '', since: 0 },
+      }
+    }
+    const append = (...events: readonly FastLaneEvent[]): Promise<void> =>
+      policy.fastLane.change(() => ({ mutations: [], events, audit: [] }))
+
+    test('takes no entry that agents would refuse, and never more than they can hold', async () => {
+      await append(nodeQuarantine('q-1', 10_000))
+      expect(readFastLaneEntry(Buffer.from(policy.book.fastLaneHead?.content ?? '')).sequence).toBe(1)
+      await expect(append(nodeQuarantine('q-2', 30_000))).rejects.toThrowCode('LIFECYCLE_REFUSED', 'too many')
+      for (let count = 2; count <= 6; count += 1) await append(nodeQuarantine(`q-${count}`, 10_000))
+      await expect(append(nodeQuarantine('q-7', 10_000))).rejects.toThrowCode('LIFECYCLE_REFUSED', 'more is live')
+      await append({ kind: 'quarantine.remove', body: { id: 'q-1' } })
+      const { content } = await policy.fastLane.snapshot()
+      expect(readLifecycle(Buffer.from(content)).sequence).toBe(7)
+    })
+
+    test('comes in messages that agents can take', async () => {
+      const agent = await follow('1')
+      await quarantine('/web/store')
+      agent.stop.abort()
+      for (const id of ['q-1', 'q-2', 'q-3']) await append(nodeQuarantine(id, 10_000))
+      await quiet()
+      const back = await follow('1', agent)
+      const counts = back.messages.flatMap(({ fastLane }) => fastLane?.entries.length ?? [])
+      expect(counts).toEqual([2, 1])
+      expect(back.sequence).toBe(4)
+    })
+
     test('comes before slices that wait', async () => {
       await apply(shopPolicy())
       const agent = await follow('2')
@@ -411,7 +450,105 @@ describe('the push of policy', () => {
     })
   })
 
+  describe('SE-45: keys', () => {
+    /** A real agent, which believes what it is told by the keys that it has pinned. */
+    const realAgent = async () => {
+      const saved = new SavedPolicy(new MemoryDisk(), '/data')
+      const holder = new PolicyHolder({
+        ...{
+          trustDomain: trustDomain.name,
+          cryptography: threadPoolCryptography,
+          clock,
+          log,
+          heartbeatMs: 5000,
+          saved,
+        },
+      })
+      const visit = async (): Promise<PolicyAgent> => {
+        const agent = await follow('1', undefined, { policy: holder.held })
+        await hear(agent, 0)
+        return agent
+      }
+      const hear = async ({ messages }: PolicyAgent, from: number): Promise<void> => {
+        const reading = new PolicyReading()
+        for (const pushed of messages.slice(from).flatMap((message) => reading.read(message) ?? [])) {
+          await holder.apply(pushed)
+          expect(holder.refused).toBe('')
+        }
+        await holder.settle()
+      }
+      return { holder, visit, hear }
+    }
+    const revokeActive = async (): Promise<void> => {
+      await policy.policyKeys.revoke(policy.policyKeys.activeKeyId, deed, 'drill')
+      await quiet()
+    }
+
+    test('an agent that was away while keys went can follow them, and what is live', async () => {
+      await apply(shopPolicy())
+      const { holder, visit } = await realAgent()
+      ;(await visit()).stop.abort()
+      await quarantine('/web/store')
+      await revokeActive()
+      await quarantine('/data/pg')
+      await policy.policyKeys.rotate(deed, 'drill')
+      await revokeActive()
+      const back = await visit()
+      expect(holder.state.keys?.version).toBe(policy.book.state.keysVersion)
+      expect(holder.state.fastLane.sequence).toBe(2)
+      // What is outdated is named in no hello; this one was said before the keys were heard.
+      back.stop.abort()
+      await visit()
+      expect([...holder.state.slices.values()].map(({ isOutdated }) => isOutdated ?? false)).toEqual([false])
+    })
+
+    test('what is live is signed anew for agents that are there while a key goes', async () => {
+      const { holder, visit, hear } = await realAgent()
+      const agent = await visit()
+      await quarantine('/web/store')
+      await revokeActive()
+      await hear(agent, 0)
+      const { keys, fastLane } = holder.state
+      expect(fastLane.entries).toEqual([])
+      const snapshot = fastLane.snapshot?.signed
+      expect(snapshot && (await keys?.hasSigned(snapshot, threadPoolCryptography))).toBe(true)
+    })
+
+    test('an entry that a key signed just before it went is not sent after it', async () => {
+      const { holder, visit, hear } = await realAgent()
+      const agent = await visit()
+      const { policyKeys } = policy
+      const sign = policyKeys.sign.bind(policyKeys)
+      const { signatures } = await sign('')
+      await revokeActive()
+      policyKeys.sign = async (content) =>
+        content.includes('"kind":"quarantine.add"') ? { content, signatures } : await sign(content)
+      await quarantine('/web/store')
+      await hear(agent, 0)
+      expect(holder.state.fastLane.sequence).toBe(1)
+    })
+  })
+
   describe('SE-41: heartbeats', () => {
+    test('come after what of the fast lane they tell of', async () => {
+      const agent = await follow('1')
+      agent.reads = false
+      await clock.advance(5000)
+      await quiet()
+      await quarantine('/web/store')
+      await clock.advance(5000)
+      await quiet()
+      agent.resume()
+      await quiet()
+      let sequence = 0
+      for (const { fastLane, heartbeat } of agent.messages) {
+        if (fastLane) sequence += fastLane.entries.length
+        if (!heartbeat) continue
+        expect(decodeMessage(heartbeatContentType, heartbeat.content).fastLaneSequence).toBeLessThanOrEqual(sequence)
+      }
+      expect(agent.heartbeats().at(-1)?.fastLaneSequence).toBe(1)
+    })
+
     test('the first of a stream carries the nonce of its hello, later ones none and a later time', async () => {
       const agent = await follow('1')
       await clock.advance(5000)

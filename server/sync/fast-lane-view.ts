@@ -1,0 +1,102 @@
+import type { HeldPolicy, ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import type { Sent } from '../../src/wire/service.ts'
+import type { PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
+import type { FastLaneRow, PolicyStateRow, SignedText } from '../store/policy-rows.ts'
+import { signedContentOf } from '../policy/signed-text.ts'
+import { CHUNK_MAX_BYTES } from './messages.ts'
+import type { PolicyPush } from './policy-view.ts'
+
+type FastLaneMessage = Sent<NonNullable<ServerMessage['fastLane']>>
+
+const NOTHING: FastLaneMessage = { entries: [], snapshot: null, keys: null }
+
+/** What one agent has been told of the keys and of the fast lane. */
+export class FastLaneView {
+  readonly #policy: Pick<PolicyPush, 'book' | 'fastLane'>
+  readonly #heldKeyIds: ReadonlySet<string>
+  #sequence: number
+  #isSnapshotDue: boolean
+  #keysVersion: number
+  /** Sets of keys before the newest one, still to be told. */
+  #earlier: readonly SignedText[] | undefined
+
+  constructor(held: HeldPolicy, policy: Pick<PolicyPush, 'book' | 'fastLane'>) {
+    const { book } = policy
+    const isSameEpoch = held.epoch === book.epoch
+    this.#policy = policy
+    this.#sequence = isSameEpoch ? held.fastLaneSequence : 0
+    this.#isSnapshotDue = !isSameEpoch && (held.fastLaneSequence > 0 || book.fastLaneSequence > 0)
+    // An agent that has pinned keys and held no policy yet knows no epoch.
+    this.#keysVersion = isSameEpoch || held.epoch === 0 ? held.keysVersion : 0
+    this.#heldKeyIds = new Set(held.keyIds.map((id) => id.toString('hex')))
+  }
+
+  /** Something is left to be told. */
+  get isDue(): boolean {
+    const { book } = this.#policy
+    return this.#areKeysDue || this.#isSnapshotDue || this.#sequence !== book.fastLaneSequence
+  }
+
+  get #areKeysDue(): boolean {
+    return this.#keysVersion !== this.#policy.book.state.keysVersion
+  }
+
+  /** The next message, of at most 1 MiB unless one entry is longer. */
+  async next(): Promise<Sent<ServerMessage> | undefined> {
+    if (!this.isDue) return undefined
+    const { book } = this.#policy
+    const { state } = book
+    if (!this.#areKeysDue) return { fastLane: { ...NOTHING, ...(await this.#news()) } }
+    this.#earlier ??= earlierKeys(state, this.#heldKeyIds)
+    const [earlier, ...left] = this.#earlier
+    if (earlier !== undefined) {
+      this.#earlier = left
+      return { fastLane: { ...NOTHING, keys: signedContentOf(earlier) } }
+    }
+    this.#keysVersion = state.keysVersion
+    // A key that signed what the agent holds may be gone: the newest key vouches for all that is live.
+    this.#isSnapshotDue ||= book.fastLaneSequence > 0
+    // The keys of what an agent has to verify stand before it.
+    return { fastLane: { ...NOTHING, ...(await this.#news()), keys: signedContentOf(state.signedKeys) } }
+  }
+
+  async #news(): Promise<Pick<FastLaneMessage, 'entries' | 'snapshot'>> {
+    const { book, fastLane } = this.#policy
+    const entries = this.#isSnapshotDue ? undefined : book.fastLaneAfter(this.#sequence)
+    if (entries?.every((row) => isTrusted(row, book.state)) === true) {
+      const some = upTo(CHUNK_MAX_BYTES, entries)
+      this.#sequence = some.at(-1)?.sequence ?? this.#sequence
+      return { entries: some.map(signedContentOf), snapshot: null }
+    }
+    const snapshot = await fastLane.snapshot()
+    this.#isSnapshotDue = false
+    this.#sequence = (JSON.parse(snapshot.content) as { sequence: number }).sequence
+    return { entries: [], snapshot: signedContentOf(snapshot) }
+  }
+}
+
+/** An agent believes a set of keys that one before it signed: whoever missed some is told all of them, in order. */
+function earlierKeys({ earlierKeys: earlier = [] }: PolicyStateRow, held: ReadonlySet<string>): readonly SignedText[] {
+  const place = earlier.findLastIndex(({ content }) => {
+    const { keys } = JSON.parse(content) as PolicyKeysDocument
+    const ids = keys.filter(({ use }) => use === 'policy').map(({ keyId }) => keyId)
+    return ids.length === held.size && ids.every((id) => held.has(id))
+  })
+  return place === -1 ? [] : earlier.slice(place + 1)
+}
+
+const isTrusted = ({ signatures }: FastLaneRow, { keys }: PolicyStateRow): boolean =>
+  signatures.some((one) => keys.some(({ keyId, state }) => keyId === one.keyId && state !== 'revoked'))
+
+/** At least one, while there is one. */
+function upTo(mostBytes: number, rows: readonly FastLaneRow[]): readonly FastLaneRow[] {
+  let bytes = 0
+  const end = rows.findIndex(({ content }, index) => {
+    bytes += Buffer.byteLength(content) + SIGNATURE_BYTES
+    return index > 0 && bytes > mostBytes
+  })
+  return end === -1 ? rows : rows.slice(0, end)
+}
+
+/** More than signatures and the fields around them take in a message. */
+const SIGNATURE_BYTES = 256
