@@ -72,7 +72,14 @@ export async function analysedLive(transport: Transport): Promise<Analysed> {
   for await (const entry of eachEntry(transport)) {
     const { spiffeId, parent, selectors } = readable(entry)
     const x509TtlMs = entry.x509SvidTtl === 0 ? undefined : entry.x509SvidTtl * 1000
-    entries.push({ spiffeId, parent, selectors, labels: labels.get(spiffeId) ?? {}, x509TtlMs })
+    entries.push({
+      spiffeId,
+      parent,
+      selectors,
+      labels: labels.get(spiffeId) ?? {},
+      x509TtlMs,
+      createdMs: entry.createdAt * 1000,
+    })
   }
   return { set, rows, tables: compile(set, rows), entries, revision }
 }

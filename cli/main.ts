@@ -65,6 +65,10 @@ const nouns: Readonly<Record<string, Noun>> = {
     description: 'what was allowed and refused, and why',
     load: async () => (await import('./decisions.ts')).decisionsCommand(),
   },
+  report: {
+    description: 'what somebody should look at: unused, standing, excessive and stale rights and identities',
+    load: async () => (await import('./report.ts')).reportCommand(),
+  },
   bundle: {
     description: "show and exchange bundles: the keys that verify a trust domain's SVIDs",
     load: async () => (await import('./bundle.ts')).bundleCommand(),

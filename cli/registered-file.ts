@@ -14,6 +14,7 @@ const registeredEntry = z.object({
   selectors: z.array(z.string().max(4096)).max(1000).default([]),
   labels: z.record(z.string(), z.string()).default({}),
   x509Ttl: fieldTypes.duration.optional(),
+  createdAt: z.iso.datetime({ offset: true }).optional(),
 })
 
 const registeredFile = z.union([
@@ -29,12 +30,13 @@ const registeredFile = z.union([
 export function readRegisteredFile(text: string, name: string): RegisteredEntry[] {
   const hint = 'It is a file of `sallyport entry apply`, or the output of `sallyport entry list --output json`.'
   return parseConfig(text, name, registeredFile, { hint, maxBytes: FILE_MAX_BYTES }).map(
-    ({ spiffeId, parent, selectors, labels, x509Ttl }) => ({
+    ({ spiffeId, parent, selectors, labels, x509Ttl, createdAt }) => ({
       spiffeId: spiffeId.toString(),
       parent,
       selectors,
       labels,
       x509TtlMs: x509Ttl === undefined ? undefined : x509Ttl * 1000,
+      createdMs: createdAt === undefined ? undefined : Date.parse(createdAt),
     }),
   )
 }

@@ -12,6 +12,8 @@ export interface RegisteredEntry extends RegisteredIdentity {
   readonly parent: string | undefined
   /** Lifetime of its X509-SVIDs; undefined: the policy's or the server's own. */
   readonly x509TtlMs: number | undefined
+  /** Undefined: not known. */
+  readonly createdMs?: number | undefined
 }
 
 /**

@@ -76,7 +76,8 @@ function servicesFor(
   return services.sort((a, b) => a.order - b.order).map(({ service }) => service)
 }
 
-function reachedActions(
+/** What these rules, and no others, let a source do on a service. */
+export function reachedActions(
   tables: Tables,
   source: Party,
   service: CompiledService,
