@@ -10,10 +10,11 @@ import { parseSelector } from '../src/entry/selector.ts'
 import { SallyportError } from '../src/errors.ts'
 import { printJoinString } from '../src/config/join-string.ts'
 import { adminService as agentAdminService } from '../src/wire/messages/sallyport-agent-v1.ts'
-import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
+import { adminService, policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import { withSocket } from './connect.ts'
 import { DemoService } from './demo-service-process.ts'
+import { demoPolicy } from './dev-policy.ts'
 import { idArgument } from './ids.ts'
 import { initServer } from './init-server.ts'
 import { checkStatus } from './item-status.ts'
@@ -131,7 +132,7 @@ export class DevSystem implements AsyncDisposable {
       // A second name for the same Node: free where the file system allows it, a copy elsewhere.
       await link(process.execPath, program).catch(async () => copyFile(process.execPath, program))
       const peer = `spiffe://${this.trustDomain}/${name === 'orders' ? 'storefront' : 'orders'}`
-      const child = spawn(program, [...flags, launcher, 'dev-service', peer], {
+      const child = spawn(program, [...flags, launcher, 'dev-service', name, peer], {
         stdio: ['pipe', 'pipe', 'inherit'],
         env: { ...process.env, SPIFFE_ENDPOINT_SOCKET: `unix:${this.agentSocket}` },
         detached: true,
@@ -160,10 +161,15 @@ export class DevSystem implements AsyncDisposable {
     })
   }
 
-  async call(signal: AbortSignal): Promise<{ readonly answer: string; readonly durationMs: number }> {
-    const [orders, storefront] = this.#services
-    const port = await orders!.port(signal)
-    return storefront!.call(port, signal)
+  /** Applies the policy of the demo; resolves with its revision and the file that it is in. */
+  async applyPolicy(): Promise<{ readonly revision: number; readonly file: string }> {
+    const file = join(this.folder, 'policy.yaml')
+    const source = demoPolicy(this.trustDomain)
+    await writeFile(file, source)
+    return withSocket(this.serverSocket, 'server', async (transport) => {
+      const applied = await transport.client(policiesService).apply({ source, note: 'the demo' })
+      return { revision: applied.revision?.revision ?? 0, file }
+    })
   }
 
   #start(name: string, args: readonly string[]): void {

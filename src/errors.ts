@@ -841,6 +841,13 @@ export const errorCodes = {
     means: 'A process of `sallyport dev` ended by itself.',
     remedy: 'Read what it printed.',
   },
+  DEV_SCENE_FAILED: {
+    grpc: 'INTERNAL',
+    http: 500,
+    means:
+      'In `sallyport dev` something was allowed, refused or left open that the policy of the demo says otherwise about.',
+    remedy: 'Report it with what was printed above.',
+  },
   FILE_EXISTS: {
     grpc: 'FAILED_PRECONDITION',
     http: 409,
