@@ -19,21 +19,19 @@ export interface Placed {
 /** Every zone in use that would lose all of its rights, and every administrator who would lose the last one. */
 export function lossesOf(before: Placed | undefined, after: Placed, admins: readonly SpiffeId[]): Loss[] {
   if (before === undefined) return []
-  const [had, has] = [rightsOf(before), rightsOf(after)]
-  const zones = new Set(Iterator.from(before.members.rows()).flatMap(zonesOfRow))
+  const has = rightsOf(after)
+  // Mostly nothing is lost; then it does not matter what there was.
+  let then: Rights | undefined
+  const had = (): Rights => (then ??= rightsOf(before))
   const losses: Loss[] = []
-  for (const zone of [...zones].toSorted()) {
-    if (!had.zones.has(zone)) continue
-    const identities = [...before.members.rows()]
-      .filter((row) => zonesOfRow(row).includes(zone))
-      .map((row) => row.spiffeId)
+  for (const [zone, identities] of [...identitiesByZone(before.members)].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const isKept = identities.some((id) => has.identities.has(id))
-    if (isKept) continue
+    if (isKept || !had().zones.has(zone)) continue
     const message = `zone ${zone} with ${identities.length} registered identities would have no right left, in or out`
     losses.push({ kind: 'zone', zone, spiffeId: '', message })
   }
   for (const admin of admins.map(String)) {
-    if (!had.identities.has(admin) || has.identities.has(admin)) continue
+    if (has.identities.has(admin) || !had().identities.has(admin)) continue
     const [zone = ''] = before.members.partyOf(admin).zoneIds
     losses.push({
       kind: 'adminPath',
@@ -43,6 +41,18 @@ export function lossesOf(before: Placed | undefined, after: Placed, admins: read
     })
   }
   return losses
+}
+
+function identitiesByZone(members: Members): Map<string, string[]> {
+  const byZone = new Map<string, string[]>()
+  for (const row of members.rows()) {
+    for (const zone of zonesOfRow(row)) {
+      const identities = byZone.get(zone)
+      if (identities === undefined) byZone.set(zone, [row.spiffeId])
+      else identities.push(row.spiffeId)
+    }
+  }
+  return byZone
 }
 
 interface Rights {
@@ -65,7 +75,7 @@ function rightsOf({ set, members }: Placed): Rights {
   )
   for (const { spiffeId } of members.rows()) {
     const source = members.partyOf(spiffeId)
-    for (const { to, effect, stage } of members.rulesOf(spiffeId)) {
+    for (const { to, effect, stage } of members.rulesOf(source)) {
       const destination = destinations.get(to)
       if (effect !== 'allow' || stage !== 'live' || source.zone === undefined || destination?.zone === undefined)
         continue

@@ -7,6 +7,7 @@ import { resolveIdentity, resolveMembership } from '../../src/policy/resolve-mem
 import type { Party } from '../../src/policy/party.ts'
 import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { SliceIndex } from '../../src/policy/slice-index.ts'
+import { slicesConcerned } from '../../src/policy/slices-concerned.ts'
 import { sliceOf, type SliceContent } from '../../src/policy/slice.ts'
 import type { Directory } from '../entries/directory.ts'
 
@@ -54,8 +55,13 @@ export class Members {
   }
 
   /** The rules that name an identity as a subject. */
-  rulesOf(spiffeId: string): readonly Rule[] {
-    return this.#index.rulesOfSubject.of(this.#index.partyOf(spiffeId)).map(({ rule }) => rule)
+  rulesOf(party: Party): readonly Rule[] {
+    return this.#index.rulesOfSubject.of(party).map(({ rule }) => rule)
+  }
+
+  /** Whose slices are others when this policy follows on another, with the same entries registered. */
+  concernedAfter(before: Members): ConcernedSlices {
+    return slicesConcerned(before.#index, this.#index)
   }
 
   slice(spiffeId: string): SliceContent {

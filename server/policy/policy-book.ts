@@ -53,12 +53,15 @@ export class PolicyBook {
   #current: CurrentPolicy | undefined
   /** Members that were made before their policy was committed. */
   #offered: { readonly set: PolicySet; readonly members: Members } | undefined
+  /** The members of the current policy were such. */
+  #wasOffered = false
   #lifecycle: Lifecycle = NO_LIFECYCLE
   #index: LifecycleIndex | undefined
   #tail: FastLaneRow[] = []
   /** Counts what changes slices, and says which change concerned whose slice last. */
   #turn = 0
   #allTouched = 0
+  #policyTurn = 0
   readonly #touched = new Map<string, number>()
 
   private constructor(deps: PolicyBookDeps) {
@@ -130,7 +133,9 @@ export class PolicyBook {
 
   /** The turn at which the slice of an identity may have changed last. */
   touchedAt(spiffeId: string): number {
-    return Math.max(this.#allTouched, this.#touched.get(spiffeId) ?? 0)
+    // Who is concerned by a policy is known of registered identities only.
+    const isRegistered = this.#current?.members.row(spiffeId) !== undefined
+    return Math.max(this.#allTouched, this.#touched.get(spiffeId) ?? 0, isRegistered ? 0 : this.#policyTurn)
   }
 
   /** Takes the members of a policy that is about to be committed: resolving them again would take as long as all the rest. */
@@ -203,6 +208,7 @@ export class PolicyBook {
       return
     }
     const ids = new Set<string>()
+    const before = this.#current
     let isNewPolicy = false
     let [fastLane, keys, lifecycle] = [false, false, false]
     for (const { revision, changes } of updates) {
@@ -218,8 +224,9 @@ export class PolicyBook {
       }
     }
     const concerned = this.#refresh(ids)
-    const identities = isNewPolicy ? 'all' : concerned
-    if (identities === 'all' || identities.size > 0) this.#touch(identities)
+    const identities = isNewPolicy ? this.#concernedBy(before, ids) : concerned
+    if (isNewPolicy) this.#policyTurn = this.#turn + 1
+    if (isNewPolicy || identities === 'all' || identities.size > 0) this.#touch(identities)
     // Waiters read what is refreshed.
     this.#advance(Math.max(this.#revision, updates.at(-1)?.revision ?? 0))
     if (identities === 'all' || identities.size > 0 || fastLane || keys || lifecycle) {
@@ -261,6 +268,16 @@ export class PolicyBook {
     return isAll ? 'all' : all
   }
 
+  /**
+   * Whose slices a new policy changes. Its members were made from the same entries as those before, if they were offered and no entry
+   * changed at the same time.
+   */
+  #concernedBy(before: CurrentPolicy | undefined, changedIds: ReadonlySet<string>): ConcernedSlices {
+    const after = this.#current
+    if (before === undefined || after === undefined || !this.#wasOffered || changedIds.size > 0) return 'all'
+    return after.members.concernedAfter(before.members)
+  }
+
   /** Slices that were made before are looked at again. */
   #touch(concerned: ConcernedSlices): void {
     this.#turn += 1
@@ -275,6 +292,7 @@ export class PolicyBook {
   #membersOf(set: PolicySet): Members {
     const offered = this.#offered
     this.#offered = undefined
+    this.#wasOffered = offered?.set === set
     return offered?.set === set ? offered.members : new Members(set, this.#deps.directory)
   }
 

@@ -129,9 +129,7 @@ export class Follower {
 
   /** Notes what of policy may differ from what the agent was told. */
   markPolicy(news: PolicyNews): void {
-    if (this.#policy === undefined) return
-    this.#policy.mark(news)
-    this.wake.wake()
+    if (this.#policy?.mark(news) === true) this.wake.wake()
   }
 
   /** The one with the nonce goes before those for all. */

@@ -5,6 +5,7 @@ import { TrustDomain } from './trust-domain.ts'
 export const SPIFFE_ID_MAX_BYTES = 2048
 
 const SCHEME = 'spiffe://'
+const VALID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[a-zA-Z0-9._-]+)*$/
 
 /** An identity such as `spiffe://example.org/ns/web/sa/storefront`. Holding one is proof that it is valid. */
 export class SpiffeId {
@@ -41,6 +42,8 @@ export class SpiffeId {
   }
 
   static #problemOf(text: string): string | undefined {
+    // Most ids are right: why one is not is found out afterwards.
+    if (text.length <= SPIFFE_ID_MAX_BYTES && VALID.test(text)) return undefined
     if (text === '') return 'it is empty'
     if (text.length > SPIFFE_ID_MAX_BYTES) return `longer than ${SPIFFE_ID_MAX_BYTES} bytes`
     if (!text.startsWith(SCHEME)) return `must start with ${SCHEME}`

@@ -19,6 +19,8 @@ export class SliceIndex {
   readonly set: PolicySet
   /** Without owner and mode, and with patterns only: what everybody needs to place an unknown peer. */
   readonly plainZones: readonly Zone[]
+  /** The same with owner and mode, for who has a service there. */
+  readonly wholeZones: ReadonlyMap<string, Zone>
   readonly conduitsFrom = new Map<string, CompiledConduit[]>()
   readonly conduitsTo = new Map<string, CompiledConduit[]>()
   readonly rulesTo = new Map<string, Rule[]>()
@@ -27,15 +29,17 @@ export class SliceIndex {
   readonly servicesByName: ReadonlyMap<string, Service>
   /** In the order of their ids. */
   readonly templates: readonly CompiledTemplate[]
+  /** Of all conditions: other labels decide nothing, and stay on the server. */
+  readonly keysRead: ReadonlySet<string>
   readonly rowsByPath = new IdentityTree<IdentityRow>()
   readonly rowsByZone = new Map<string, Map<string, IdentityRow>>()
   readonly #rows = new Map<string, IdentityRow>()
   readonly #membership: MembershipRules
   readonly #zones: ReadonlyMap<string, CompiledZone>
   readonly #displaced = new Map<string, IdentityRow>()
+  /** Of services' identities: most slices ask for the same few. */
+  readonly #partiesOfServices = new Map<string, Party>()
   readonly #labelsRead = new Map<string, LabelsRead>()
-  /** Of all conditions: other labels decide nothing, and stay on the server. */
-  readonly #keysRead: ReadonlySet<string>
   #displacedInOrder: readonly IdentityRow[] | undefined
   #servicesByZone: ReadonlyMap<string, readonly Service[]> | undefined
 
@@ -44,6 +48,7 @@ export class SliceIndex {
     this.#membership = new MembershipRules(set)
     this.#zones = new Map(set.zones.map((zone) => [zone.id, compileZone(zone, set.settings)]))
     this.plainZones = set.zones.toSorted(byId).map(plainZone)
+    this.wholeZones = new Map(set.zones.map((zone) => [zone.id, { ...zone, members: patternsOf(zone) }]))
     for (const conduit of set.conduits.toSorted(byId)) {
       const compiled = compileConduit(conduit, set.trustDomain)
       push(this.conduitsFrom, conduit.from.zone, compiled)
@@ -59,7 +64,7 @@ export class SliceIndex {
     this.templates = set.grantTemplates
       .toSorted(byId)
       .map((template) => ({ template, subjects: identitySet(template.subject, set.trustDomain) }))
-    this.#keysRead = new Set(
+    this.keysRead = new Set(
       [...set.rules, ...set.guards].flatMap(({ when }) => {
         const read = when === undefined ? undefined : this.labelsRead(when)
         return read === undefined ? [] : [...read.src, ...read.dst]
@@ -70,7 +75,7 @@ export class SliceIndex {
 
   /** Adds or replaces the row of an identity. */
   put(given: IdentityRow): void {
-    const row = withLabels(given, this.#keysRead)
+    const row = withLabels(given, this.keysRead)
     this.remove(row.spiffeId)
     const { path } = SpiffeId.parse(row.spiffeId)
     this.#rows.set(row.spiffeId, row)
@@ -84,7 +89,7 @@ export class SliceIndex {
       this.#displaced.set(row.spiffeId, row)
       this.#displacedInOrder = undefined
     }
-    if (this.servicesByIdentity.has(path)) this.#servicesByZone = undefined
+    this.#forgetService(path)
   }
 
   remove(spiffeId: string): void {
@@ -95,7 +100,13 @@ export class SliceIndex {
     this.rowsByPath.set(segmentsOf(path), undefined)
     for (const zone of zonesOf(row)) this.rowsByZone.get(zone)?.delete(spiffeId)
     if (this.#displaced.delete(spiffeId)) this.#displacedInOrder = undefined
-    if (this.servicesByIdentity.has(path)) this.#servicesByZone = undefined
+    this.#forgetService(path)
+  }
+
+  #forgetService(path: string): void {
+    if (!this.servicesByIdentity.has(path)) return
+    this.#servicesByZone = undefined
+    this.#partiesOfServices.delete(path)
   }
 
   rowOf(spiffeId: string): IdentityRow | undefined {
@@ -126,7 +137,7 @@ export class SliceIndex {
   #groupServices(): ReadonlyMap<string, readonly Service[]> {
     const byZone = new Map<string, Service[]>()
     for (const service of this.set.services) {
-      const { zone } = this.partyOf(`spiffe://${this.set.trustDomain}${service.identity}`)
+      const { zone } = this.partyOfService(service)
       if (zone !== undefined) push(byZone, zone.id, service)
     }
     return byZone
@@ -139,6 +150,15 @@ export class SliceIndex {
     const zoneIds = row === undefined ? this.#membership.byPattern(path).map(({ zone }) => zone) : zonesOf(row)
     const zone = zoneIds.length === 1 ? this.#zones.get(zoneIds[0] as string) : undefined
     return partyOf({ id: spiffeId, foreignDomain: undefined, path, zone, zoneIds, labels: row?.labels ?? {} })
+  }
+
+  partyOfService({ identity }: Pick<Service, 'identity'>): Party {
+    let party = this.#partiesOfServices.get(identity)
+    if (party === undefined) {
+      party = this.partyOf(`spiffe://${this.set.trustDomain}${identity}`)
+      this.#partiesOfServices.set(identity, party)
+    }
+    return party
   }
 
   labelsRead(text: string): LabelsRead {
@@ -156,8 +176,11 @@ const plainZone = (zone: Zone): Zone => ({
   mode: 'enforce',
   enforceOnly: [],
   hardStaleMs: undefined,
-  members: zone.members.filter(({ entryLabel, selector }) => entryLabel === undefined && selector === undefined),
+  members: patternsOf(zone),
 })
+
+const patternsOf = ({ members }: Zone): Zone['members'] =>
+  members.filter(({ entryLabel, selector }) => entryLabel === undefined && selector === undefined)
 
 function withLabels(row: IdentityRow, read: ReadonlySet<string>): IdentityRow {
   const keys = Object.keys(row.labels)

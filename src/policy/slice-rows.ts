@@ -38,7 +38,8 @@ function addLabelled(
   for (const row of candidates()) if (keys.some((key) => Object.hasOwn(row.labels, key))) rows.add(row)
 }
 
-function* subjectsOf(index: SliceIndex, { from }: Rule): Iterable<IdentityRow> {
+/** The rows that a rule names as subjects. */
+export function* subjectsOf(index: SliceIndex, { from }: Rule): Iterable<IdentityRow> {
   for (const subject of from) {
     if ('zone' in subject) yield* index.rowsByZone.get(subject.zone)?.values() ?? []
     else {

@@ -73,14 +73,13 @@ function servicesReached(index: SliceIndex, self: Party, rules: readonly Rule[])
     ...named.flatMap((name) => index.servicesByName.get(name) ?? []),
     ...zones.flatMap((zone) => index.servicesIn(zone)),
     ...[...openTo, ...elevatedTo].flatMap(({ zone, identities }) =>
-      index.servicesIn(zone).filter(({ identity }) => isOneOf(index, identities, identity)),
+      index.servicesIn(zone).filter((service) => isOneOf(index, identities, service)),
     ),
   ]
 }
 
-const isOneOf = (index: SliceIndex, identities: readonly string[] | undefined, path: string): boolean =>
-  identities === undefined ||
-  identitySet(identities, index.set.trustDomain).has(index.partyOf(`spiffe://${index.set.trustDomain}${path}`))
+const isOneOf = (index: SliceIndex, identities: readonly string[] | undefined, service: Service): boolean =>
+  identities === undefined || identitySet(identities, index.set.trustDomain).has(index.partyOfService(service))
 
 /** The conduits that its own connections may go through. */
 const egressOf = (index: SliceIndex, self: Party): Conduit[] =>
@@ -104,14 +103,8 @@ function conduitsFor(index: SliceIndex, self: Party, own: readonly Service[]): C
 /** All of them, so that every peer can be placed; whole only where a service of the slice is. */
 function zonesFor(index: SliceIndex, self: Party, services: readonly Service[]): Zone[] {
   const whole = new Set(self.zoneIds)
-  for (const { identity } of services) {
-    for (const zone of index.partyOf(`spiffe://${index.set.trustDomain}${identity}`).zoneIds) whole.add(zone)
-  }
-  const byName = new Map(index.set.zones.filter(({ id }) => whole.has(id)).map((zone) => [zone.id, zone]))
-  return index.plainZones.map((plain) => {
-    const zone = byName.get(plain.id)
-    return zone === undefined ? plain : { ...zone, members: plain.members }
-  })
+  for (const service of services) for (const zone of index.partyOfService(service).zoneIds) whole.add(zone)
+  return index.plainZones.map((plain) => (whole.has(plain.id) ? (index.wholeZones.get(plain.id) ?? plain) : plain))
 }
 
 const concernsGrant = ({ subjects, template }: CompiledTemplate, self: Party, own: readonly Service[]): boolean =>
