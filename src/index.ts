@@ -50,7 +50,7 @@ export { parseBundleMap } from './bundle/bundle-map.ts'
 
 // TLS, HTTP and tokens on requests
 export { protect, tlsServer, type TlsServerOptions } from './tls/tls-server.ts'
-export { tlsClient, type TlsClientOptions } from './tls/tls-client.ts'
+export { tlsClient, type ServerMatcher, type TlsClientOptions } from './tls/tls-client.ts'
 export { connectTls, type ConnectTlsOptions, type TlsDestination, type VerifiedConnection } from './tls/connect-tls.ts'
 export { httpsAgent, type HttpsAgentOptions } from './tls/https-agent.ts'
 export { connectHttp2, type ConnectHttp2Options } from './tls/connect-http2.ts'

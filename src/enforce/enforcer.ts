@@ -120,8 +120,9 @@ export class Enforcer implements Disposable {
       if (becomesStream) this.#open.becomesStream(enforced, request, jwt, decision)
       return undefined
     }
-    // The answer goes out first.
-    if (decision.deniedBy !== 'access') setImmediate(() => this.#open.close(enforced, decision))
+    // What is wrong with the caller of a token is nothing that its forwarder is. The answer goes out first.
+    if (decision.deniedBy !== 'access' && decision.caller === null)
+      setImmediate(() => this.#open.close(enforced, decision))
     return id
   }
 

@@ -71,7 +71,9 @@ export async function connectTls(source: TlsSource, options: ConnectTlsOptions):
     options,
     (socket) => verifyPeer(socket.getPeerX509Certificate(), server, { source, clock }),
   )
-  bearsConnection(peers.socket, connections.add({ ...peers, own, role: 'client' }))
+  const connection = connections.add({ ...peers, own, role: 'client' })
+  bearsConnection(peers.socket, connection)
+  server.connected?.(connection)
   return peers
 }
 

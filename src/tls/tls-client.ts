@@ -2,13 +2,20 @@ import type { ConnectionOptions, PeerCertificate } from 'node:tls'
 import { type Clock, systemClock } from '../clock.ts'
 import type { IdMatcher } from '../id/matcher.ts'
 import type { X509Svid } from '../svid/x509-svid.ts'
+import type { Connection } from './connection.ts'
 import { DEFAULT_MIN_VERSION, pooledContextOf } from './tls-options.ts'
 import type { TlsSource } from './tls-source.ts'
 import { type PresentedCertificate, verifyPeer } from './verify-peer.ts'
 
+/** Who must answer. What `exactly()` and `memberOf()` return is enough; `egress()` also follows what becomes of the connections. */
+export interface ServerMatcher extends IdMatcher {
+  /** Told of each connection whose server is the one that is wanted. */
+  connected?(connection: Connection): void
+}
+
 export interface TlsClientOptions {
   /** Who must answer. */
-  readonly server: IdMatcher
+  readonly server: ServerMatcher
   readonly clock?: Clock | undefined
 }
 

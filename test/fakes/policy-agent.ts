@@ -39,6 +39,9 @@ export class PolicyAgent implements Transport {
   #updates = new Outbox<PolicyUpdate>()
   #revision = 0
   #sequence = 0
+  #said = 0
+  /** A source asks for the next update when it has told everybody of the one before. */
+  #asked = 0
 
   client<M extends Methods>(_service: Service<M>): Client<Service<M>> {
     const watch = (_request: WatchPolicyRequest, options: ClientOptions = {}) => this.#serve(options)
@@ -79,6 +82,7 @@ export class PolicyAgent implements Transport {
   }
 
   say(fields: Partial<PolicyUpdate> = {}, status: Partial<PolicyStatus> = {}): void {
+    this.#said++
     this.#updates.push({
       ...{ slices: [], removedIdentities: [], fastLane: [], lifecycle: null, keys: null },
       status: {
@@ -87,6 +91,11 @@ export class PolicyAgent implements Transport {
       },
       ...fields,
     })
+  }
+
+  /** Whether everything that was said so far has been taken up. */
+  get delivered(): boolean {
+    return this.#asked > this.#said
   }
 
   /** Every record that has been reported. */
@@ -102,7 +111,11 @@ export class PolicyAgent implements Transport {
 
   async *#serve({ signal }: ClientOptions): AsyncGenerator<PolicyUpdate> {
     signal?.addEventListener('abort', () => this.#updates.end(), { once: true })
-    yield* this.#updates
+    this.#asked = 1
+    for await (const update of this.#updates) {
+      yield update
+      this.#asked++
+    }
     throw signal?.reason ?? new Error('the agent has gone')
   }
 
