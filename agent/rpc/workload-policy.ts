@@ -16,6 +16,7 @@ import type { PolicyHolder } from '../policy/policy-holder.ts'
 import type { HeldSliceState, PolicyState } from '../policy/policy-state.ts'
 import type { Signed } from '../policy/signed-content.ts'
 import type { Caller, Callers } from './callers.ts'
+import { inMessages, type PolicyNews } from './policy-updates.ts'
 
 export interface WorkloadPolicyDeps {
   readonly entitlements: Entitlements
@@ -64,7 +65,7 @@ async function* watchPolicy(
       await callers.checkStill(caller)
       const { state } = policy
       const mine = slicesOf(state, new Set(entries.map(({ spiffeId }) => spiffeId.toString())))
-      yield { ...updateOf(state, mine, told), status: policy.status }
+      for (const news of inMessages(updateOf(state, mine, told))) yield { ...news, status: policy.status }
       told = {
         digests: new Map(mine.map(({ spiffeId, digest }) => [spiffeId, digest.toString('hex')])),
         fastLane: { epoch: state.fastLane.epoch, sequence: state.fastLane.sequence },
@@ -82,11 +83,7 @@ function slicesOf({ slices }: PolicyState, identities: ReadonlySet<string>): Hel
 }
 
 /** Everything that this workload may see and has not been told. */
-function updateOf(
-  { fastLane, keys }: PolicyState,
-  mine: readonly HeldSliceState[],
-  told: Told,
-): Omit<PolicyUpdate, 'status'> {
+function updateOf({ fastLane, keys }: PolicyState, mine: readonly HeldSliceState[], told: Told): PolicyNews {
   const { snapshot, entries } = lackedBy(fastLane, told.fastLane)
   const held = new Set(mine.map(({ spiffeId }) => spiffeId))
   return {
