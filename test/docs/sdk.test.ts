@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { apiPages } from '../../docs/api-reference.ts'
+import { printPages } from '../../docs/print-api.ts'
 import { root } from '../e2e/processes.ts'
 
 const docs = join(root, 'docs')
@@ -18,6 +20,19 @@ describe('docs/api', () => {
       [...pages.keys()].toSorted((a, b) => a.localeCompare(b)),
     )
     for (const [name, text] of pages) expect(readFileSync(join(docs, 'api', name), 'utf8')).toBe(text)
+  })
+
+  test('stays as it is while the sources do not compile', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-api-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'sallyport.md'), 'printed before')
+    const failing = (): never => {
+      throw new Error('does not compile')
+    }
+    expect(() => printPages(folder, failing)).toThrow('does not compile')
+    expect(readFileSync(join(folder, 'sallyport.md'), 'utf8')).toBe('printed before')
+    printPages(folder, () => new Map([['other.md', 'new']]))
+    expect(readdirSync(folder)).toEqual(['other.md'])
   })
 
   test('has a sentence about everything but plain options', () => {
