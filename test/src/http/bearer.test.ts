@@ -46,7 +46,7 @@ async function ask(request: IncomingMessage, overrides: Partial<BearerOptions> =
 }
 
 describe('bearer()', () => {
-  test('lets a caller in whose token verifies, and says who it is', async () => {
+  test('JW-25 lets a caller in whose token verifies, and says who it is', async () => {
     const request = withToken(good)
     expect(await ask(request)).toMatchObject({ mayGoOn: true, passed: 1, status: undefined, refused: [] })
     expect(callerOf(request).spiffeId.toString()).toBe('spiffe://example.org/web')
@@ -58,7 +58,7 @@ describe('bearer()', () => {
     ['no token', () => requestWith(['Authorization', 'Bearer '])],
     ['two tokens', () => requestWith(['Authorization', `Bearer ${good} ${good}`])],
     ['two headers', () => requestWith(['Authorization', `Bearer ${good}`], ['authorization', 'Bearer x'])],
-  ] as const)('answers 401 and asks for a token: %s', async ([, request]) => {
+  ] as const)('JW-25 answers 401 and asks for a token: %s', async ([, request]) => {
     const answer = await ask(request())
     expect(answer).toMatchObject({ mayGoOn: false, passed: 0, status: 401, challenge: 'Bearer' })
     expect(answer.refused[0]).toThrowCode('TOKEN_MISSING')

@@ -19,7 +19,7 @@ function setUp(options: JwtFetchOptions = {}) {
 }
 
 describe('jwtFetch()', () => {
-  test('adds a token for the audience to each request, and leaves the rest as it is', async () => {
+  test('JW-25 adds a token for the audience to each request, and leaves the rest as it is', async () => {
     const { ask, sent, asked } = setUp()
     await ask('https://reports.test/a', { method: 'POST', body: 'x', headers: { 'x-one': '1' } })
     await ask(new URL('https://reports.test/b'))
@@ -35,7 +35,7 @@ describe('jwtFetch()', () => {
   })
 
   test.for(['http://reports.test/', 'http://localhost.reports.test/', 'http://127.0.0.1.reports.test/', 'ftp://x/'])(
-    'asks for no token and sends nothing to %s, where others can read it',
+    'JW-27 asks for no token and sends nothing to %s, where others can read it',
     async (url) => {
       const { ask, sent, asked } = setUp()
       await expect(ask(url)).rejects.toThrowCode('PLAIN_HTTP_REFUSED')
