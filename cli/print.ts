@@ -133,7 +133,7 @@ function describe(error: unknown): DescribedError {
   if (error instanceof SallyportError)
     return { code: error.code, message: error.message, hint: error.hint, status: error.row.grpc }
   const other = error as { grpc?: GrpcStatusName; message?: string } & NodeJS.ErrnoException
-  if (other.code === 'ERR_MODULE_NOT_FOUND' && other.message?.includes("package 'koffi'") === true)
+  if (other.code === 'ERR_MODULE_NOT_FOUND' && other.message?.includes("package 'koffi'"))
     return describe(new SallyportError('KOFFI_MISSING', 'Cannot start: the package koffi is not installed'))
   // A file of the user's: what Node says of it names the path and the reason.
   if (typeof other.syscall === 'string' && typeof other.path === 'string')
