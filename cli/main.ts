@@ -65,6 +65,10 @@ const nouns: Readonly<Record<string, Noun>> = {
     description: 'what was allowed and refused, and why',
     load: async () => (await import('./decisions.ts')).decisionsCommand(),
   },
+  paths: {
+    description: 'show the ways that lead to what is worth most, where they meet, and what to cut',
+    load: async () => (await import('./paths.ts')).pathsCommand(),
+  },
   report: {
     description: 'what somebody should look at: unused, standing, excessive and stale rights and identities',
     load: async () => (await import('./report.ts')).reportCommand(),

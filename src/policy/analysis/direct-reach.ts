@@ -19,6 +19,8 @@ export interface ReachOptions {
   readonly variant: 'intended' | 'effective'
   /** Services that do not enforce, such as plain SPIFFE servers: whoever has an SVID does everything there (SE-48). */
   readonly unenforced?: ReadonlySet<string>
+  /** What-if: as if these conduits were not there, and these zones did not observe (§4.7). */
+  readonly without?: { readonly conduits: ReadonlySet<string>; readonly observing: ReadonlySet<string> }
 }
 
 /** What one identity may do on one service without anybody else. */
@@ -86,11 +88,14 @@ export function reachedActions(
 ): readonly ReachedAction[] {
   const { party: destination } = service
   const isLocal = source.foreignDomain === undefined
-  const observes = options.variant === 'effective' && isLocal && destination.zone?.observes === true
+  const observes = options.variant === 'effective' && isLocal && isObserving(destination, options)
   const between = conduitsBetween(tables, source, destination)
   const isOpen = options.unenforced?.has(service.id) === true
   const conduits = between.filter(
-    (conduit) => joins(conduit, source, destination) && mayBeOpen(conduit, options.moment),
+    (conduit) =>
+      joins(conduit, source, destination) &&
+      mayBeOpen(conduit, options.moment) &&
+      options.without?.conduits.has(conduit.id) !== true,
   )
   if (conduits.length === 0 && !observes && !isOpen) return []
   const movementGuards = standing(tables, tables.movementGuards, source, service)
@@ -113,6 +118,9 @@ export function reachedActions(
     return isSoftened ? [{ ...reached, conduit: conduit?.id ?? null, rule: rule?.id ?? null }] : []
   })
 }
+
+const isObserving = ({ zone }: Party, { without }: ReachOptions): boolean =>
+  zone?.observes === true && without?.observing.has(zone.id) !== true
 
 /** Guards that match whatever the request is; an error in a condition is a match. */
 function standing(

@@ -1,14 +1,12 @@
 import type { IdentityRow } from '../membership.ts'
-import { covers, joins, type CompiledConduit } from '../conduit.ts'
-import { conduitsBetween } from '../pair.ts'
 import type { Party } from '../party.ts'
 import type { CompiledRule } from '../rule-index.ts'
-import type { CompiledService, Tables } from '../tables.ts'
+import type { Tables } from '../tables.ts'
 import { candidatesOf } from './candidates.ts'
-import { Classifier, classedParty } from './classes.ts'
 import { reachedActions, type ReachOptions } from './direct-reach.ts'
+import { everybody } from './everybody.ts'
 import { mayBeValid } from './moment.ts'
-import { representatives } from './representatives.ts'
+import { pathsTo } from './paths-to.ts'
 
 export const needlessKinds = {
   expired: 'it has ended',
@@ -30,7 +28,7 @@ export interface Needless {
 export function needlessRules(tables: Tables, rows: Iterable<IdentityRow>, options: ReachOptions): Needless[] {
   const seen = new Map<CompiledRule, Seen>()
   const usedConduits = new Set<string>()
-  for (const party of examples(tables, rows)) {
+  for (const { example: party } of everybody(tables, [...rows])) {
     const rules = candidatesOf(tables).rulesOf(party)
     for (const rule of rules) if (rule.isAllow) look({ tables, party, rules, options, usedConduits }, rule, seen)
   }
@@ -57,22 +55,6 @@ function kindOf(seen: Seen | undefined): NeedlessKind | undefined {
   if (seen?.hasPath !== true) return 'dead'
   if (!seen.opens) return 'shadowed'
   return seen.isNeeded ? undefined : 'redundant'
-}
-
-/** One of each class: registered identities, and somebody for each pattern. */
-function examples(tables: Tables, rows: Iterable<IdentityRow>): Iterable<Party> {
-  const classifier = new Classifier(tables)
-  const found = new Map<string, Party>()
-  for (const id of representatives(
-    tables,
-    [...rows].map(({ spiffeId }) => spiffeId),
-  )) {
-    const party = tables.parties.of(id)
-    if (typeof party === 'string') continue
-    const key = classifier.keyOf(classedParty(party))
-    if (!found.has(key)) found.set(key, party)
-  }
-  return found.values()
 }
 
 interface Looking {
@@ -104,14 +86,6 @@ function look(
   const wider = others.filter((other) => !other.isAllow || isNoNarrower(other, rule))
   const without = new Set(reachedActions(tables, party, service, wider, options).map(({ action }) => action))
   found.isNeeded = alone.some(({ action }) => !without.has(action))
-}
-
-function pathsTo(tables: Tables, party: Party, { party: destination, service }: CompiledService): CompiledConduit[] {
-  return conduitsBetween(tables, party, destination).filter(
-    (conduit) =>
-      joins(conduit, party, destination) &&
-      service.listeners.some(({ protocol, port }) => covers(conduit.conduit.allow, protocol, port)),
-  )
 }
 
 /** Whenever one allows, the other does; of two that are alike the later one is needless. */
