@@ -1,5 +1,6 @@
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
-import type { PolicySet } from '../../src/policy/policy-set.ts'
+import type { Party } from '../../src/policy/party.ts'
+import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { zonesOfRow, type Members } from './members.ts'
 
 /** Something that works now and would not after a change. */
@@ -19,19 +20,16 @@ export interface Placed {
 /** Every zone in use that would lose all of its rights, and every administrator who would lose the last one. */
 export function lossesOf(before: Placed | undefined, after: Placed, admins: readonly SpiffeId[]): Loss[] {
   if (before === undefined) return []
-  const has = rightsOf(after)
-  // Mostly nothing is lost; then it does not matter what there was.
-  let then: Rights | undefined
-  const had = (): Rights => (then ??= rightsOf(before))
+  const [had, has] = [new Rights(before), new Rights(after)]
   const losses: Loss[] = []
   for (const [zone, identities] of [...identitiesByZone(before.members)].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const isKept = identities.some((id) => has.identities.has(id))
-    if (isKept || !had().zones.has(zone)) continue
+    // Mostly the first one keeps a right, and nobody else has to be asked.
+    if (identities.some((id) => has.of(id)) || !identities.some((id) => had.of(id))) continue
     const message = `zone ${zone} with ${identities.length} registered identities would have no right left, in or out`
     losses.push({ kind: 'zone', zone, spiffeId: '', message })
   }
   for (const admin of admins.map(String)) {
-    if (has.identities.has(admin) || !had().identities.has(admin)) continue
+    if (has.of(admin) || !had.of(admin)) continue
     const [zone = ''] = before.members.partyOf(admin).zoneIds
     losses.push({
       kind: 'adminPath',
@@ -55,36 +53,58 @@ function identitiesByZone(members: Members): Map<string, string[]> {
   return byZone
 }
 
-interface Rights {
-  readonly zones: ReadonlySet<string>
-  readonly identities: ReadonlySet<string>
+/**
+ * Who has a right that a path leads to, in either direction: the registered subject of an allow rule and the identity of its service,
+ * when the zones of both are joined by a conduit.
+ */
+class Rights {
+  readonly #members: Members
+  readonly #joined: ReadonlySet<string>
+  /** By the name of the service: who it is, and the rules that allow somebody to call it. */
+  readonly #destinations = new Map<string, Party>()
+  readonly #rulesTo: ReadonlyMap<string, readonly Rule[]>
+  readonly #reached = new Map<string, boolean>()
+
+  constructor({ set, members }: Placed) {
+    this.#members = members
+    this.#joined = new Set(
+      set.conduits.filter(({ stage }) => stage === 'live').map(({ from, to }) => `${from.zone}\n${to.zone}`),
+    )
+    for (const { id, identity } of set.services) {
+      this.#destinations.set(id, members.partyOf(`spiffe://${set.trustDomain}${identity}`))
+    }
+    this.#rulesTo = Map.groupBy(set.rules.filter(isOpening), ({ to }) => this.#destinations.get(to)?.id ?? '')
+  }
+
+  of(spiffeId: string): boolean {
+    return this.#maySend(spiffeId) || this.#isReached(spiffeId)
+  }
+
+  #maySend(spiffeId: string): boolean {
+    // Who is not registered sends nothing.
+    if (this.#members.row(spiffeId) === undefined) return false
+    const source = this.#members.partyOf(spiffeId)
+    return this.#members.rulesOf(source).some((rule) => isOpening(rule) && this.#leads(source, rule))
+  }
+
+  #isReached(spiffeId: string): boolean {
+    let reached = this.#reached.get(spiffeId)
+    if (reached === undefined) {
+      const rules = this.#rulesTo.get(spiffeId) ?? []
+      reached = rules.some((rule) =>
+        Iterator.from(this.#members.subjectsOf(rule)).some((row) =>
+          this.#leads(this.#members.partyOf(row.spiffeId), rule),
+        ),
+      )
+      this.#reached.set(spiffeId, reached)
+    }
+    return reached
+  }
+
+  #leads({ zone }: Party, { to }: Rule): boolean {
+    const destination = this.#destinations.get(to)?.zone
+    return zone !== undefined && destination !== undefined && this.#joined.has(`${zone.id}\n${destination.id}`)
+  }
 }
 
-/**
- * Who has a right that a path leads to, in either direction: the subject of an allow rule and the identity of its service, when the
- * zones of both are joined by a conduit. A slice says exactly that.
- */
-function rightsOf({ set, members }: Placed): Rights {
-  const zones = new Set<string>()
-  const identities = new Set<string>()
-  const joined = new Set(
-    set.conduits.filter(({ stage }) => stage === 'live').map(({ from, to }) => `${from.zone}\n${to.zone}`),
-  )
-  const destinations = new Map(
-    set.services.map(({ id, identity }) => [id, members.partyOf(`spiffe://${set.trustDomain}${identity}`)]),
-  )
-  for (const { spiffeId } of members.rows()) {
-    const source = members.partyOf(spiffeId)
-    for (const { to, effect, stage } of members.rulesOf(source)) {
-      const destination = destinations.get(to)
-      if (effect !== 'allow' || stage !== 'live' || source.zone === undefined || destination?.zone === undefined)
-        continue
-      if (!joined.has(`${source.zone.id}\n${destination.zone.id}`)) continue
-      for (const { id, zone } of [source, destination]) {
-        identities.add(id)
-        if (zone !== undefined) zones.add(zone.id)
-      }
-    }
-  }
-  return { zones, identities }
-}
+const isOpening = ({ effect, stage }: Rule): boolean => effect === 'allow' && stage === 'live'

@@ -7,6 +7,7 @@ import { resolveIdentity, resolveMembership } from '../../src/policy/resolve-mem
 import type { Party } from '../../src/policy/party.ts'
 import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { SliceIndex } from '../../src/policy/slice-index.ts'
+import { subjectsOf } from '../../src/policy/slice-rows.ts'
 import { slicesConcerned } from '../../src/policy/slices-concerned.ts'
 import { sliceOf, type SliceContent } from '../../src/policy/slice.ts'
 import type { Directory } from '../entries/directory.ts'
@@ -27,18 +28,36 @@ export class Members {
   readonly #rules: MembershipRules
   readonly #index: SliceIndex
   readonly #directory: Pick<Directory, 'entriesWithSpiffeId'>
-  #size = 0
+  /** With all labels, whichever the policy reads. */
+  readonly #resolved: Map<string, IdentityRow>
 
-  constructor(set: PolicySet, directory: Pick<Directory, 'entries' | 'entriesWithSpiffeId'>) {
+  /** @param resolved the rows of all entries of the directory */
+  constructor(
+    set: PolicySet,
+    directory: Pick<Directory, 'entries' | 'entriesWithSpiffeId'>,
+    resolved: readonly IdentityRow[] = resolveMembership(
+      set,
+      Iterator.from(directory.entries()).map(registeredIdentityOf),
+    ),
+  ) {
     this.#rules = new MembershipRules(set)
     this.#directory = directory
-    const rows = resolveMembership(set, Iterator.from(directory.entries()).map(registeredIdentityOf))
-    this.#index = new SliceIndex(set, rows)
-    this.#size = rows.length
+    this.#index = new SliceIndex(set, resolved)
+    this.#resolved = new Map(resolved.map((row) => [row.spiffeId, row]))
   }
 
   get size(): number {
-    return this.#size
+    return this.#resolved.size
+  }
+
+  /** The rows for another policy, when its zones are the same ones. */
+  resolvedFor({ zones }: PolicySet): readonly IdentityRow[] | undefined {
+    return JSON.stringify(zones) === JSON.stringify(this.#index.set.zones) ? [...this.#resolved.values()] : undefined
+  }
+
+  /** The registered identities that a rule names as subjects. */
+  subjectsOf(rule: Rule): Iterable<IdentityRow> {
+    return subjectsOf(this.#index, rule)
   }
 
   rows(): Iterable<IdentityRow> {
@@ -70,13 +89,17 @@ export class Members {
 
   /** Looks at the entries of an id again. */
   refresh(spiffeId: string): ConcernedSlices {
-    const before = this.#index.rowOf(spiffeId)
+    const before = this.#resolved.get(spiffeId)
     const entries = this.#directory.entriesWithSpiffeId(SpiffeId.parse(spiffeId))
     const after = entries.length === 0 ? undefined : this.rowOf(entries.map(registeredIdentityOf))
     if (JSON.stringify(before) === JSON.stringify(after)) return NOBODY
-    if (after === undefined) this.#index.remove(spiffeId)
-    else this.#index.put(after)
-    this.#size += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
+    if (after === undefined) {
+      this.#resolved.delete(spiffeId)
+      this.#index.remove(spiffeId)
+    } else {
+      this.#resolved.set(spiffeId, after)
+      this.#index.put(after)
+    }
     return this.#concerned(spiffeId, [before, after])
   }
 

@@ -7,6 +7,7 @@ import { checkPolicy } from '../../src/policy-file/check-policy.ts'
 import { PolicyProblems, type Finding } from '../../src/policy-file/finding.ts'
 import { readPolicyFile } from '../../src/policy-file/read-policy.ts'
 import type { PolicySet } from '../../src/policy/policy-set.ts'
+import { resolveMembership } from '../../src/policy/resolve-membership.ts'
 import type { Deed } from '../audit/deed.ts'
 import { policyApplied, policyCosigned, policyPending } from '../audit/policy-events.ts'
 import type { Directory } from '../entries/directory.ts'
@@ -83,17 +84,19 @@ export class Policies {
       return { set: undefined, digest: '', findings: error.findings, ...NOTHING }
     }
     const { set, placeOf } = file
+    const { current } = book
     const registered = Array.from(directory.entries(), registeredIdentityOf)
+    // Most policies leave the zones as they are: then everybody is where they were.
+    const rows = current?.members.resolvedFor(set) ?? resolveMembership(set, registered)
     const findings = [
       ...problemOfTrustDomain(set, trustDomain, placeOf),
-      ...checkPolicy(set, { registered, now: clock.now().getTime(), placeOf }),
+      ...checkPolicy(set, { registered, rows, now: clock.now().getTime(), placeOf }),
     ]
-    const { current } = book
     const before = current && { set: current.row.policy, members: current.members }
     const admins = caller === undefined ? this.#deps.admins : [...this.#deps.admins, caller]
     // What does not compile has no members, and gives no rights to compare.
     const isWrong = findings.some(({ severity }) => severity === 'error')
-    const members = isWrong ? undefined : new Members(set, directory)
+    const members = isWrong ? undefined : new Members(set, directory, rows)
     return {
       set,
       digest: sha256Hex(canonicalText(set)),

@@ -96,7 +96,11 @@ export class PolicyView {
       return true
     }
     const mine = this.#deps.identities()
-    for (const id of identities) if (mine.has(id) || this.#held.has(id)) this.#pending.add(id)
+    if (identities.size > mine.size + this.#held.size) {
+      for (const id of [...mine, ...this.#held.keys()]) if (identities.has(id)) this.#pending.add(id)
+    } else {
+      for (const id of identities) if (mine.has(id) || this.#held.has(id)) this.#pending.add(id)
+    }
     return fastLane || keys || this.isPending
   }
 

@@ -1,5 +1,5 @@
 import type { Place } from '../config/yaml-source.ts'
-import type { RegisteredIdentity } from '../policy/membership.ts'
+import type { IdentityRow, RegisteredIdentity } from '../policy/membership.ts'
 import type { PolicySet } from '../policy/policy-set.ts'
 import { resolveMembership } from '../policy/resolve-membership.ts'
 import { checkCodes } from './check-codes.ts'
@@ -18,6 +18,8 @@ import { PolicyIndex } from './policy-index.ts'
 export interface CheckOptions {
   /** Every registration entry: without them ambiguous ids are found only where two zones say the same. */
   readonly registered?: readonly RegisteredIdentity[]
+  /** Their rows, where they have been resolved already. */
+  readonly rows?: readonly IdentityRow[] | undefined
   /** Milliseconds since 1970; undefined: what has passed is not looked at. */
   readonly now?: number
   /** Zones that observe, and since when. */
@@ -33,7 +35,7 @@ export interface CheckOptions {
  */
 export function checkPolicy(set: PolicySet, options: CheckOptions = {}): Finding[] {
   const { registered = [], now, observingSince = new Map<string, number>(), placeOf = () => undefined } = options
-  const rows = resolveMembership(set, registered)
+  const rows = options.rows ?? resolveMembership(set, registered)
   const index = new PolicyIndex(set, rows)
   const found: Found[] = [
     ...checkNames(index),
