@@ -10,9 +10,13 @@ interface Verdict {
   readonly bundle: Bundle
 }
 
+/** How many of the oldest verdicts are looked at when one is added: more than one, so that what has ended goes faster than new ones come. */
+const SWEPT = 4
+
 /**
  * Remembers who was verified: by the bytes of the leaf, for as long as the bundle of its trust domain is the same and no
- * certificate of the proof has ended. A peer that connects again costs no signature check. Refusals are not remembered.
+ * certificate of the proof has ended. A peer that connects again costs no signature check. Refusals are not remembered, and what
+ * has ended is forgotten as others come, so that a service holds about as many verdicts as it has peers.
  */
 export class Verdicts {
   readonly #byLeaf = new Map<string, Verdict>()
@@ -27,11 +31,24 @@ export class Verdicts {
     return undefined
   }
 
-  keep(peer: VerifiedPeer, bundle: Bundle): void {
-    if (this.#byLeaf.size >= MAX_VERDICTS) {
-      const [oldest] = this.#byLeaf.keys()
-      if (oldest !== undefined) this.#byLeaf.delete(oldest)
-    }
+  /** How many are remembered. */
+  get size(): number {
+    return this.#byLeaf.size
+  }
+
+  keep(peer: VerifiedPeer, bundle: Bundle, now: Date): void {
+    this.#sweep(now)
     this.#byLeaf.set(peer.svid.chain[0].der.toString('latin1'), { peer, bundle })
+  }
+
+  /** Those that still hold go to the end of the line. */
+  #sweep(now: Date): void {
+    for (const [key, verdict] of this.#byLeaf.entries().take(SWEPT)) {
+      this.#byLeaf.delete(key)
+      if (verdict.peer.notAfter >= now) this.#byLeaf.set(key, verdict)
+    }
+    if (this.#byLeaf.size < MAX_VERDICTS) return
+    const [oldest] = this.#byLeaf.keys()
+    if (oldest !== undefined) this.#byLeaf.delete(oldest)
   }
 }

@@ -47,7 +47,7 @@ function provenPeer(leaf: PresentedCertificate, { source, clock }: PeerVerificat
   const chain = presentedChain(leaf).map((der) => decodeCertificate(der))
   const { svid, bundle, notBefore, notAfter } = verifyX509SvidNow(chain, bundles, now)
   const peer = { id: svid.spiffeId, svid, notBefore, notAfter }
-  verdicts.keep(peer, bundle)
+  verdicts.keep(peer, bundle, now)
   return peer
 }
 
