@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { exactly } from '../../src/id/matcher.ts'
 import { X509Source } from '../../src/workload/x509-source.ts'
 import { waysToAsk } from './ways.ts'
-import type { ClientReport, ServiceReady } from './messages.ts'
+import { type ClientReport, memoryNow, type ServiceReady } from './messages.ts'
 
 // A service that calls another one all the while, in every way that there is: `client.ts OWN-ID SERVER-ID PORTS REQUESTS-A-SECOND`.
 // Each line on its standard input asks for a report.
@@ -39,18 +39,19 @@ async function one([name, ask]: (typeof ways)[number]): Promise<void> {
   }
 }
 
-/** The code of the first error that has one; grpc-js and fetch wrap what they were told. */
+/** The code of the outermost error that has one: fetch wraps what it was told, grpc-js keeps the words alone. */
 function reasonOf(error: unknown): string {
   const { code, cause, message } = error as {
     readonly code?: unknown
     readonly cause?: unknown
     readonly message?: string
   }
-  if (cause !== undefined) return reasonOf(cause)
-  return typeof code === 'string' ? code : (message ?? String(error))
+  if (typeof code === 'string') return code
+  return cause === undefined ? (message ?? String(error)) : reasonOf(cause)
 }
 
 const report = (): ClientReport => ({
+  ...memoryNow(),
   sent,
   answered,
   failed,

@@ -17,8 +17,22 @@ export interface ServiceReady {
   readonly grpcPort: number
 }
 
+/** What a process holds after a collection. */
+export interface Memory {
+  readonly heapMb: number
+  /** Buffers and what else hangs on objects outside of the heap. */
+  readonly externalMb: number
+}
+
+/** Collects garbage first; processes of a soak are started with `--expose-gc`. */
+export function memoryNow(): Memory {
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return { heapMb: heapUsed / 2 ** 20, externalMb: external / 2 ** 20 }
+}
+
 /** What the service has seen so far. */
-export interface ServiceReport {
+export interface ServiceReport extends Memory {
   readonly opened: number
   /** Connections that it ended because they had expired: clients should have left before. */
   readonly expired: number
@@ -29,7 +43,7 @@ export interface ServiceReport {
 }
 
 /** What the client has seen so far. */
-export interface ClientReport {
+export interface ClientReport extends Memory {
   readonly sent: number
   readonly answered: number
   /** Failures by protocol and error code. */

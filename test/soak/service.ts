@@ -9,7 +9,7 @@ import { Connections } from '../../src/tls/connections.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
 import { tlsServer, type TlsServerOptions } from '../../src/tls/tls-server.ts'
 import { X509Source } from '../../src/workload/x509-source.ts'
-import { greet, type ServiceReady, type ServiceReport } from './messages.ts'
+import { greet, memoryNow, type ServiceReady, type ServiceReport } from './messages.ts'
 
 // A service as people write it: HTTP/1.1 and HTTP/2 on one port, gRPC on another, to members of its trust domain. `service.ts ID`;
 // each line on its standard input asks for a report.
@@ -55,5 +55,5 @@ const grpcPort = await new Promise<number>((resolve, reject) =>
 
 say({ httpPort: (server.address() as AddressInfo).port, grpcPort })
 for await (const _line of createInterface({ input: process.stdin }))
-  say({ opened, expired: connections.closed.get('expired') ?? 0, refused, issuers: issuers.size })
+  say({ ...memoryNow(), opened, expired: connections.closed.get('expired') ?? 0, refused, issuers: issuers.size })
 process.exit(0)

@@ -37,7 +37,7 @@ export class Soak implements AsyncDisposable {
   static async start(house: House, { requestsPerSecond, svidTtl }: SoakOptions): Promise<Soak> {
     for (const id of [ORDERS, WEB]) await house.register(new URL(id).pathname, '--x509-ttl', svidTtl)
     const start = (program: string, ...args: readonly string[]): RunningProcess =>
-      new RunningProcess(process.execPath, [join(import.meta.dirname, program), ...args], {
+      new RunningProcess(process.execPath, ['--expose-gc', join(import.meta.dirname, program), ...args], {
         cwd: root,
         env: cleanEnvironment({ SPIFFE_ENDPOINT_SOCKET: house.endpoint }),
       })
