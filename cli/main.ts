@@ -69,6 +69,14 @@ const nouns: Readonly<Record<string, Noun>> = {
     description: 'show the ways that lead to what is worth most, where they meet, and what to cut',
     load: async () => (await import('./paths.ts')).pathsCommand(),
   },
+  suggest: {
+    description: 'draft conduits and rules for what observe mode let pass',
+    load: async () => (await import('./suggest.ts')).suggestCommand(),
+  },
+  simulate: {
+    description: 'decide what was seen by another policy: what would be refused or allowed that was not',
+    load: async () => (await import('./simulate.ts')).simulateCommand(),
+  },
   report: {
     description: 'what somebody should look at: unused, standing, excessive and stale rights and identities',
     load: async () => (await import('./report.ts')).reportCommand(),
