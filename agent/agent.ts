@@ -77,6 +77,7 @@ export interface RunningAgent extends AsyncDisposable {
   readonly status: NodeStatus
   readonly node: Node
   readonly entitlements: Entitlements
+  readonly policy: PolicyHolder
   readonly x509Svids: X509SvidCache
   readonly jwtSvids: JwtSvidCache
   readonly metrics: MetricRegistry
@@ -242,7 +243,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     log.info({}, 'Agent stopped')
   }
   return {
-    ...{ status, node, entitlements, x509Svids, jwtSvids, metrics, httpPorts },
+    ...{ status, node, entitlements, policy, x509Svids, jwtSvids, metrics, httpPorts },
     drain: () => (draining ??= drain()),
     [Symbol.asyncDispose]: () => (draining ??= drain()),
   }

@@ -14,6 +14,8 @@ import type { View } from './view.ts'
 const NONCE_BYTES = 32
 /** Three heartbeats missed. */
 const STALE_AFTER_HEARTBEATS = 3
+/** After something was refused it is asked for again: what the server says of it may be right by then. */
+const DOUBT_MS = 60_000
 const POLL_SPREAD = 0.1
 const POLL_BACKOFF_MOST_MS = 240_000
 /** A server that could not push may have been replaced by one that can. */
@@ -37,7 +39,7 @@ export interface SessionDeps {
 
 /** Follows the push stream until it fails. */
 export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promise<never> {
-  const { upstream, view, policy, random, heartbeatMs } = deps
+  const { upstream, view, policy, clock, random, heartbeatMs } = deps
   const ended = new AbortController()
   const hello = view.settled
   const stream = upstream.follow(
@@ -51,17 +53,17 @@ export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promi
     AbortSignal.any([signal, ended.signal]),
   )
   const settling = new Settling(deps, stream, (error) => ended.abort(error))
-  let isPolicyBelieved = true
+  let doubt: Disposable | undefined
   try {
     for await (const state of stream.states) {
       if (state.kind === 'policy') {
-        isPolicyBelieved = (await policy.apply(state.pushed)) && isPolicyBelieved
+        if (!(await policy.apply(state.pushed))) doubt ??= clock.timer(DOUBT_MS, () => ended.abort(inDoubt()))
         settling.addPolicy()
         continue
       }
       if (state.kind === 'heartbeat') {
         // An agent that refused something holds less than the server thinks: no heartbeat makes that the newest.
-        if (isPolicyBelieved) policy.observe(state)
+        if (doubt === undefined) policy.observe(state)
         view.advance(state.revision, state.epoch)
         deps.onHeartbeat(state)
         // Before anything was ever held, a heartbeat says that the server lives, not that nothing is entitled.
@@ -75,10 +77,14 @@ export async function pushSession(deps: SessionDeps, signal: AbortSignal): Promi
   } catch (error) {
     throw ended.signal.aborted ? ended.signal.reason : error
   } finally {
+    doubt?.[Symbol.dispose]()
     ended.abort(new SallyportError('SERVER_UNREACHABLE', 'The push stream has ended'))
   }
   throw new SallyportError('SERVER_UNREACHABLE', 'The server ended the push stream')
 }
+
+const inDoubt = (): SallyportError =>
+  new SallyportError('SYNC_MISMATCH', 'Cannot follow the policy: something of it was refused, so it is asked for again')
 
 /** Saves and delivers what was applied, then acknowledges it; what arrives meanwhile is settled together. */
 class Settling {

@@ -44,16 +44,14 @@ export class PinnedKeys {
   }
 
   /**
-   * The set that follows this one; this one when it says nothing new.
+   * The set that follows this one; this one when it is older, as when two streams overlap, or says nothing new.
    *
-   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED` for one that is older or that no pinned key has signed
+   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED` for one that no pinned key has signed
    */
   async next(signed: Signed, trustDomain: string, cryptography: Cryptography): Promise<PinnedKeys> {
     if (signed.content.equals(this.signed.content)) return this
     const keys = PinnedKeys.#read(signed, trustDomain)
-    if (!isNewer(keys.#document, this.#document)) {
-      throw refusedContent('set of policy keys', `version ${keys.version} is not newer than ${this.version}`)
-    }
+    if (!isNewer(keys.#document, this.#document)) return this
     await this.verify(signed, 'set of policy keys', cryptography)
     return keys
   }

@@ -39,7 +39,8 @@ export class PolicyReading {
     const chunks = this.#chunks
     this.#clear()
     const { epoch, revision, digest } = chunk
-    const keys = chunks.find((one) => one.keys !== null)?.keys ?? null
+    // They may have changed while the chunks were made.
+    const keys = chunks.findLast((one) => one.keys !== null)?.keys ?? null
     return { kind: 'policySnapshot', epoch, revision, digest, keys, slices: chunks.flatMap(({ slices }) => slices) }
   }
 

@@ -75,7 +75,7 @@ export class FastLane {
       const content = canonicalText(entry)
       // Agents would refuse it, and everything after it.
       if (Buffer.byteLength(content) > FAST_LANE_ENTRY_MAX_BYTES) throw tooMuch('it names too many identities')
-      head = { ...(await keys.sign(content)), sequence, atMs }
+      head = { ...(await keys.sign(content, book.state)), sequence, atMs }
       rows.push(head)
     }
     return rows
@@ -103,7 +103,7 @@ export class FastLane {
       previous: head === undefined ? '' : sha256Hex(head.content),
       ...{ at: nowMs, lifecycle },
     }
-    const signed = await keys.sign(canonicalText(document))
+    const signed = await keys.sign(canonicalText(document), book.state)
     this.#snapshot = { keyless, signed }
     return signed
   }

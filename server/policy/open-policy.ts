@@ -45,6 +45,7 @@ export interface PolicyParts {
 export async function openPolicy(deps: PolicyDeps): Promise<PolicyParts> {
   const policyKeys = await PolicyKeys.open(deps)
   const book = await PolicyBook.open(deps)
+  policyKeys.shownBy((revision) => book.reached(revision))
   const parts = { ...deps, book, keys: policyKeys }
   return {
     ...{ policyKeys, book },

@@ -62,13 +62,15 @@ export class PolicyKeys {
     return this.#state
   }
 
-  get activeKeyId(): string {
-    return activeOf(this.#state).keyId
+  /** Whoever shows the state to agents: a key signs until they can have heard of its end. */
+  shownBy(reached: (revision: number) => Promise<void>): void {
+    this.#reached = reached
   }
+  #reached = (_revision: number): Promise<void> => Promise.resolve()
 
-  /** Signs a content with the active key. */
-  async sign(content: string): Promise<SignedText> {
-    return { content, signatures: [await this.#signWith(activeOf(this.#state).keyId, content)] }
+  /** Signs a content with the key that is active in the state that agents are told. */
+  async sign(content: string, state: PolicyStateRow): Promise<SignedText> {
+    return { content, signatures: [await this.#signWith(activeKeyId(state), content)] }
   }
 
   /** A new key signs from now on; the old one stays trusted until it is revoked. */
@@ -87,7 +89,7 @@ export class PolicyKeys {
    * @throws {@link SallyportError} `POLICY_KEY_NOT_FOUND`
    */
   async revoke(keyId: string, deed: Deed, reason: string): Promise<void> {
-    await this.#change(async (state) => {
+    const revision = await this.#change(async (state) => {
       const revoked = state.keys.find((one) => one.keyId === keyId && one.state !== 'revoked')
       if (revoked === undefined) {
         throw new SallyportError(
@@ -99,6 +101,7 @@ export class PolicyKeys {
       const keys = revoked.state === 'active' ? [...others, await this.#newKey()] : others
       return [await this.#withKeys(state, keys, [keyId]), policyKeyRevoked(deed, keyId, reason)]
     })
+    await this.#reached(revision)
     const name = this.#state.keys.find((one) => one.keyId === keyId)?.keyName
     this.#signers.delete(keyId)
     if (name !== undefined) await this.#deps.keys.remove(name)
@@ -234,8 +237,8 @@ const firstState = ({ store, clock }: PolicyKeysDeps): PolicyStateRow => ({
   signedKeys: { content: '{"keys":[]}', signatures: [] },
 })
 
-function activeOf({ keys }: PolicyStateRow): PolicyKeyState {
+export function activeKeyId({ keys }: PolicyStateRow): string {
   const active = keys.find(({ state }) => state === 'active')
   if (active === undefined) throw new SallyportError('NOT_READY', 'There is no active policy key')
-  return active
+  return active.keyId
 }

@@ -6,7 +6,7 @@ import { SLICE_MAX_BYTES } from '../../src/policy/read-slice.ts'
 import type { SliceDocument } from '../../src/policy/signed-documents.ts'
 import type { Counter } from '../../src/metrics/registry.ts'
 import type { CurrentPolicy, PolicyBook } from './policy-book.ts'
-import type { PolicyKeys } from './policy-keys.ts'
+import { activeKeyId, type PolicyKeys } from './policy-keys.ts'
 import { sha256Hex, signedContentOf, type SignedContent } from './signed-text.ts'
 import { objectText, SlicePrinter } from './slice-text.ts'
 
@@ -16,7 +16,7 @@ const CACHE_MAX_CHARACTERS = 128 << 20
 export interface SlicesDeps {
   readonly trustDomain: TrustDomain
   readonly book: PolicyBook
-  readonly keys: Pick<PolicyKeys, 'sign' | 'activeKeyId'>
+  readonly keys: Pick<PolicyKeys, 'sign'>
   readonly clock: Clock
   readonly signed?: Pick<Counter, 'add'> | undefined
   readonly log: Pick<Log, 'error'>
@@ -61,10 +61,12 @@ export class Slices {
   async signed(spiffeId: string): Promise<{ readonly digest: Buffer; readonly slice: SignedContent } | undefined> {
     const made = this.#upToDate(spiffeId)
     if (made === undefined || made.isTooLong) return undefined
-    const { keys } = this.#deps
+    const { keys, book } = this.#deps
+    const { state } = book
+    const keyId = activeKeyId(state)
     // What a key signed that is trusted no longer would be refused.
-    if (made.signed?.keyId !== keys.activeKeyId) {
-      made.signed = { keyId: keys.activeKeyId, content: keys.sign(made.text).then(signedContentOf) }
+    if (made.signed?.keyId !== keyId) {
+      made.signed = { keyId, content: keys.sign(made.text, state).then(signedContentOf) }
       this.#deps.signed?.add()
     }
     return { digest: made.digest, slice: await made.signed.content }

@@ -2,7 +2,7 @@ import type { HeldPolicy, ServerMessage } from '../../src/wire/messages/sallypor
 import type { Sent } from '../../src/wire/service.ts'
 import type { PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
 import type { FastLaneRow, PolicyStateRow, SignedText } from '../store/policy-rows.ts'
-import { signedContentOf } from '../policy/signed-text.ts'
+import { signedContentOf, type SignedContent } from '../policy/signed-text.ts'
 import { CHUNK_MAX_BYTES } from './messages.ts'
 import type { PolicyPush } from './policy-view.ts'
 
@@ -35,6 +35,11 @@ export class FastLaneView {
   get isDue(): boolean {
     const { book } = this.#policy
     return this.#areKeysDue || this.#isSnapshotDue || this.#sequence !== book.fastLaneSequence
+  }
+
+  /** The newest keys when the agent has not been told them: what they sign must not come before them. */
+  get keysDue(): SignedContent | undefined {
+    return this.#areKeysDue ? signedContentOf(this.#policy.book.state.signedKeys) : undefined
   }
 
   get #areKeysDue(): boolean {

@@ -170,7 +170,8 @@ export class PolicyView {
     let isFirst = true
     for await (const { slices, isLast } of this.#chunks(wanted)) {
       const digest = isLast ? this.#digest() : Buffer.alloc(0)
-      yield { policySnapshot: { epoch, revision, slices, last: isLast, digest, keys: isFirst ? keys : null } }
+      const news = this.#fastLane.keysDue ?? (isFirst ? keys : null)
+      yield { policySnapshot: { epoch, revision, slices, last: isLast, digest, keys: news } }
       isFirst = false
     }
   }
@@ -182,7 +183,10 @@ export class PolicyView {
     for await (const { slices } of this.#chunks(wanted)) {
       const digest = this.#digest()
       yield {
-        policyDelta: { ...{ epoch: book.epoch, revision: book.policyRevision }, slices, removedIdentities, digest },
+        policyDelta: {
+          ...{ epoch: book.epoch, revision: book.policyRevision },
+          ...{ slices, removedIdentities, digest, keys: this.#fastLane.keysDue ?? null },
+        },
       }
       removedIdentities = []
     }

@@ -10,7 +10,7 @@ test('a slice that agents would refuse is not made: it would keep them from all 
   const rows = (bytes: number) => [{ spiffeId: 'x'.repeat(bytes), zone: null, via: '', labels: {} }]
   const sizes: Readonly<Record<string, number>> = { small: 100, large: SLICE_MAX_BYTES }
   const book = {
-    ...{ epoch: 1, revision: 1, turn: 1, touchedAt: () => 0 },
+    ...{ epoch: 1, revision: 1, turn: 1, touchedAt: () => 0, state: { keys: [{ keyId: 'k', state: 'active' }] } },
     current: {
       row: { revision: 1, digest: '', policy: { name: 'p' } },
       members: { slice: (id: string) => ({ policy: {}, members: rows(sizes[id] ?? 0) }) },
@@ -18,7 +18,7 @@ test('a slice that agents would refuse is not made: it would keep them from all 
   }
   const slices = new Slices({
     ...{ trustDomain: TrustDomain.parse('example.org'), clock: new FakeClock(), book: book as unknown as PolicyBook },
-    keys: { activeKeyId: 'k', sign: async (content) => ({ content, signatures: [] }) },
+    keys: { sign: async (content) => ({ content, signatures: [] }) },
     log: { error: (fields: object) => void errors.push(fields) },
   })
   expect((await slices.signed('small'))?.digest).toEqual(slices.digestOf('small'))

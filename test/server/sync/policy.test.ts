@@ -6,6 +6,7 @@ import { PolicyReading } from '../../../agent/upstream/policy-messages.ts'
 import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
 import { addQuarantine, removeQuarantine } from '../../../server/lifecycle/quarantine.ts'
 import { Groups } from '../../../server/lifecycle/groups.ts'
+import { activeKeyId } from '../../../server/policy/policy-keys.ts'
 import { openPolicy, type PolicyParts } from '../../../server/policy/open-policy.ts'
 import { Directory } from '../../../server/entries/directory.ts'
 import { heldDigest } from '../../../server/sync/policy-view.ts'
@@ -480,7 +481,7 @@ describe('the push of policy', () => {
       return { holder, visit, hear }
     }
     const revokeActive = async (): Promise<void> => {
-      await policy.policyKeys.revoke(policy.policyKeys.activeKeyId, deed, 'drill')
+      await policy.policyKeys.revoke(activeKeyId(policy.book.state), deed, 'drill')
       await quiet()
     }
 
@@ -519,10 +520,10 @@ describe('the push of policy', () => {
       const agent = await visit()
       const { policyKeys } = policy
       const sign = policyKeys.sign.bind(policyKeys)
-      const { signatures } = await sign('')
+      const { signatures } = await sign('', policy.book.state)
       await revokeActive()
-      policyKeys.sign = async (content) =>
-        content.includes('"kind":"quarantine.add"') ? { content, signatures } : await sign(content)
+      policyKeys.sign = async (content, state) =>
+        content.includes('"kind":"quarantine.add"') ? { content, signatures } : await sign(content, state)
       await quarantine('/web/store')
       await hear(agent, 0)
       expect(holder.state.fastLane.sequence).toBe(1)
