@@ -10,8 +10,10 @@ import { channelCredentials, serverCredentials } from '../../src/grpc/index.ts'
 import type { IdMatcher } from '../../src/id/matcher.ts'
 import { connectHttp2 } from '../../src/tls/connect-http2.ts'
 import { connectTls } from '../../src/tls/connect-tls.ts'
+import { dispatcher } from '../../src/tls/dispatcher.ts'
 import { httpsAgent } from '../../src/tls/https-agent.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
+import { tlsClient } from '../../src/tls/tls-client.ts'
 import { tlsServer, type TlsServerOptions } from '../../src/tls/tls-server.ts'
 import type { TlsSource } from '../../src/tls/tls-source.ts'
 
@@ -19,6 +21,15 @@ import type { TlsSource } from '../../src/tls/tls-source.ts'
 
 /** What both ends speak. */
 export type Protocol = 'tls' | 'https' | 'h2' | 'grpc'
+
+/** Our clients of each protocol; `options` are those that go into `tls.connect`, where the engine verifies first. */
+export const clientsOf = {
+  tls: ['tls', 'options'],
+  https: ['https', 'fetch'],
+  h2: ['h2'],
+  grpc: ['grpc'],
+} as const satisfies Record<Protocol, readonly string[]>
+export type SdkClient = (typeof clientsOf)[Protocol][number]
 
 /** `grpc.health.v1.Health`, whose messages are short enough to be written by hand; the id travels in the header. */
 const check: MethodDefinition<Buffer, Buffer> = {
@@ -82,17 +93,29 @@ async function serveGrpc(
 }
 
 /** Asks a server who it takes us for. */
-export async function dialSdk(protocol: Protocol, source: TlsSource, port: number, server: IdMatcher): Promise<string> {
-  const origin = `https://127.0.0.1:${port}`
-  switch (protocol) {
+export async function dialSdk(client: SdkClient, source: TlsSource, port: number, server: IdMatcher): Promise<string> {
+  const [origin, to] = [`https://127.0.0.1:${port}`, { host: '127.0.0.1', port }]
+  switch (client) {
     case 'tls': {
-      const { socket } = await connectTls(source, { to: { host: '127.0.0.1', port }, server })
+      const { socket } = await connectTls(source, { to, server })
+      return text(socket)
+    }
+    case 'options': {
+      const socket = tls.connect({ ...to, ...tlsClient(source, { server }) })
+      await once(socket, 'secureConnect')
       return text(socket)
     }
     case 'https': {
       const agent = httpsAgent(source, { server })
       const [response] = (await once(https.get(origin, { agent }), 'response')) as [IncomingMessage]
       return text(response).finally(() => agent.destroy())
+    }
+    case 'fetch': {
+      await using ours = dispatcher(source, { server })
+      const response = await fetch(origin, { dispatcher: ours }).catch((error: Error) => {
+        throw error.cause
+      })
+      return await response.text()
     }
     case 'h2': {
       const session = await connectHttp2(source, origin, { server })
