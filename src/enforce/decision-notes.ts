@@ -41,25 +41,35 @@ export class DecisionNotes {
     this.#journal = journalOf(options.policy, options.onError ?? (() => {}))
   }
 
-  /** @returns the name of the decision, which the refused caller is told */
-  take(asked: Asked, decision: Decision, details: NoteDetails = {}): string {
+  /** @returns the name of a decision that refuses, which the caller is told; of any other only where somebody is told it */
+  take(asked: Asked, decided: Decision, details: NoteDetails = {}): string {
+    const decision = this.#withOwnEnd(decided)
     const nowMs = this.#options.policy.clock.now().getTime()
-    const id = decisionId(nowMs)
+    const { onDecision } = this.#options
+    let id = decision.decision === 'deny' || onDecision !== undefined ? decisionId(nowMs) : ''
     const { port, protocol } = asked.connection
     const { context } = this.#point
     const facts = { side: this.#side, port, protocol, policyRevision: context.status.policyRevision }
     const { recorder, reporter } = this.#journal
-    const isUrgent = recorder.take(decision, facts, nowMs, details.reeval !== undefined, () =>
-      this.#draft(id, nowMs, asked, decision, details),
-    )
+    const isUrgent = recorder.take(decision, facts, nowMs, details.reeval !== undefined, () => {
+      id ||= decisionId(nowMs)
+      return this.#draft(id, nowMs, asked, decision, details)
+    })
     if (isUrgent) reporter.hurry()
-    this.#options.onDecision?.(decision, id)
+    onDecision?.(decision, id)
     return id
   }
 
   /** Resolves when the agent has everything that was noted so far. */
   flushed(): Promise<void> {
     return this.#journal.reporter.flushed()
+  }
+
+  /** Without a policy a decision does not know who is the service; this side knows who it is, and speaks for nobody else. */
+  #withOwnEnd(decision: Decision): Decision {
+    const end = this.#side === 'server' ? 'dst' : 'src'
+    if (decision[end].id !== null) return decision
+    return { ...decision, [end]: { ...decision[end], id: this.#point.own ?? null } }
   }
 
   /** Everything of this moment now, the rest when it is written. */

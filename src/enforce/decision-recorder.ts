@@ -128,10 +128,8 @@ function isNoteworthy({ raw, gates: { movement, access } }: Decision, isReeval: 
 
 function keyOf({ src, dst, action, gates, decision, code, route }: Decision, facts: CounterFacts): string {
   const { movement, access } = gates
-  return [
-    ...[src.id, src.zone, dst.service, action, route, decision, code, movement.by?.id, access.by?.id],
-    ...[facts.side, facts.port, facts.policyRevision],
-  ].join(' ')
+  const what = `${src.id} ${src.zone} ${dst.service} ${action} ${route} ${decision} ${code}`
+  return `${what} ${movement.by?.id} ${access.by?.id} ${facts.side} ${facts.port} ${facts.policyRevision}`
 }
 
 function counterOf({ decision, facts, count, firstMs, lastMs }: Counted): DecisionCounter {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { SallyportError } from '../errors.ts'
 import type { DecisionReceipt, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
 import type { DecisionRecorder } from './decision-recorder.ts'
 
@@ -61,6 +62,8 @@ export class DecisionReporter {
         for await (const { batch } of this.#deps.report(this.#reports(signal), signal)) this.#took(batch)
       } catch (error) {
         if (!signal.aborted) onError(error as Error)
+        // What the agent cannot use it would not take the next time either, nor anything after it.
+        if (isUnusable(error) && this.#pending !== undefined) this.#took(this.#pending.report.batch)
       }
       await clock.sleep(RETRY_MS, signal).catch(() => undefined)
     }
@@ -99,6 +102,8 @@ export class DecisionReporter {
     this.#wait = undefined
   }
 }
+
+const isUnusable = (error: unknown): boolean => error instanceof SallyportError && error.row.grpc === 'INVALID_ARGUMENT'
 
 /** Whichever comes first. */
 function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {

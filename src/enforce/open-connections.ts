@@ -188,7 +188,7 @@ export class OpenConnections implements Disposable {
 
   /** Without a source nothing new can be known: requests are refused, and what is on its way may finish. */
   get #isOver(): boolean {
-    return this.#deps.policy.closed.aborted
+    return this.#deps.policy.isClosed
   }
 
   /** No message comes when the age of the policy reaches its limit, or when somebody sets the clock. */

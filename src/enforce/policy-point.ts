@@ -65,7 +65,7 @@ export class PolicyPoint {
 
   get context(): PolicyContext {
     const { policy } = this.#deps
-    return policy.closed.aborted ? NO_POLICY_CONTEXT : policy.current()
+    return policy.isClosed ? NO_POLICY_CONTEXT : policy.current()
   }
 
   /** What the policy says of the service; undefined: it does not know it. */
@@ -84,7 +84,7 @@ export class PolicyPoint {
 
   get ageMs(): number {
     const { policy } = this.#deps
-    return policy.closed.aborted ? NO_POLICY_CONTEXT.status.ageMs : policy.ageMs()
+    return policy.isClosed ? NO_POLICY_CONTEXT.status.ageMs : policy.ageMs()
   }
 
   /** For those who have many questions at once. */

@@ -23,6 +23,8 @@ export interface FollowedOptions<T> {
 export class Followed<T> implements AsyncDisposable {
   readonly #options: FollowedOptions<T>
   readonly #stop = new AbortController()
+  /** As the signal says; asked for each request, and a signal takes its time. */
+  #isClosed = false
   readonly #changes = new Listeners<void>()
   /** Who waits for the next thing that happens, be it the end. */
   readonly #waits = new Listeners<void>()
@@ -55,7 +57,7 @@ export class Followed<T> implements AsyncDisposable {
   }
 
   get isClosed(): boolean {
-    return this.#stop.signal.aborted
+    return this.#isClosed
   }
 
   get health(): SourceHealth {
@@ -110,6 +112,7 @@ export class Followed<T> implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#stop.abort(new SallyportError('SOURCE_CLOSED', `The ${this.#options.what} is closed`))
     this.#expiry?.[Symbol.dispose]()
     await this.#running

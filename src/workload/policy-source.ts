@@ -92,6 +92,10 @@ export class PolicySource implements AsyncDisposable {
     return this.#clock
   }
 
+  get isClosed(): boolean {
+    return this.#followed.isClosed
+  }
+
   /** Aborted once it is closed. */
   get closed(): AbortSignal {
     return this.#closed.signal

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { SallyportError } from '../../../src/errors.ts'
 import { DecisionRecorder } from '../../../src/enforce/decision-recorder.ts'
 import { DecisionReporter } from '../../../src/enforce/decision-reporter.ts'
 import type { DecisionReceipt, DecisionReport } from '../../../src/wire/messages/sallyport-policy-v1.ts'
@@ -15,7 +16,7 @@ class Reported implements AsyncDisposable {
   /** Every report that arrived, with what came of it. */
   readonly arrived: DecisionReport[] = []
   streams = 0
-  answer: 'take' | 'silence' | 'another' | 'break' = 'take'
+  answer: 'take' | 'silence' | 'another' | 'break' | 'refuse' = 'take'
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
   readonly reporter: DecisionReporter
@@ -52,6 +53,7 @@ class Reported implements AsyncDisposable {
     for await (const report of reports) {
       this.arrived.push(report)
       if (this.answer === 'break') throw new Error('the agent has gone')
+      if (this.answer === 'refuse') throw new SallyportError('REQUEST_INVALID', 'a record cannot be read')
       if (this.answer === 'another') yield { batch: report.batch + 1 }
       if (this.answer === 'take') yield { batch: report.batch }
     }
@@ -98,6 +100,18 @@ describe('reports', () => {
     expect(reported.names).toEqual(['a', 'a', 'b'])
     expect(reported.arrived.map(({ batch }) => batch)).toEqual([1, 1, 2])
     expect(reported.streams).toBe(2)
+  })
+
+  test('that an agent cannot use are given up, and do not hold up those that come after them', async () => {
+    await using reported = new Reported()
+    reported.answer = 'refuse'
+    reported.decide('a')
+    await reported.clock.advance(10_000)
+    reported.decide('b')
+    reported.answer = 'take'
+    await reported.clock.advance(5000)
+    await reported.clock.advance(10_000)
+    expect([reported.names, reported.errors]).toEqual([['a', 'b'], ['a record cannot be read']])
   })
 
   test('that an agent answers under another number are not taken for received', async () => {
