@@ -74,7 +74,9 @@ function timedOut({ what, address }: FirstStateWait, timeoutMs: number, cause: E
 
 /** Why a source has nothing yet, as long as no call has failed. */
 export const nothingYet = (code: 'IDENTITY_NOT_HELD' | 'BUNDLE_UNKNOWN', why: string): SallyportError =>
-  new SallyportError(code, why, { hint: 'Look at the log of the agent: it took the call and has not answered.' })
+  new SallyportError(code, why, {
+    hint: `The agent took the call and has not answered, as it does at first where no entry matches: run \`sallyport explain --pid ${process.pid}\` on the node, or look at the log of the agent.`,
+  })
 
 /** What the reader does about it, by what is missing. */
 function hintFor(cause: Error): string {

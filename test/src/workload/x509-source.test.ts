@@ -77,7 +77,7 @@ describe('X509Source.open()', () => {
   })
 
   test.for<readonly [string, readonly Step[], string, string]>([
-    ['nobody answers', [silence], 'no SVID has arrived yet', 'has not answered'],
+    ['nobody answers', [silence], 'no SVID has arrived yet', 'sallyport explain --pid'],
     ['no entry matches', Array.from({ length: 20 }, () => denied), 'no identity issued', 'sallyport explain --pid'],
     ['the agent cannot serve', Array.from({ length: 20 }, () => down), 'restarting', 'sallyport status'],
   ])('IO-41: when %s it says in time what is missing, and what helps', async ([, steps, why, hint]) => {
