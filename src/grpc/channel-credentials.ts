@@ -15,7 +15,7 @@ import type { TlsSource } from '../tls/tls-source.ts'
  * ```
  */
 export function channelCredentials(source: TlsSource, options: TlsClientOptions): ChannelCredentials {
-  return new SvidChannelCredentials(source, checkedClient(options))
+  return new SvidChannelCredentials(source, checkedClient(source, options))
 }
 
 type SecureConnector = experimental.SecureConnector

@@ -53,11 +53,11 @@ export async function connectTls(source: TlsSource, options: ConnectTlsOptions):
     servername,
     connections = unwatched,
     clock = systemClock,
-  } = checkedClient(options)
+  } = checkedClient(source, options)
   signal?.throwIfAborted()
   const own = source.current().svid
   const name = servername ?? ('host' in to && isIP(to.host) === 0 ? to.host : undefined)
-  const peers = await handshake(
+  return handshake(
     {
       ...('connection' in to ? { socket: to.connection } : to),
       secureContext: secureContextOf(own),
@@ -69,12 +69,15 @@ export async function connectTls(source: TlsSource, options: ConnectTlsOptions):
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
     },
     options,
-    (socket) => verifyPeer(socket.getPeerX509Certificate(), server, { source, clock }),
+    (socket) => {
+      const peer = verifyPeer(socket.getPeerX509Certificate(), server, { source, clock })
+      // At once, so that its end cannot come before somebody listens for it.
+      const connection = connections.add({ socket, peer, own, role: 'client' })
+      bearsConnection(socket, connection)
+      server.connected?.(connection)
+      return peer
+    },
   )
-  const connection = connections.add({ ...peers, own, role: 'client' })
-  bearsConnection(peers.socket, connection)
-  server.connected?.(connection)
-  return peers
 }
 
 function handshake(
@@ -84,8 +87,7 @@ function handshake(
 ): Promise<VerifiedConnection> {
   return new Promise((resolve, reject) => {
     const socket = connect(options)
-    const failed = (cause: Error): SallyportError =>
-      new SallyportError('TLS_FAILED', `Cannot connect to ${addressOf(options)}: ${cause.message}`, { cause })
+    const failed = (cause: Error): SallyportError => tlsFailed(addressOf(options), cause)
     const fail = (error: Error): void => {
       settled()
       socket.destroy()
@@ -108,7 +110,7 @@ function handshake(
       try {
         const peer = verify(socket)
         // The engine had no authorities to say so by.
-        socket.authorized = true
+        Object.assign(socket, { authorized: true, authorizationError: null })
         settled()
         resolve({ socket, peer })
       } catch (error) {
@@ -116,6 +118,25 @@ function handshake(
       }
     })
   })
+}
+
+/** An error of the TLS engine: its code, and what it says without the place in its sources. */
+interface EngineError extends Error {
+  readonly code?: string
+  readonly reason?: string
+}
+
+/** What the engine says of bytes that are no TLS. */
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_UNEXPECTED_MESSAGE'])
+
+function tlsFailed(address: string, cause: EngineError): SallyportError {
+  const { code = '', reason, message } = cause
+  if (NO_TLS.has(code))
+    return new SallyportError('TLS_FAILED', `Cannot connect to ${address}: the answer is not TLS`, {
+      cause,
+      hint: 'Check the port, and that the other side is made by createServer of node:https, not of node:http.',
+    })
+  return new SallyportError('TLS_FAILED', `Cannot connect to ${address}: ${reason ?? message}`, { cause })
 }
 
 function addressOf({ host, port, path }: ConnectionOptions): string {

@@ -53,7 +53,7 @@ export type AgentClass = new (options: {
  * ```
  */
 export function dispatcher(source: TlsSource, options: DispatcherOptions): FetchDispatcher & AsyncDisposable {
-  const { agent: Agent = agentOfNode(), agentOptions } = checkedClient(options)
+  const { agent: Agent = agentOfNode(), agentOptions } = checkedClient(source, options)
   const connections = clientConnections(options)
   const open = (): Pool => new Pool(Agent, agentOptions, (target) => connect(source, options, connections, target))
 
@@ -132,6 +132,7 @@ async function connect(
     throw new SallyportError(
       'TLS_FAILED',
       `Cannot connect to ${hostname} over ${protocol} with an SVID: it takes https:`,
+      { hint: 'Write the address with https://.' },
     )
   const { socket } = await connectTls(source, {
     to: { host: hostname.replaceAll(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) },

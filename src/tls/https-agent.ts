@@ -26,7 +26,7 @@ export interface HttpsAgentOptions extends ReusingClientOptions {
  * ```
  */
 export function httpsAgent(source: TlsSource, options: HttpsAgentOptions): Agent {
-  return new SvidAgent(source, checkedClient(options))
+  return new SvidAgent(source, checkedClient(source, options))
 }
 
 type Created = (error: Error | null, stream: Duplex) => void

@@ -27,6 +27,9 @@ export interface GuardRules {
   readonly minVersion: SecureVersion
 }
 
+/** The SVIDs before the newest that a handshake may still end with: none takes as long as their lives. */
+const PRESENTED_MAX = 4
+
 /** As `emit` of a server. */
 export type Emit = (event: string | symbol, ...values: unknown[]) => boolean
 
@@ -43,7 +46,8 @@ export class ServerGuard {
   readonly #rules: GuardRules
   readonly #emit: Emit
   readonly #farewells = new WeakMap<Connection, HttpFarewell>()
-  #presented: X509Svid | undefined
+  /** What connections were told to present, the newest last: a handshake may be under way while the SVID changes. */
+  #presented: readonly X509Svid[] = []
   /** The one whose listeners are being called. */
   #announced: Connection | undefined
 
@@ -83,8 +87,9 @@ export class ServerGuard {
     const { source, minVersion } = this.#rules
     try {
       const { svid } = source.current()
-      if (svid !== this.#presented) this.#server.setSecureContext(contextOptions(svid, minVersion))
-      this.#presented = svid
+      if (svid === this.#presented.at(-1)) return true
+      this.#server.setSecureContext(contextOptions(svid, minVersion))
+      this.#presented = [...this.#presented, svid].slice(-PRESENTED_MAX)
       return true
     } catch (error) {
       // Without an SVID there is nothing to present; an old one would be refused anyway.
@@ -117,9 +122,8 @@ export class ServerGuard {
       admit?.(peer, socket)
       if (socket.destroyed) return undefined
       // The engine had no authorities to say so by.
-      socket.authorized = true
-      const own = this.#presented ?? source.current().svid
-      const connection = connections.add({ socket, peer, own, role: 'server' })
+      Object.assign(socket, { authorized: true, authorizationError: null })
+      const connection = connections.add({ socket, peer, own: this.#presentedOn(socket), role: 'server' })
       bearsConnection(socket, connection)
       if (this.#server.listenerCount('request') + this.#server.listenerCount('stream') > 0) {
         const http = new HttpFarewell(connection, clock)
@@ -131,6 +135,12 @@ export class ServerGuard {
       this.#refuse(socket, error as Error, presented)
       return undefined
     }
+  }
+
+  #presentedOn(socket: TLSSocket): X509Svid {
+    const leaf = socket.getX509Certificate()?.raw
+    const svid = this.#presented.findLast(({ chain }) => leaf?.equals(chain[0].der))
+    return svid ?? this.#rules.source.current().svid
   }
 
   #refuse(

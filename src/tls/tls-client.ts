@@ -4,7 +4,7 @@ import type { IdMatcher } from '../id/matcher.ts'
 import type { X509Svid } from '../svid/x509-svid.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_MIN_VERSION, pooledContextOf } from './tls-options.ts'
-import type { TlsSource } from './tls-source.ts'
+import { checkSource, type TlsSource } from './tls-source.ts'
 import { type PresentedCertificate, verifyPeer } from './verify-peer.ts'
 
 /** Who must answer. What `exactly()` and `memberOf()` return is enough; `egress()` also follows what becomes of the connections. */
@@ -24,8 +24,8 @@ export interface TlsClientOptions {
  * they are used, or spread into others; the peer is verified against the bundle of its own trust domain before a byte of the
  * request is written. Never resumes a session, because a resumed one skips the verification.
  *
- * The engine verifies first, by its own rules. `connectTls`, `httpsAgent`, `connectHttp2` and `dispatcher` verify by ours alone
- * and say what was wrong with an error code.
+ * The engine verifies first, by its own rules. `connectTls`, `httpsAgent`, `connectHttp2` and `dispatcher` verify by ours alone,
+ * say what was wrong with an error code, and let `peerOf` say who answered, which Node leaves no way to do here.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export interface TlsClientOptions {
  * ```
  */
 export function tlsClient(source: TlsSource, options: TlsClientOptions): ConnectionOptions {
-  const { server, clock = systemClock } = checkedClient(options)
+  const { server, clock = systemClock } = checkedClient(source, options)
   const group = ++groups
   return {
     get secureContext() {
@@ -60,8 +60,9 @@ export function tlsClient(source: TlsSource, options: TlsClientOptions): Connect
   }
 }
 
-export function checkedClient<T extends TlsClientOptions>(options: T): T {
-  if (typeof (options as Partial<T>).server?.matches !== 'function')
+export function checkedClient<T extends TlsClientOptions>(source: TlsSource, options: T): T {
+  checkSource(source)
+  if (typeof (options as Partial<T> | undefined)?.server?.matches !== 'function')
     throw new TypeError('A TLS client needs `server`: a matcher such as exactly() or memberOf()')
   return options
 }

@@ -7,7 +7,7 @@ import { Connections } from './connections.ts'
 import type { Retirement } from './retirement.ts'
 import { type Emit, type OnRefused, ServerGuard } from './server-guard.ts'
 import { contextOptions, DEFAULT_MIN_VERSION } from './tls-options.ts'
-import type { TlsSource } from './tls-source.ts'
+import { checkSource, type TlsSource } from './tls-source.ts'
 import type { VerifiedPeer } from './verified-peer.ts'
 
 /** How long a peer may take for its handshake. */
@@ -46,7 +46,8 @@ const guarded = new WeakSet<Server>()
  * domain, and lets in only whom `allow` matches. Who that was: `peerOf(request)`.
  *
  * By themselves the options accept nobody: the certificate authorities in them are none. The verification takes over when the
- * server begins to listen. A server that never listens, because it is handed its sockets, is protected by {@link protect}.
+ * server begins to listen. A server that never listens, because it is handed its sockets, is protected by {@link protect}. The
+ * `createServer` of `node:http` would take the options too, and go by none of them: it speaks to everybody in plain text.
  *
  * @throws {@link SallyportError} when the source holds no SVID at the moment
  * @example
@@ -55,8 +56,9 @@ const guarded = new WeakSet<Server>()
  * ```
  */
 export function tlsServer(source: TlsSource, options: TlsServerOptions): TlsOptions {
-  const context = contextOptions(source.current().svid, options.minVersion)
-  plans.set(context.cert, { source, options: checked(options) })
+  const { minVersion } = checked(source, options)
+  const context = contextOptions(source.current().svid, minVersion)
+  plans.set(context.cert, { source, options })
   protectThoseThatListen()
   return { ...context, requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }
 }
@@ -69,7 +71,14 @@ export function tlsServer(source: TlsSource, options: TlsServerOptions): TlsOpti
  * @throws {@link SallyportError} `SERVER_NOT_PROTECTED`: it is no TLS server, or it is protected already
  */
 export function protect(server: Server, source: TlsSource, options: TlsServerOptions): Connections {
-  const { allow, admit, onRefused, filter, clock = systemClock, minVersion = DEFAULT_MIN_VERSION } = checked(options)
+  const {
+    allow,
+    admit,
+    onRefused,
+    filter,
+    clock = systemClock,
+    minVersion = DEFAULT_MIN_VERSION,
+  } = checked(source, options)
   const problem = problemOf(server)
   if (problem !== undefined) throw new SallyportError('SERVER_NOT_PROTECTED', `Cannot protect this server: ${problem}`)
   const connections = options.connections ?? new Connections({ clock, retire: options.retire })
@@ -81,8 +90,9 @@ export function protect(server: Server, source: TlsSource, options: TlsServerOpt
   return connections
 }
 
-function checked(options: TlsServerOptions): TlsServerOptions {
-  if (typeof (options as Partial<TlsServerOptions>).allow?.matches !== 'function')
+function checked(source: TlsSource, options: TlsServerOptions): TlsServerOptions {
+  checkSource(source)
+  if (typeof (options as Partial<TlsServerOptions> | undefined)?.allow?.matches !== 'function')
     throw new TypeError('A TLS server needs `allow`: a matcher such as memberOf() or exactly()')
   if (options.connections !== undefined && options.retire !== undefined)
     throw new TypeError('Either `retire` or `connections`: a registry brings its own rules of retirement')

@@ -196,10 +196,9 @@ describe('dispatcher()', () => {
         () => 'answered',
         (error: Error) => error.cause,
       )
-    expect(await causeOf(originOf(service.server).replace('https', 'http'))).toThrowCode(
-      'TLS_FAILED',
-      'it takes https:',
-    )
+    const plain = await causeOf(originOf(service.server).replace('https', 'http'))
+    expect(plain).toThrowCode('TLS_FAILED', 'it takes https:')
+    expect(plain).toMatchObject({ hint: 'Write the address with https://.' })
     await (await fetch(originOf(service.server), { dispatcher: orders })).text()
     await orders[Symbol.asyncDispose]()
     expect(await causeOf(originOf(service.server))).toMatchObject({

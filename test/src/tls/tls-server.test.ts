@@ -42,6 +42,13 @@ describe('tlsServer()', () => {
   test('needs to be told who may connect', () => {
     expect(() => tlsServer(newSource(), {} as TlsServerOptions)).toThrow(TypeError)
     expect(() => protect(createHttpsServer(), newSource(), {} as TlsServerOptions)).toThrow(TypeError)
+    expect(() => tlsServer(newSource(), undefined as never)).toThrow('needs `allow`')
+  })
+
+  test('needs a source, not the promise of one', () => {
+    const promise = Promise.resolve(newSource()) as never
+    expect(() => tlsServer(promise, { allow })).toThrow('await X509Source.open()')
+    expect(() => protect(createHttpsServer(), promise, { allow })).toThrow('await X509Source.open()')
   })
 
   test('takes rules of retirement once', () => {
@@ -138,6 +145,11 @@ describe('tlsClient()', () => {
 
   test('needs to be told who must answer', () => {
     expect(() => tlsClient(newSource(), {} as TlsClientOptions)).toThrow(TypeError)
+    expect(() => tlsClient(newSource(), undefined as never)).toThrow('needs `server`')
+  })
+
+  test('needs a source, not the promise of one', () => {
+    expect(() => tlsClient(Promise.resolve(newSource()) as never, { server: allow })).toThrow('await X509Source.open()')
   })
 })
 

@@ -11,7 +11,7 @@ import type { Bundle } from '../../../src/bundle/bundle.ts'
 import { exactly, type IdMatcher, memberOf } from '../../../src/id/matcher.ts'
 import type { X509Svid } from '../../../src/svid/x509-svid.ts'
 import { connectTls } from '../../../src/tls/connect-tls.ts'
-import { peerOf } from '../../../src/tls/peer-of.ts'
+import { connectionOf, peerOf } from '../../../src/tls/peer-of.ts'
 import { contextOptions, secureContextOf } from '../../../src/tls/tls-options.ts'
 import { tlsServer } from '../../../src/tls/tls-server.ts'
 import type { TlsSource } from '../../../src/tls/tls-source.ts'
@@ -243,6 +243,29 @@ describe('mutual TLS', () => {
     )
   })
 
+  test('a connection knows the SVID that was presented on it, whatever came while its handshake was under way', async () => {
+    let held = db
+    const source: TlsSource = { current: () => ({ svid: held, bundles: bundleSetOf([home.bundle()]) }) }
+    const listener = createTlsServer(tlsServer(source, { allow: memberOf('example.org') }))
+    const arrived = async (): Promise<Socket> => (await Promise.all([dial(listener), once(listener, 'connection')]))[0]
+    const early = await arrived()
+    held = svidOf(await home.issue('/db'))
+    ;(await arrived()).destroy()
+    const accepted = once(listener, 'secureConnection')
+    const { socket, peer } = await connectTls(sourceOf(web, home.bundle()), {
+      to: { connection: early },
+      server: memberOf('example.org'),
+    })
+    const [served] = (await accepted) as [TLSSocket]
+    expect(peer.svid.chain[0].der).toEqual(db.chain[0].der)
+    expect(connectionOf(served).own).toBe(db)
+    expect([socket, served].map(({ authorized, authorizationError }) => [authorized, authorizationError])).toEqual([
+      [true, null],
+      [true, null],
+    ])
+    socket.destroy()
+  })
+
   test('TB-21 a bundle that lost an authority refuses its SVIDs at once', async () => {
     const [server, client] = good()
     const next = await TestAuthority.create()
@@ -268,6 +291,16 @@ describe('mutual TLS', () => {
       connectTls(sourceOf(web, home.bundle()), { to: { connection: near }, server: memberOf('example.org') }),
     ).rejects.toThrowCode('TLS_FAILED')
     expect(refusals[0]?.message).toBe('no SVID')
+  })
+
+  test('says so where the other side speaks something else', async () => {
+    const near = await dial(createServer((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n')))
+    const dialled = connectTls(sourceOf(web, home.bundle()), {
+      to: { connection: near },
+      server: memberOf('example.org'),
+    }).catch((error: unknown) => error)
+    expect(await dialled).toThrowCode('TLS_FAILED', 'the answer is not TLS')
+    expect(await dialled).toMatchObject({ hint: expect.stringContaining('not of node:http') })
   })
 
   test('dialling stops when it is aborted', async () => {
