@@ -70,6 +70,8 @@ export function bearerVerifier(
   source: TokenVerifier,
   options: BearerOptions,
 ): (request: BearerRequest) => Promise<JwtSvid> {
+  if (typeof (source as Partial<TokenVerifier>).verify !== 'function')
+    throw new TypeError('A bearer check needs a source: is the `await` of `await JwtSource.open()` missing?')
   const { audience, allow } = options
   // One text is one audience: every text includes the empty one.
   if (audience.length === 0 || [audience].flat().includes(''))
@@ -120,6 +122,8 @@ const TOKEN_PROBLEMS: ReadonlySet<ErrorCode> = new Set([
 ])
 
 function refuse(response: BearerResponse, error: unknown): void {
+  // Somebody who would not wait, such as a limit of time, has answered already.
+  if (response.headersSent) return
   const [status, challenge] = answerTo(error instanceof SallyportError ? error.code : undefined)
   response.statusCode = status
   if (challenge !== undefined) response.setHeader('WWW-Authenticate', challenge)

@@ -31,6 +31,8 @@ export function jwtFetch(
   audience: readonly string[] | string,
   options: JwtFetchOptions = {},
 ): typeof fetch {
+  if (typeof (source as Partial<TokenSource>).fetch !== 'function')
+    throw new TypeError('A token needs a source: is the `await` of `await JwtSource.open()` missing?')
   // One text is one audience: every text includes the empty one.
   if (audience.length === 0 || [audience].flat().includes(''))
     throw new TypeError('A token needs at least one audience')

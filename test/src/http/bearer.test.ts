@@ -104,7 +104,16 @@ describe('bearer()', () => {
     expect(answer).toMatchObject({ mayGoOn: false, passed: 0, status: 503, challenge: undefined, refused: [failure] })
   })
 
-  test('needs an audience and callers to allow', () => {
+  test('leaves an answer alone that somebody gave while the token was being verified', async () => {
+    const request = withToken('no token')
+    const response = new ServerResponse(request)
+    const checking = bearer(source, options)(request, response)
+    response.writeHead(503).end()
+    expect([await checking, response.statusCode]).toEqual([false, 503])
+  })
+
+  test('needs a source, an audience and callers to allow', () => {
+    expect(() => bearer(Promise.resolve(source) as never, options)).toThrow('await JwtSource.open()')
     expect(() => bearer(source, { ...options, audience: [] })).toThrow(TypeError)
     expect(() => bearer(source, { ...options, audience: '' })).toThrow(TypeError)
     expect(() => bearer(source, { audience: 'reports' } as BearerOptions)).toThrow(TypeError)

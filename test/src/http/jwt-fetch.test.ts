@@ -63,5 +63,6 @@ describe('jwtFetch()', () => {
     const { ask } = setUp()
     await expect(ask('https://reports.test/', { headers: { authorization: 'Basic x' } })).rejects.toThrow(TypeError)
     expect(() => jwtFetch({ fetch: () => Promise.reject(new Error('not asked')) }, [])).toThrow(TypeError)
+    expect(() => jwtFetch(Promise.resolve() as never, 'reports')).toThrow('await JwtSource.open()')
   })
 })
