@@ -33,12 +33,14 @@ export class DecisionNotes {
   readonly #point: PolicyPoint
   readonly #options: NotesOptions
   readonly #journal: DecisionJournal
+  #own: string | null = null
 
   constructor(side: Side, point: PolicyPoint, options: NotesOptions) {
     this.#side = side
     this.#point = point
     this.#options = options
     this.#journal = journalOf(options.policy, options.onError ?? (() => {}))
+    this.#own = point.own ?? null
   }
 
   /** @returns the name of a decision that refuses, which the caller is told; of any other only where somebody is told it */
@@ -69,7 +71,9 @@ export class DecisionNotes {
   #withOwnEnd(decision: Decision): Decision {
     const end = this.#side === 'server' ? 'dst' : 'src'
     if (decision[end].id !== null) return decision
-    return { ...decision, [end]: { ...decision[end], id: this.#point.own ?? null } }
+    // Whose SVID has expired is still who it was.
+    this.#own = this.#point.own ?? this.#own
+    return { ...decision, [end]: { ...decision[end], id: this.#own } }
   }
 
   /** Everything of this moment now, the rest when it is written. */

@@ -1,4 +1,4 @@
-/** Three zones with a service in each, a way in for emergencies, and zones in the mode that is asked for. */
+/** Three zones with a service in each, and a way in for emergencies. Zones of target 3 always enforce; the others as is asked for. */
 export const zonesPolicy = (mode: 'enforce' | 'observe' = 'enforce', more = ''): string => `
 apiVersion: sallyport.dev/v1
 kind: PolicySet
@@ -6,8 +6,8 @@ metadata: { name: shop, trustDomain: example.org, owner: "group:platform" }
 zones:
   - { id: web,  target: 1, sensitivity: internal,     admin: none,    mode: ${mode}, owner: team-web,  members: [ { spiffe: /web/** } ] }
   - { id: shop, target: 2, sensitivity: confidential, admin: none,    mode: ${mode}, owner: team-shop, members: [ { spiffe: /shop/** } ] }
-  - { id: pay,  target: 3, sensitivity: restricted,   admin: none,    mode: ${mode}, owner: team-pay,  members: [ { spiffe: /pay/** }, { entryLabel: { pci: "true" } } ] }
-  - { id: ops,  target: 3, sensitivity: confidential, admin: operate, mode: ${mode}, owner: team-ops,  members: [ { spiffe: /ops/** } ] }
+  - { id: pay,  target: 3, sensitivity: restricted,   admin: none,    mode: enforce, owner: team-pay,  members: [ { spiffe: /pay/** }, { entryLabel: { pci: "true" } } ] }
+  - { id: ops,  target: 3, sensitivity: confidential, admin: operate, mode: enforce, owner: team-ops,  members: [ { spiffe: /ops/** } ] }
 services:
   - id: orders
     identity: /shop/orders
