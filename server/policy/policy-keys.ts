@@ -125,8 +125,10 @@ export class PolicyKeys {
     mutations: readonly Mutation[] = [],
   ): Promise<number> {
     for (let tries = 1; ; tries += 1) {
-      const [next, ...audit] = await change(this.#state)
-      const row = { ...next, revisionNumber: this.#state.revisionNumber + 1 }
+      // Another change may be stored while this one is made: then it is made anew.
+      const state = this.#state
+      const [next, ...audit] = await change(state)
+      const row = { ...next, revisionNumber: state.revisionNumber + 1 }
       const revision = await this.#put(row, audit, mutations)
       if (revision !== undefined) return revision
       if (tries === TRIES) {

@@ -17,8 +17,8 @@ export class FastLaneView {
   #sequence: number
   #isSnapshotDue: boolean
   #keysVersion: number
-  /** Sets of keys before the newest one, still to be told. */
-  #earlier: readonly SignedText[] | undefined
+  /** The version of the last set of keys that was told on this stream. */
+  #earlierTold: number | undefined
 
   constructor(held: HeldPolicy, policy: Pick<PolicyPush, 'book' | 'fastLane'>) {
     const { book } = policy
@@ -52,17 +52,25 @@ export class FastLaneView {
     const { book } = this.#policy
     const { state } = book
     if (!this.#areKeysDue) return { fastLane: { ...NOTHING, ...(await this.#news()) } }
-    this.#earlier ??= earlierKeys(state, this.#heldKeyIds)
-    const [earlier, ...left] = this.#earlier
+    const earlier = this.#earlierKeys(state)
     if (earlier !== undefined) {
-      this.#earlier = left
+      this.#earlierTold = versionOf(earlier)
       return { fastLane: { ...NOTHING, keys: signedContentOf(earlier) } }
     }
     this.#keysVersion = state.keysVersion
+    this.#earlierTold = state.keysVersion
     // A key that signed what the agent holds may be gone: the newest key vouches for all that is live.
     this.#isSnapshotDue ||= book.fastLaneSequence > 0
     // The keys of what an agent has to verify stand before it.
     return { fastLane: { ...NOTHING, ...(await this.#news()), keys: signedContentOf(state.signedKeys) } }
+  }
+
+  /** An agent believes a set of keys that one before it signed: whoever missed some is told all of them, in order. */
+  #earlierKeys({ earlierKeys = [] }: PolicyStateRow): SignedText | undefined {
+    const told = this.#earlierTold
+    if (told !== undefined) return earlierKeys.find((signed) => versionOf(signed) > told)
+    const place = earlierKeys.findLastIndex((signed) => holds(signed, this.#heldKeyIds))
+    return place === -1 ? undefined : earlierKeys[place + 1]
   }
 
   async #news(): Promise<Pick<FastLaneMessage, 'entries' | 'snapshot'>> {
@@ -80,14 +88,13 @@ export class FastLaneView {
   }
 }
 
-/** An agent believes a set of keys that one before it signed: whoever missed some is told all of them, in order. */
-function earlierKeys({ earlierKeys: earlier = [] }: PolicyStateRow, held: ReadonlySet<string>): readonly SignedText[] {
-  const place = earlier.findLastIndex(({ content }) => {
-    const { keys } = JSON.parse(content) as PolicyKeysDocument
-    const ids = keys.filter(({ use }) => use === 'policy').map(({ keyId }) => keyId)
-    return ids.length === held.size && ids.every((id) => held.has(id))
-  })
-  return place === -1 ? [] : earlier.slice(place + 1)
+const documentOf = ({ content }: SignedText): PolicyKeysDocument => JSON.parse(content) as PolicyKeysDocument
+
+const versionOf = (signed: SignedText): number => documentOf(signed).version
+
+const holds = (signed: SignedText, keyIds: ReadonlySet<string>): boolean => {
+  const ids = documentOf(signed).keys.flatMap(({ use, keyId }) => (use === 'policy' ? [keyId] : []))
+  return ids.length === keyIds.size && ids.every((id) => keyIds.has(id))
 }
 
 const isTrusted = ({ signatures }: FastLaneRow, { keys }: PolicyStateRow): boolean =>

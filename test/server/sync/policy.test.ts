@@ -515,6 +515,34 @@ describe('the push of policy', () => {
       expect(snapshot && (await keys?.hasSigned(snapshot, threadPoolCryptography))).toBe(true)
     })
 
+    test('two who change keys at the same moment do not undo each other', async () => {
+      const { holder, visit, hear } = await realAgent()
+      const agent = await visit()
+      const { keysVersion } = policy.book.state
+      await Promise.all([policy.policyKeys.rotate(deed, 'one'), policy.policyKeys.rotate(deed, 'two')])
+      await quiet()
+      expect(policy.book.state.keysVersion).toBe(keysVersion + 2)
+      expect(policy.book.state.keys).toHaveLength(3)
+      await quarantine('/web/store')
+      await hear(agent, 0)
+      expect(holder.state.fastLane.sequence).toBe(1)
+    })
+
+    test('an agent whose stream stays open hears every set of keys, also one after the other has gone', async () => {
+      const { holder, visit, hear } = await realAgent()
+      const agent = await visit()
+      agent.reads = false
+      await revokeActive()
+      await revokeActive()
+      await revokeActive()
+      agent.resume()
+      await quiet()
+      await quarantine('/web/store')
+      await hear(agent, 0)
+      expect(holder.state.keys?.version).toBe(policy.book.state.keysVersion)
+      expect(holder.state.fastLane.sequence).toBe(1)
+    })
+
     test('an entry that a key signed just before it went is not sent after it', async () => {
       const { holder, visit, hear } = await realAgent()
       const agent = await visit()
