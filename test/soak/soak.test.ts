@@ -17,7 +17,7 @@ async function expectHealth(soak: Soak, expect: ExpectStatic): Promise<void> {
 }
 
 describe.concurrent('a service that calls another one all the while, in every way that there is', () => {
-  test('FS-09 WA-48 has no request fail when SVIDs end and the authority is replaced', async ({ expect }) => {
+  test('FS-09 has no request fail when SVIDs end and the authority is replaced', async ({ expect }) => {
     const serverYaml = 'ca: {ttl: 24s}\nsvid: {x509Ttl: 8s, jwtTtl: 8s, agentTtl: 8s}'
     await using house = await House.open({ serverYaml })
     await using soak = await Soak.start(house, { requestsPerSecond: REQUESTS_PER_SECOND, svidTtl: '8s' })
