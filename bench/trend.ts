@@ -17,6 +17,18 @@ export class Trend {
     const along = samples.reduce((sum, { atMs, value }) => sum + (atMs - meanMs) * (value - mean), 0)
     return (along / samples.reduce((sum, { atMs }) => sum + (atMs - meanMs) ** 2, 0)) * 60_000
   }
+
+  /** The peak of the last third over that of the middle one: a slope counts memory that was given back and taken again as growth. */
+  get growth(): number {
+    const third = Math.floor(this.#samples.length / 3)
+    const peak = (from: number, to?: number): number =>
+      Math.max(...this.#samples.slice(from, to).map(({ value }) => value))
+    return peak(-third) - peak(-2 * third, -third)
+  }
+
+  toString(): string {
+    return this.#samples.map(({ value }) => value.toFixed(0)).join(' ')
+  }
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -42,13 +42,15 @@ await ask(
       { name: 'connections that the service had to end', value: service.expired, unit: '' },
     )
     const bar = (atMost: number): { readonly atMost?: number } => (isQuick ? {} : { atMost })
-    for (const { side, heap, rss } of memory)
+    for (const { side, heap, rss } of memory) {
+      console.log(`RSS of the ${side} in MB: ${rss}\nheap: ${heap}`)
       add(
-        { name: `memory of the ${side}: heap`, value: heap.last, unit: 'MB' },
-        { name: '… in the second half of the time', value: heap.perMinute, unit: 'MB a minute', ...bar(0.2) },
-        { name: '… RSS', value: rss.last, unit: 'MB' },
-        { name: '… in the second half of the time', value: rss.perMinute, unit: 'MB a minute', ...bar(1) },
+        { name: `memory of the ${side}: RSS`, value: rss.last, unit: 'MB' },
+        { name: '… slope of the second half', value: rss.perMinute, unit: 'MB a minute' },
+        { name: '… peak of the last third over the middle one', value: rss.growth, unit: 'MB', ...bar(5) },
+        { name: '… the same of the heap', value: heap.growth, unit: 'MB', ...bar(1) },
       )
+    }
   },
   { needsPackage: false },
 )
