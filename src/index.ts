@@ -19,6 +19,7 @@ export { BundleSource, type BundleSourceOptions } from './workload/bundle-source
 export { PolicySource, type PolicySourceOptions } from './workload/policy-source.ts'
 export type { PolicyChanges, PolicyContext, PolicySlice } from './workload/policy-context.ts'
 export type { SourceOptions } from './workload/source-options.ts'
+export type { Clock } from './clock.ts'
 export type { SourceHealth, SourceStatus } from './workload/source-health.ts'
 export type { SvidChoice, SvidPicker } from './workload/select-svid.ts'
 export {
@@ -58,6 +59,8 @@ export { dispatcher, type DispatcherOptions, type FetchDispatcher } from './tls/
 export type { ReusingClientOptions } from './tls/client-connections.ts'
 export { peerOf } from './tls/peer-of.ts'
 export type { VerifiedPeer } from './tls/verified-peer.ts'
+export type { Emit, OnRefused } from './tls/server-guard.ts'
+export type { PresentedCertificate } from './tls/verify-peer.ts'
 export { Connections, type ConnectionsOptions } from './tls/connections.ts'
 export type { CloseReason, Connection } from './tls/connection.ts'
 export type { Retirement } from './tls/retirement.ts'
