@@ -43,7 +43,7 @@ await ask(
     )
     const bar = (atMost: number): { readonly atMost?: number } => (isQuick ? {} : { atMost })
     for (const { side, heap, rss } of memory) {
-      console.log(`RSS of the ${side} in MB: ${rss}\nheap: ${heap}`)
+      console.log(`RSS of the ${side} in MB: ${rss.toString()}\nheap: ${heap.toString()}`)
       add(
         { name: `memory of the ${side}: RSS`, value: rss.last, unit: 'MB' },
         { name: '… slope of the second half', value: rss.perMinute, unit: 'MB a minute' },
