@@ -23,27 +23,48 @@ export type ConcernedSlices = ReadonlySet<string> | 'all'
 
 const NOBODY: ConcernedSlices = new Set()
 
+interface MembersParts {
+  readonly index: SliceIndex
+  readonly directory: Pick<Directory, 'entries' | 'entriesWithSpiffeId'>
+  readonly resolved: Map<string, IdentityRow>
+}
+
 /** Which zone each registered identity is in, under one policy. A change of an entry costs the row of its id and no other. */
 export class Members {
   readonly #rules: MembershipRules
   readonly #index: SliceIndex
-  readonly #directory: Pick<Directory, 'entriesWithSpiffeId'>
+  readonly #directory: MembersParts['directory']
   /** With all labels, whichever the policy reads. */
   readonly #resolved: Map<string, IdentityRow>
 
+  private constructor(parts: MembersParts) {
+    this.#rules = new MembershipRules(parts.index.set)
+    this.#directory = parts.directory
+    this.#index = parts.index
+    this.#resolved = parts.resolved
+  }
+
   /** @param resolved the rows of all entries of the directory */
-  constructor(
+  static of(
     set: PolicySet,
-    directory: Pick<Directory, 'entries' | 'entriesWithSpiffeId'>,
+    directory: MembersParts['directory'],
     resolved: readonly IdentityRow[] = resolveMembership(
       set,
       Iterator.from(directory.entries()).map(registeredIdentityOf),
     ),
-  ) {
-    this.#rules = new MembershipRules(set)
-    this.#directory = directory
-    this.#index = new SliceIndex(set, resolved)
-    this.#resolved = new Map(resolved.map((row) => [row.spiffeId, row]))
+  ): Members {
+    const index = new SliceIndex(set, resolved)
+    return new Members({ index, directory, resolved: new Map(resolved.map((row) => [row.spiffeId, row])) })
+  }
+
+  /** Under a policy that places everybody as this one does and reads the same labels: both share their rows from then on. */
+  followedBy(set: PolicySet): Members | undefined {
+    const index = this.#index.followedBy(set)
+    return index && new Members({ index, directory: this.#directory, resolved: this.#resolved })
+  }
+
+  sharesRowsWith(other: Members): boolean {
+    return this.#index.sharesRowsWith(other.#index)
   }
 
   get size(): number {

@@ -96,7 +96,7 @@ export class Policies {
     const admins = caller === undefined ? this.#deps.admins : [...this.#deps.admins, caller]
     // What does not compile has no members, and gives no rights to compare.
     const isWrong = findings.some(({ severity }) => severity === 'error')
-    const members = isWrong ? undefined : new Members(set, directory, rows)
+    const members = isWrong ? undefined : (current?.members.followedBy(set) ?? Members.of(set, directory, rows))
     return {
       set,
       digest: sha256Hex(canonicalText(set)),

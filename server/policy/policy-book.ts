@@ -197,7 +197,7 @@ export class PolicyBook {
     for (const row of lifecycle) this.#lifecycleRows.set(row.id, row)
     this.#tail = fastLane.slice(-FAST_LANE_KEPT)
     this.#setLifecycle(liveLifecycle(lifecycle, this.fastLaneSequence, clock.now().getTime()))
-    this.#current = policy && { row: policy, members: new Members(policy.policy, directory) }
+    this.#current = policy && { row: policy, members: Members.of(policy.policy, directory) }
     this.#touch('all')
     this.#advance(Math.max(revision, directory.revision))
   }
@@ -256,8 +256,12 @@ export class PolicyBook {
   }
 
   #refresh(ids: ReadonlySet<string>): ConcernedSlices {
-    for (const id of ids) this.#offered?.members.refresh(id)
     const members = this.#current?.members
+    const offered = this.#offered?.members
+    // What they share is refreshed once, or the second look would find no difference.
+    if (members === undefined || offered?.sharesRowsWith(members) === false) {
+      for (const id of ids) offered?.refresh(id)
+    }
     const all = new Set<string>()
     let isAll = false
     for (const id of members === undefined ? [] : ids) {
@@ -293,7 +297,7 @@ export class PolicyBook {
     const offered = this.#offered
     this.#offered = undefined
     this.#wasOffered = offered?.set === set
-    return offered?.set === set ? offered.members : new Members(set, this.#deps.directory)
+    return offered?.set === set ? offered.members : Members.of(set, this.#deps.directory)
   }
 
   #setLifecycle(lifecycle: Lifecycle): void {

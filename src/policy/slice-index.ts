@@ -1,11 +1,10 @@
 import { SpiffeId } from '../id/spiffe-id.ts'
 import { labelsRead, type LabelsRead } from './condition/labels-read.ts'
 import { compileConduit, type CompiledConduit } from './conduit.ts'
-import { IdentityTree } from './identity-tree.ts'
+import { IdentityRows, zonesOf } from './identity-rows.ts'
 import type { IdentityRow } from './membership.ts'
 import { MembershipRules } from './membership-rules.ts'
 import { identitySet, partyOf, type Party } from './party.ts'
-import { segmentsOf } from './pattern.ts'
 import type { PolicySet, Rule, Service, Zone } from './policy-set.ts'
 import { byId, RuleIndex } from './rule-index.ts'
 import type { CompiledTemplate } from './tables.ts'
@@ -31,19 +30,17 @@ export class SliceIndex {
   readonly templates: readonly CompiledTemplate[]
   /** Of all conditions: other labels decide nothing, and stay on the server. */
   readonly keysRead: ReadonlySet<string>
-  readonly rowsByPath = new IdentityTree<IdentityRow>()
-  readonly rowsByZone = new Map<string, Map<string, IdentityRow>>()
-  readonly #rows = new Map<string, IdentityRow>()
+  readonly #rows: IdentityRows
   readonly #membership: MembershipRules
   readonly #zones: ReadonlyMap<string, CompiledZone>
-  readonly #displaced = new Map<string, IdentityRow>()
   /** Of services' identities: most slices ask for the same few. */
-  readonly #partiesOfServices = new Map<string, Party>()
+  readonly #partiesOfServices = new Map<string, { readonly row: IdentityRow | undefined; readonly party: Party }>()
   readonly #labelsRead = new Map<string, LabelsRead>()
-  #displacedInOrder: readonly IdentityRow[] | undefined
   #servicesByZone: ReadonlyMap<string, readonly Service[]> | undefined
+  /** Of the rows, when services were grouped. */
+  #groupedAt = 0
 
-  constructor(set: PolicySet, rows: Iterable<IdentityRow>) {
+  constructor(set: PolicySet, rows: Iterable<IdentityRow> | IdentityRows) {
     this.set = set
     this.#membership = new MembershipRules(set)
     this.#zones = new Map(set.zones.map((zone) => [zone.id, compileZone(zone, set.settings)]))
@@ -70,43 +67,30 @@ export class SliceIndex {
         return read === undefined ? [] : [...read.src, ...read.dst]
       }),
     )
-    for (const row of rows) this.put(row)
+    this.#rows = rows instanceof IdentityRows ? rows : new IdentityRows(this.#membership, this.keysRead, rows)
+  }
+
+  /**
+   * The index of another policy over the same rows, which both change from then on; undefined when that policy places somebody
+   * elsewhere or reads other labels.
+   */
+  followedBy(set: PolicySet): SliceIndex | undefined {
+    if (JSON.stringify(set.zones) !== JSON.stringify(this.set.zones)) return undefined
+    const next = new SliceIndex(set, this.#rows)
+    return next.keysRead.symmetricDifference(this.keysRead).size === 0 ? next : undefined
+  }
+
+  sharesRowsWith(other: SliceIndex): boolean {
+    return this.#rows === other.#rows
   }
 
   /** Adds or replaces the row of an identity. */
-  put(given: IdentityRow): void {
-    const row = withLabels(given, this.keysRead)
-    this.remove(row.spiffeId)
-    const { path } = SpiffeId.parse(row.spiffeId)
-    this.#rows.set(row.spiffeId, row)
-    this.rowsByPath.set(segmentsOf(path), row)
-    for (const zone of zonesOf(row)) {
-      const members = this.rowsByZone.get(zone)
-      if (members === undefined) this.rowsByZone.set(zone, new Map([[row.spiffeId, row]]))
-      else members.set(row.spiffeId, row)
-    }
-    if (this.#isDisplaced(row, path)) {
-      this.#displaced.set(row.spiffeId, row)
-      this.#displacedInOrder = undefined
-    }
-    this.#forgetService(path)
+  put(row: IdentityRow): void {
+    this.#rows.put(row)
   }
 
   remove(spiffeId: string): void {
-    const row = this.#rows.get(spiffeId)
-    if (row === undefined) return
-    const { path } = SpiffeId.parse(spiffeId)
-    this.#rows.delete(spiffeId)
-    this.rowsByPath.set(segmentsOf(path), undefined)
-    for (const zone of zonesOf(row)) this.rowsByZone.get(zone)?.delete(spiffeId)
-    if (this.#displaced.delete(spiffeId)) this.#displacedInOrder = undefined
-    this.#forgetService(path)
-  }
-
-  #forgetService(path: string): void {
-    if (!this.servicesByIdentity.has(path)) return
-    this.#servicesByZone = undefined
-    this.#partiesOfServices.delete(path)
+    this.#rows.remove(spiffeId)
   }
 
   rowOf(spiffeId: string): IdentityRow | undefined {
@@ -117,19 +101,26 @@ export class SliceIndex {
     return this.#rows.values()
   }
 
-  /** The rows that patterns alone would place elsewhere: nobody may do without them. In the order of their ids. */
-  get displaced(): readonly IdentityRow[] {
-    return (this.#displacedInOrder ??= [...this.#displaced.values()].sort(bySpiffeId))
+  get rowsByPath(): IdentityRows['byPath'] {
+    return this.#rows.byPath
   }
 
-  #isDisplaced(row: IdentityRow, path: string): boolean {
-    const patterns = this.#membership.byPattern(path)
-    const zones = zonesOf(row)
-    return zones.length !== patterns.length || patterns.some(({ zone }, index) => zone !== zones[index])
+  get rowsByZone(): IdentityRows['byZone'] {
+    return this.#rows.byZone
+  }
+
+  /** The rows that patterns alone would place elsewhere: nobody may do without them. In the order of their ids. */
+  get displaced(): readonly IdentityRow[] {
+    return this.#rows.displaced
   }
 
   /** The services whose identity is in a zone. */
   servicesIn(zone: string): readonly Service[] {
+    const { version } = this.#rows
+    // Rows of clients come and go all the time.
+    const isOutdated = this.#groupedAt !== version && this.set.services.some((service) => this.#hasMoved(service))
+    if (isOutdated) this.#servicesByZone = undefined
+    this.#groupedAt = version
     this.#servicesByZone ??= this.#groupServices()
     return this.#servicesByZone.get(zone) ?? []
   }
@@ -153,12 +144,19 @@ export class SliceIndex {
   }
 
   partyOfService({ identity }: Pick<Service, 'identity'>): Party {
-    let party = this.#partiesOfServices.get(identity)
-    if (party === undefined) {
-      party = this.partyOf(`spiffe://${this.set.trustDomain}${identity}`)
-      this.#partiesOfServices.set(identity, party)
+    const id = `spiffe://${this.set.trustDomain}${identity}`
+    const row = this.#rows.get(id)
+    let known = this.#partiesOfServices.get(identity)
+    if (known?.row !== row || known === undefined) {
+      known = { row, party: this.partyOf(id) }
+      this.#partiesOfServices.set(identity, known)
     }
-    return party
+    return known.party
+  }
+
+  #hasMoved({ identity }: Service): boolean {
+    const known = this.#partiesOfServices.get(identity)
+    return known === undefined || known.row !== this.#rows.get(`spiffe://${this.set.trustDomain}${identity}`)
   }
 
   labelsRead(text: string): LabelsRead {
@@ -181,18 +179,6 @@ const plainZone = (zone: Zone): Zone => ({
 
 const patternsOf = ({ members }: Zone): Zone['members'] =>
   members.filter(({ entryLabel, selector }) => entryLabel === undefined && selector === undefined)
-
-function withLabels(row: IdentityRow, read: ReadonlySet<string>): IdentityRow {
-  const keys = Object.keys(row.labels)
-  if (keys.every((key) => read.has(key))) return row
-  return { ...row, labels: Object.fromEntries(Object.entries(row.labels).filter(([key]) => read.has(key))) }
-}
-
-const zonesOf = ({ zone }: IdentityRow): readonly string[] =>
-  zone === null ? [] : typeof zone === 'string' ? [zone] : zone
-
-export const bySpiffeId = (a: IdentityRow, b: IdentityRow): number =>
-  a.spiffeId < b.spiffeId ? -1 : a.spiffeId > b.spiffeId ? 1 : 0
 
 function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key)

@@ -1,7 +1,8 @@
+import { bySpiffeId } from './identity-rows.ts'
 import type { IdentityRow } from './membership.ts'
 import { localPattern, type Party } from './party.ts'
 import type { PolicySet, Rule, Service } from './policy-set.ts'
-import { bySpiffeId, type SliceIndex } from './slice-index.ts'
+import type { SliceIndex } from './slice-index.ts'
 
 /**
  * Its own row, those of its services' identities, those whose zone is not what the patterns say, and those whose labels a condition

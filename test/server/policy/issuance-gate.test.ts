@@ -20,7 +20,7 @@ const directory = {
 function gateOf(source: string | undefined, changes: Partial<Lifecycle> = {}, now = anInstant(0)) {
   const lifecycle = { ...NO_LIFECYCLE, ...changes }
   const policy = source === undefined ? undefined : readPolicy(source)
-  const current = policy && { row: aPolicyRow(1, { policy }), members: new Members(policy, directory) }
+  const current = policy && { row: aPolicyRow(1, { policy }), members: Members.of(policy, directory) }
   const book = { current, lifecycle, lifecycleIndex: indexLifecycle(lifecycle) }
   return issuanceGate(book as unknown as PolicyBook, { now: () => now })
 }

@@ -63,4 +63,27 @@ describe('slicesConcerned()', () => {
     )
     expect(told).toBeGreaterThan(100)
   })
+
+  test('an index that follows another is as one made anew, also when rows of the other change', () => {
+    let followed = 0
+    fc.assert(
+      fc.property(anyWorld, anyWorld, ({ set, entries }, other) => {
+        const after = { ...set, rules: other.set.rules, conduits: other.set.conduits, services: other.set.services }
+        const [rows, later] = [resolveMembership(set, entries), resolveMembership(set, other.entries)]
+        const before = new SliceIndex(set, rows)
+        const next = before.followedBy(after)
+        if (next === undefined) return
+        followed++
+        for (const { spiffeId } of rows) sliceOf(next, spiffeId)
+        for (const { spiffeId } of rows) before.remove(spiffeId)
+        for (const row of later) before.put(row)
+        const anew = new SliceIndex(after, later)
+        for (const { spiffeId } of [...rows, ...later]) {
+          expect(sliceOf(next, spiffeId)).toEqual(sliceOf(anew, spiffeId))
+        }
+      }),
+      { numRuns: 1000 },
+    )
+    expect(followed).toBeGreaterThan(100)
+  })
 })
