@@ -61,12 +61,13 @@ export async function showPolicy(
   })
 }
 
-function changed({ revision, findings, losses, dryRun, pending, unchanged }: ApplyPolicyResponse): Result {
+/** What a change has come to, or would. */
+export function changed({ revision, findings, losses, dryRun, pending, unchanged }: ApplyPolicyResponse): Result {
   const name = revision?.name ?? ''
   const sentence = unchanged
     ? `Policy ${name} is the current one already.`
     : pending
-      ? `Policy ${name} ${dryRun ? 'would wait' : 'waits'} for a second signature over ${revision?.digest.toString('hex') ?? ''}: it touches a zone of target 4.`
+      ? `Policy ${name} ${dryRun ? 'would wait' : 'waits'} for a second signature over ${revision?.digest.toString('hex') ?? ''}: it touches a zone of target 4. Somebody else makes it from the same file, on another machine: \`sallyport policy sign FILE --key second.pem\`, then \`sallyport policy submit\`.`
       : dryRun
         ? `Policy ${name} would be applied. Nothing was done; leave out --dry-run to do it.`
         : `Applied policy ${name} as revision ${revision?.revision ?? 0}.`

@@ -1,8 +1,11 @@
 import { Command } from 'commander'
 import { action, collect } from './action.ts'
 import type { DiffOptions } from './policy-diff.ts'
+import type { GlobalOptions } from './context.ts'
 import type { ExplainOptions } from './policy-explain.ts'
+import { policyKeyCommand } from './policy-key.ts'
 import type { ChangeOptions, listPolicies, showPolicy } from './policy-live.ts'
+import type { SignOptions } from './policy-sign.ts'
 import type { TestOptions } from './policy-test.ts'
 import type { Result } from './print.ts'
 
@@ -154,6 +157,41 @@ Examples:
         (await import('./policy-live.ts')).showPolicy(options, revision),
       ),
     )
+
+  policy
+    .command('sign')
+    .argument('<file>', 'the policy file, as you have read it (- for standard input)')
+    .description('sign a policy as the second person, with a key that the server does not have')
+    .requiredOption('--key <file>', 'an Ed25519 private key in PEM; its public half is in policy.secondSigners')
+    .option('--submit', 'also give the signature to the server', false)
+    .addHelpText(
+      'after',
+      `
+A policy that touches a zone of target 4 waits for it. The signature is over the digest of this file, whatever the server says.
+
+Examples:
+  openssl genpkey -algorithm ed25519 -out second.pem && openssl pkey -in second.pem -pubout -out second.pub.pem
+  sallyport policy sign policy.yaml --key second.pem > signature.json
+  sallyport policy sign policy.yaml --key second.pem --submit --server-address sallyport.internal:8081`,
+    )
+    .action(
+      action(async (options: SignOptions, file: string) =>
+        (await import('./policy-sign.ts')).signPolicy(options, file),
+      ),
+    )
+
+  policy
+    .command('submit')
+    .argument('<file>', 'what `policy sign` printed (- for standard input)')
+    .description('give a second signature to the server: the policy that waits for it is applied')
+    .addHelpText('after', '\nExample:\n  sallyport policy submit signature.json')
+    .action(
+      action(async (options: GlobalOptions, file: string) =>
+        (await import('./policy-sign.ts')).submitSignature(options, file),
+      ),
+    )
+
+  policy.addCommand(policyKeyCommand())
 
   policy
     .command('schema')

@@ -1,5 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { House } from './house.ts'
 import { runSallyport, type Finished } from './processes.ts'
 import { zonesPolicy } from './zones-policy.ts'
@@ -216,5 +217,55 @@ describe('--server-address', { timeout: 60_000 }, () => {
     expect((await asAlice('policy', 'list')).code).toBe(0)
     expect((await failing(as('/ops/bastion', 'policy', 'list'), 'CALL_REFUSED')).code).toBe(3)
     await failing(house.cli('--server-address', 'x:1', 'policy', 'list'), 'COMMAND_INVALID')
+  })
+})
+
+describe('policy sign and policy key', { timeout: 60_000 }, () => {
+  test('SE-45: a policy for a zone of target 4 waits for a signature that is made from the same file elsewhere', async () => {
+    await using strict = await House.withServer({
+      serverYaml: 'policy: { secondSigners: [second.pub.pem] }',
+      before: async (folder) => {
+        const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+        writeFileSync(`${folder}/second.pem`, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+        writeFileSync(`${folder}/server/second.pub.pem`, publicKey.export({ type: 'spki', format: 'pem' }))
+        const stranger = generateKeyPairSync('ed25519').privateKey
+        writeFileSync(`${folder}/stranger.pem`, stranger.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o644 })
+      },
+    })
+    const [file, changed] = [strict.path('policy.yaml'), strict.path('changed.yaml')]
+    writeFileSync(file, zonesPolicy().replace('id: pay,  target: 3', 'id: pay,  target: 4'))
+    writeFileSync(
+      changed,
+      zonesPolicy().replace('id: pay,  target: 3', 'id: pay,  target: 4').replace('/web/store', '/web/blog'),
+    )
+    const waits = await strict.cli('policy', 'apply', file)
+    expect(waits.stdout).toContain('waits for a second signature over')
+    expect((await strict.cli('policy', 'list')).stdout).toContain('pending')
+    const sign = (path: string, key: string) => runSallyport(['policy', 'sign', path, '--key', strict.path(key)])
+    const submit = (signature: string) => {
+      writeFileSync(strict.path('signature.json'), signature)
+      return strict.cli('policy', 'submit', strict.path('signature.json'))
+    }
+    await failing(submit((await sign(changed, 'second.pem')).stdout), 'POLICY_NOT_FOUND')
+    const strange = await sign(file, 'stranger.pem')
+    expect(strange.stderr).toContain('warning: Other users can read')
+    await failing(submit(strange.stdout), 'POLICY_SIGNATURE_REFUSED')
+    await failing(submit('{}'), 'REQUEST_INVALID')
+    const { stdout } = await sign(file, 'second.pem')
+    expect((await submit(stdout)).stdout).toBe('Applied policy shop as revision 1.\n')
+    const keys = await strict.json<{ keys: { use: string }[] }>('policy', 'key', 'list')
+    expect(keys.keys.map(({ use }) => use)).toEqual(['policy', 'second'])
+  })
+
+  test('SE-45: the key that signs is replaced, the old one revoked, and the agent follows', async () => {
+    const list = () =>
+      house.json<{ keys: { keyId: string; state: string }[]; waitingFor: string[] }>('policy', 'key', 'list')
+    const [first] = (await list()).keys
+    await house.json('policy', 'key', 'rotate', '--reason', 'drill')
+    expect((await list()).keys.map(({ state }) => state).toSorted()).toEqual(['active', 'old'])
+    await house.json('policy', 'key', 'revoke', first!.keyId.slice(0, 12), '--reason', 'drill')
+    expect((await list()).keys.find(({ keyId }) => keyId === first!.keyId)?.state ?? 'revoked').toBe('revoked')
+    await vi.waitFor(async () => expect((await list()).waitingFor).toEqual([]), { timeout: 20_000, interval: 500 })
+    await failing(house.cli('policy', 'key', 'revoke', 'ffff', '--reason', 'x'), 'POLICY_KEY_NOT_FOUND')
   })
 })
