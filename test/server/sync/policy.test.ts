@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
 import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
 import { PolicyReading } from '../../../agent/upstream/policy-messages.ts'
+import type { KeyStore } from '../../../server/keys/key-store.ts'
 import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
 import { addQuarantine, removeQuarantine } from '../../../server/lifecycle/quarantine.ts'
 import { Groups } from '../../../server/lifecycle/groups.ts'
@@ -172,12 +173,21 @@ describe('the push of policy', () => {
   let followers: Followers
   let deps: SyncDeps
   let stop: AbortController
+  /** What the next keys that are made wait for. */
+  const slowly: Promise<void>[] = []
   let running: Promise<unknown>
   const callers = new WeakMap<Call, unknown>()
 
   const open = async (): Promise<void> => {
     directory = await Directory.open({ store, trustDomain, clock, log })
-    const keys = memoryKeyStore(cryptography)
+    const memory = memoryKeyStore(cryptography)
+    const keys: KeyStore = {
+      ...memory,
+      generate: async (name, type) => {
+        await slowly.shift()
+        return await memory.generate(name, type)
+      },
+    }
     policy = await openPolicy({
       ...{ store, keys, directory, trustDomain, clock, cryptography, random: randomBytes, log, secondSigners: [] },
       admins: [],
@@ -519,7 +529,12 @@ describe('the push of policy', () => {
       const { holder, visit, hear } = await realAgent()
       const agent = await visit()
       const { keysVersion } = policy.book.state
-      await Promise.all([policy.policyKeys.rotate(deed, 'one'), policy.policyKeys.rotate(deed, 'two')])
+      const { promise, resolve } = Promise.withResolvers<void>()
+      slowly.push(promise)
+      const slow = policy.policyKeys.rotate(deed, 'one')
+      await policy.policyKeys.rotate(deed, 'two')
+      resolve()
+      await slow
       await quiet()
       expect(policy.book.state.keysVersion).toBe(keysVersion + 2)
       expect(policy.book.state.keys).toHaveLength(3)
