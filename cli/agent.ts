@@ -82,7 +82,7 @@ Examples:
   return agent
 }
 
-async function* eachAgent(transport: Transport, filter: object = {}): AsyncGenerator<Agent> {
+export async function* eachAgent(transport: Transport, filter: object = {}): AsyncGenerator<Agent> {
   for (let pageToken = ''; ;) {
     const page = await transport.client(agentService).listAgents({ filter, pageSize: 500, pageToken })
     yield* page.agents

@@ -33,6 +33,10 @@ const nouns: Readonly<Record<string, Noun>> = {
     description: 'zones as code: validate, test, explain, apply and roll back a policy',
     load: async () => (await import('./policy.ts')).policyCommand(),
   },
+  zone: {
+    description: 'zones as they are: members, security levels, whether one may begin to enforce',
+    load: async () => (await import('./zone.ts')).zoneCommand(),
+  },
   reach: {
     description: 'say what an identity reaches, or who reaches a service',
     load: async () => (await import('./reach.ts')).reachCommand(),
