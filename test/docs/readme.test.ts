@@ -13,19 +13,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { agentCommand } from '../../cli/agent.ts'
-import { auditCommand } from '../../cli/audit.ts'
-import { bundleCommand } from '../../cli/bundle.ts'
-import { completionCommand } from '../../cli/completion.ts'
-import { devCommand } from '../../cli/dev.ts'
-import { entryCommand } from '../../cli/entry.ts'
-import { explainCommand } from '../../cli/explain.ts'
-import { fetchCommand, validateCommand } from '../../cli/fetch.ts'
-import { healthCommand } from '../../cli/health.ts'
-import { mintCommand } from '../../cli/mint.ts'
-import { serverCommand } from '../../cli/server.ts'
-import { statusCommand } from '../../cli/status.ts'
-import { tokenCommand } from '../../cli/token.ts'
+import { nouns } from '../../cli/nouns.ts'
 import { cleanEnvironment, freePort, launcher, root, run, runSallyport } from '../e2e/processes.ts'
 
 // What the pages say can be done: it is done here, or at least exists.
@@ -91,15 +79,15 @@ describe('the README', () => {
 })
 
 const commands = new Map<string, Command>(
-  [
-    ...[agentCommand(), auditCommand(), bundleCommand(), completionCommand(), devCommand(), entryCommand()],
-    ...[explainCommand(), fetchCommand(), healthCommand(), mintCommand(), serverCommand(), statusCommand()],
-    ...[tokenCommand(), validateCommand()],
-  ].map((command) => [command.name(), command]),
+  await Promise.all(
+    Object.entries(nouns).map(async ([name, { load }]): Promise<[string, Command]> => [name, await load()]),
+  ),
 )
 const ofEvery = new Set([
   '--output',
   '--server-socket',
+  '--server-address',
+  '--as',
   '--agent-socket',
   '--agent-admin-socket',
   '--version',
@@ -119,6 +107,12 @@ function* commandsIn(text: string): Generator<string> {
   }
 }
 
+/** The command that the words lead to, through those that have commands of their own. */
+function leafOf(command: Command, [word, ...rest]: readonly string[]): Command {
+  const next = command.commands.find((one) => one.name() === word)
+  return next === undefined ? command : leafOf(next, rest)
+}
+
 /** What is wrong with a command, or undefined. */
 function problemOf(words: string): string | undefined {
   const [name = '', ...rest] = words.trim().split(/\s+/)
@@ -126,7 +120,8 @@ function problemOf(words: string): string | undefined {
   const noun = commands.get(name)
   if (noun === undefined) return `no command ${name}`
   const [verb = ''] = rest
-  const command = noun.commands.find((one) => one.name() === verb) ?? (noun.commands.length === 0 ? noun : undefined)
+  const found = leafOf(noun, rest)
+  const command = found.commands.length === 0 ? found : undefined
   if (command === undefined) return /^[a-z-]+$/.test(verb) && !verb.startsWith('-') ? `no ${name} ${verb}` : undefined
   const known = new Set([...ofEvery, ...command.options.flatMap(({ long, short }) => [long, short])])
   const unknown = rest.filter((word) => /^-{1,2}[a-z]/.test(word)).find((word) => !known.has(word.split('=')[0]!))
