@@ -35,6 +35,12 @@ export const systemClock: Clock = {
   timer(ms, action) {
     const timeout = setTimeout(action, Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
     timeout.unref()
-    return { [Symbol.dispose]: () => clearTimeout(timeout) }
+    return {
+      [Symbol.dispose]() {
+        // Node keeps a list for each length of time, and drops an empty one at once only if its last timer held the process.
+        timeout.ref()
+        clearTimeout(timeout)
+      },
+    }
   },
 }
