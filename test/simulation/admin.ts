@@ -2,7 +2,12 @@ import { printJoinString } from '../../src/config/join-string.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Transport } from '../../src/wire/handlers.ts'
 import { idToMessage } from '../../src/wire/id-message.ts'
-import { adminService, type GetStatusResponse } from '../../src/wire/messages/sallyport-server-v1.ts'
+import {
+  adminService,
+  lifecycleService,
+  policiesService,
+  type GetStatusResponse,
+} from '../../src/wire/messages/sallyport-server-v1.ts'
 import { agentService } from '../../src/wire/messages/spire-api-server-agent-v1.ts'
 import { entryService } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Entry, EntryMask } from '../../src/wire/messages/spire-api-types.ts'
@@ -95,6 +100,38 @@ export class Admin {
   async evict(agentId: string): Promise<void> {
     const id = idToMessage(SpiffeId.parse(agentId))
     await this.#transport.client(agentService).deleteAgent({ id }, { timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  async applyPolicy(source: string): Promise<void> {
+    const request = { source, acceptLoss: true }
+    await this.#transport.client(policiesService).apply(request, { timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  /** To the one before. */
+  async rollbackPolicy(): Promise<void> {
+    await this.#transport.client(policiesService).rollback({ acceptLoss: true }, { timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  async quarantine(identity: string): Promise<void> {
+    const request = { identity, reason: 'drill' }
+    await this.#transport.client(lifecycleService).addQuarantine(request, { timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  async release(id: string): Promise<void> {
+    const client = this.#transport.client(lifecycleService)
+    await client.removeQuarantine({ id, reason: 'over' }, { timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  async rotatePolicyKey(): Promise<void> {
+    await this.#transport.client(policiesService).rotateKey({ reason: 'drill' }, { timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  /** The one that signs. */
+  async revokePolicyKey(): Promise<void> {
+    const client = this.#transport.client(policiesService)
+    const { keys } = await client.listKeys({}, { timeoutMs: CALL_TIMEOUT_MS })
+    const { keyId } = keys.find(({ state }) => state === 'active') ?? {}
+    await client.revokeKey({ keyId, reason: 'drill' }, { timeoutMs: CALL_TIMEOUT_MS })
   }
 
   async status(): Promise<GetStatusResponse> {

@@ -35,6 +35,8 @@ export class AgentMachine {
   // What the invariants remember of it
   /** Highest revision that it has acknowledged under its present identity. */
   acknowledged = 0
+  /** Of the fast lane, likewise. */
+  acknowledgedEntry = 0
   /** The revision that it is known to have reached. */
   reached = 0
   identity = ''
@@ -145,6 +147,7 @@ export class AgentMachine {
   loseDisk(): void {
     this.disk.loseAll()
     this.acknowledged = 0
+    this.acknowledgedEntry = 0
     this.reached = 0
     this.identity = ''
     this.heldKey = ''

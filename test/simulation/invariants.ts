@@ -83,6 +83,7 @@ export class Invariants {
       if (!agent.process.hasRun) continue
       agent.process.hasRun = false
       this.#checkHeld(agent)
+      this.#checkFastLane(agent)
     }
   }
 
@@ -133,6 +134,7 @@ export class Invariants {
     if (identity !== agent.identity) {
       agent.identity = identity
       agent.acknowledged = 0
+      agent.acknowledgedEntry = 0
       agent.reached = 0
     }
     agent.seenSequence = entitlements.sequence
@@ -158,6 +160,21 @@ export class Invariants {
     agent.lastChangeMs = this.#now
   }
 
+  /** What is acknowledged is there, without a gap, also after a crash at any write (SE-40). */
+  #checkFastLane(agent: AgentMachine): void {
+    const { fastLane, keys } = agent.running?.policy.state ?? {}
+    if (fastLane === undefined || fastLane === this.#seenFastLane.get(agent)) return
+    this.#seenFastLane.set(agent, fastLane)
+    const from = fastLane.snapshot?.sequence ?? 0
+    const isWhole = fastLane.entries.every(({ sequence }, index) => sequence === from + index + 1)
+    if (!isWhole) this.#broken(`${agent.name} has a gap in the fast lane`)
+    // Whoever is another agent now has forgotten everything, and its keys first.
+    if (keys !== undefined && fastLane.sequence < agent.acknowledgedEntry) {
+      this.#broken(`${agent.name} has lost entry ${agent.acknowledgedEntry}: it is at ${fastLane.sequence}`)
+    }
+  }
+  readonly #seenFastLane = new WeakMap<AgentMachine, object>()
+
   #checkCalmAgent(agent: AgentMachine): void {
     const { oracle, time } = this.#system.world
     const { running } = agent
@@ -170,6 +187,7 @@ export class Invariants {
     if (due === undefined) return
     const match = oracle.firstMatch(agent.identity, agent.heldKey, due.revision)
     if (match === undefined) this.#broken(`${agent.name} has not heard of revision ${due.revision}`)
+    if (running.policy.refused !== '') this.#broken(`${agent.name} refuses policy: ${running.policy.refused}`)
     const said = oracle.viewAt(agent.identity, oracle.revisionAt(time.nowMs - CALM_MS))
     if (said !== undefined && agent.acknowledged < said.revision) {
       this.#broken(`${agent.name} has acknowledged ${agent.acknowledged}, not ${said.revision}`)
@@ -186,13 +204,23 @@ export class Invariants {
     const agent = this.#agentOf(from)
     if (agent === undefined) return
     const { hello, ack } = this.#follow.decodeRequest(bytes) as AgentMessage
+    const heldEntry = hello?.policy?.fastLaneSequence
     if (hello) {
       // The first stream of a process starts from what was saved; later ones are opened beside those that still bring news.
       if (!this.#streamed.has(from) && hello.revision < agent.acknowledged) {
         this.#broken(`${agent.name} has lost revision ${agent.acknowledged}: it resumes from ${hello.revision}`)
       }
+      if (!this.#streamed.has(from) && (heldEntry ?? 0) < agent.acknowledgedEntry) {
+        this.#broken(`${agent.name} has lost entry ${agent.acknowledgedEntry}: it resumes from ${heldEntry}`)
+      }
       this.#streamed.add(from)
     }
+    // A hello is as good as an acknowledgement.
+    const entry = heldEntry ?? ack?.policy?.fastLaneSequence ?? 0
+    if (entry > this.#system.world.oracle.fastLaneSequence) {
+      this.#broken(`${agent.name} acknowledges entry ${entry}, which is not committed`)
+    }
+    agent.acknowledgedEntry = Math.max(agent.acknowledgedEntry, entry)
     if (!ack) return
     if (ack.revision > this.#largestRevision)
       this.#broken(`${agent.name} acknowledges ${ack.revision}, which nobody told`)

@@ -1,6 +1,7 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { printSelector, type Selector } from '../../src/entry/selector.ts'
+import type { PolicyRevisionRow } from '../../server/store/policy-rows.ts'
 import type { AttestedAgent, AuthorityRow, Change, Revision } from '../../server/store/store.ts'
 
 /** What one agent should hold from a revision on, until the next of its history. */
@@ -29,6 +30,9 @@ export class Oracle {
   readonly #histories = new Map<string, ExpectedView[]>()
   #times: { readonly revision: number; readonly atMs: number }[] = [{ revision: 0, atMs: 0 }]
   revision = 0
+  /** The newest. */
+  policy: PolicyRevisionRow | undefined
+  fastLaneSequence = 0
 
   apply({ revision, changes }: Revision, atMs: number): void {
     if (revision !== this.revision + 1) throw new Error(`revision ${revision} follows ${this.revision}`)
@@ -93,6 +97,15 @@ export class Oracle {
         return true
       case 'authority':
         this.authorities.set(change.row.authorityId, change.row)
+        return false
+      case 'policy':
+        this.policy = change.row
+        return false
+      case 'fastLane':
+        if (change.row.sequence !== this.fastLaneSequence + 1) {
+          throw new Error(`entry ${change.row.sequence} of the fast lane follows ${this.fastLaneSequence}`)
+        }
+        this.fastLaneSequence = change.row.sequence
         return false
       // Nothing of it is part of what this oracle expects agents to hold.
       default:

@@ -8,6 +8,7 @@ import { Refused, type EntryOrder } from './admin.ts'
 import type { AgentMachine } from './agent-machine.ts'
 import type { Invariants } from './invariants.ts'
 import { START_MS } from './machine.ts'
+import { PolicyDeeds } from './policy-deeds.ts'
 import type { Random } from './random.ts'
 import type { SimulatedSystem } from './system.ts'
 import type { Workload } from './workload.ts'
@@ -71,6 +72,7 @@ export class Scenario {
   readonly #invariants: Invariants
   readonly #random: Random
   readonly #entries = new Map<string, KnownEntry>()
+  readonly #policyDeeds: PolicyDeeds
   readonly #faults: readonly Fault[]
   readonly #meanDeedMs: number
   readonly #meanFaultMs: number
@@ -80,8 +82,9 @@ export class Scenario {
   #isOver = false
   #banned = 0
 
-  constructor(system: SimulatedSystem, invariants: Invariants, lastsMs: number) {
+  constructor(system: SimulatedSystem, invariants: Invariants, lastsMs: number, policyRandom: Random) {
     this.#system = system
+    this.#policyDeeds = new PolicyDeeds(system, policyRandom, lastsMs)
     this.#invariants = invariants
     this.#random = system.world.random.fork()
     // Few kinds of faults at a time go deeper than all of them at once.
@@ -127,6 +130,7 @@ export class Scenario {
         if (!this.#isOver) void this.#steal(invitation)
       }
     }
+    this.#policyDeeds.start()
     for (const _ of this.#system.workloads) this.#do('create')
     this.#later(this.#meanDeedMs, () => this.#deedLoop())
     if (this.#faults.length > 0) this.#later(this.#meanFaultMs, () => this.#faultLoop())
@@ -135,6 +139,7 @@ export class Scenario {
   /** Nothing new happens, and everything that went wrong is repaired. */
   end(): void {
     this.#isOver = true
+    this.#policyDeeds.end()
     const { world, server, agents } = this.#system
     world.trace.add('faults end')
     server.fate = () => 'done'

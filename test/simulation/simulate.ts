@@ -1,4 +1,6 @@
+import type { RunningAgent } from '../../agent/agent.ts'
 import { identitiesOf, Invariants, printIdentities } from './invariants.ts'
+import type { Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { Scenario } from './scenario.ts'
 import { SimulatedSystem, type SystemSize } from './system.ts'
@@ -55,7 +57,8 @@ export async function simulate({
   const system = new SimulatedSystem({ seed, keep, realCryptography: random.chance(0.05) }, size)
   const invariants = new Invariants(system)
   const lastsMs = Math.min(random.pick([3, 6, 12, 30]), mostMinutes) * MINUTE_MS
-  const scenario = new Scenario(system, invariants, lastsMs)
+  // Numbers of their own, so that runs without policy stay what they were.
+  const scenario = new Scenario(system, invariants, lastsMs, new Random(seed ^ 0x9011))
   const { world } = system
   system.start()
   scenario.start()
@@ -130,8 +133,27 @@ function problemOf({ world: { oracle } }: SimulatedSystem, agent: AgentMachine):
   const { status } = agent.running
   if (!status.isInSync) return `${agent.name} is ${status.state}: ${status.reason}`
   const { key } = oracle.viewAt(agent.identity, oracle.revision) ?? {}
-  return agent.heldKey === key ? undefined : `${agent.name} does not hold what it should`
+  if (agent.heldKey !== key) return `${agent.name} does not hold what it should`
+  const problem = policyProblem(oracle, agent.running)
+  return problem && `${agent.name} ${problem}`
 }
+
+/** The newest slice of every identity of its entries, and all of the fast lane. */
+function policyProblem({ policy, fastLaneSequence }: Oracle, running: RunningAgent): string | undefined {
+  const { state, refused } = running.policy
+  if (refused !== '') return `has refused policy: ${refused}`
+  if (state.fastLane.sequence !== fastLaneSequence) {
+    return `is at ${state.fastLane.sequence} of the fast lane, not ${fastLaneSequence}`
+  }
+  if (policy === undefined) return undefined
+  const ids = new Set(running.entitlements.entries.values().map(({ spiffeId }) => spiffeId.toString()))
+  if (ids.symmetricDifference(new Set(state.slices.keys())).size > 0) return 'holds slices of other identities'
+  const old = state.slices.values().find(({ signed }) => ownerIn(signed.content) !== policy.policy.owner)
+  return old && `holds an old slice of ${old.spiffeId}`
+}
+
+const ownerIn = (content: Buffer): string =>
+  (JSON.parse(content.toString()) as { readonly policy: { readonly owner: string } }).policy.owner
 
 function workloadProblem({ world: { oracle } }: SimulatedSystem, workload: Workload): string | undefined {
   const { agent } = workload
