@@ -10,7 +10,7 @@ import { Enforcer, type EnforceOptions } from './enforcer.ts'
  *
  * Until the first policy is applied, and for a service that it does not know, everything is refused.
  *
- * For grpc-js: `serverCredentials(source, new Enforcer(source, …).serverOptions)`.
+ * For grpc-js and Fastify: {@link Enforcer}.
  *
  * @throws {@link SallyportError} `SERVER_NOT_PROTECTED`
  * @example

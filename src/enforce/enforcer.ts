@@ -31,12 +31,18 @@ const isHttpServer = (server: unknown): boolean =>
 
 /**
  * The enforcement point of one service: asks the policy about each connection and each request, keeps account of both, and asks
- * again about open connections whenever the answer may have changed.
+ * again about open connections whenever the answer may have changed. `enforce` puts one before a server; servers that are made of
+ * options take its `serverOptions`.
  *
+ * @example
+ * ```ts
+ * const enforcer = new Enforcer(source, { service: 'orders', policy })
+ * server.bindAsync('0.0.0.0:8443', serverCredentials(source, enforcer.serverOptions), started)
+ * ```
  * @see zones.md §3.5, §3.13
  */
 export class Enforcer implements Disposable {
-  /** For `tlsServer`, `protect` and `serverCredentials`. */
+  /** For `tlsServer`, `protect` and `serverCredentials`: whom the policy lets in, and the gate before each request. */
   readonly serverOptions: TlsServerOptions
   readonly #options: EnforceOptions
   readonly #source: TlsSource
