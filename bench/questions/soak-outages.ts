@@ -36,7 +36,12 @@ await ask(
         await sleep((SVID_SECONDS * 1_000) / 2)
         const after = await soak.look()
         const unit = `failed of ${(after.client.sent - client.sent).toLocaleString('en')}`
-        add({ name: `${name} for ${awayMs / 1_000} s`, value: after.failures - failures, unit, atMost: 0 })
+        add({
+          name: `${name} for ${awayMs / 1_000} s, time ${round + 1}`,
+          value: after.failures - failures,
+          unit,
+          atMost: 0,
+        })
       }
     }
     const { failures } = await soak.look()
