@@ -102,7 +102,7 @@ await ask(
     const cpuBefore = cpuMsOf(system.serverPid)
     const few = percentiles(await toggle(caller, rounds, (isOpen) => ({ isOpen })))
     const cpuMs = (cpuMsOf(system.serverPid) - cpuBefore) / rounds
-    const all = percentiles(await toggle(caller, rounds / 4, (isOpen) => ({ isOpen, isFleetOpen: isOpen })))
+    const all = percentiles(await toggle(caller, isQuick ? 4 : 10, (isOpen) => ({ isOpen, isFleetOpen: isOpen })))
     add(
       { name: 'a rule between two identities: p50', value: few.p50Ms, unit: 'ms', atMost: 50 },
       { name: 'a rule between two identities: p99', value: few.p99Ms, unit: 'ms', atMost: 300 },

@@ -16,7 +16,7 @@ export function* checkIdentities(
   const first = new Map<string, string>()
   const told = new Set<string>()
   for (const { spiffeId, labels } of registered) {
-    const key = JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    const key = keyOf(labels)
     const earlier = first.get(spiffeId)
     if (earlier === undefined) first.set(spiffeId, key)
     else if (earlier !== key && !told.has(spiffeId)) {
@@ -24,4 +24,10 @@ export function* checkIdentities(
       yield { code: 'LABELS_DIFFER', path: [], message: `the entries of ${spiffeId} have different labels` }
     }
   }
+}
+
+/** Of fleets most entries have no labels. */
+function keyOf(labels: RegisteredIdentity['labels']): string {
+  const pairs = Object.entries(labels)
+  return pairs.length === 0 ? '' : JSON.stringify(pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
