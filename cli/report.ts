@@ -61,6 +61,13 @@ Example:
     .addHelpText('after', '\nExample:\n  sallyport report rules --policy policy.yaml')
     .action(action(async (options: ReportOptions) => (await import('./report-rules.ts')).reportRules(options)))
 
+  withMoment(withSince(withSources(report.command('evidence')), '90d'))
+    .description(
+      'what NIST SP 800-207, CSF and the OWASP NHI Top 10 ask for, the commands that show it, and figures of now',
+    )
+    .addHelpText('after', '\nExample:\n  sallyport report evidence --output json > evidence.json')
+    .action(action(async (options: ReportOptions) => (await import('./report-evidence.ts')).reportEvidence(options)))
+
   withDecisions(report.command('traffic'))
     .description('what was decided, one exact counter a line: what --decisions of other commands reads')
     .option('--since <span>', 'only traffic of this span, such as 14d')

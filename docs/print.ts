@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentConfig } from '../agent/config.ts'
+import { evidenceRows, figureNames, type EvidenceRow } from '../cli/evidence.ts'
 import { serverConfig } from '../server/config.ts'
 import { describeConfig } from '../src/config/describe.ts'
 import { errorCodes } from '../src/errors.ts'
@@ -16,6 +17,7 @@ export function printedPages(): ReadonlyMap<string, string> {
   return new Map([
     ['errors.md', errorsPage()],
     ['config.md', configPage()],
+    ['evidence.md', evidencePage()],
     ['policy-codes.md', policyCodesPage()],
     ['policy-conditions.md', policyConditionsPage()],
     ['policy-reference.md', policyReferencePage()],
@@ -62,6 +64,36 @@ ${table(serverConfig)}
 | field | meaning | default |
 |---|---|---|
 ${table(agentConfig)}
+`
+}
+
+function evidencePage(): string {
+  const standards = Map.groupBy(evidenceRows, ({ standard }) => standard)
+  const table = (rows: readonly EvidenceRow[]): string =>
+    rows
+      .map(({ id, demand, answer, commands }) => {
+        const shown = commands.map((command) => `\`sallyport ${command}\``).join(', ')
+        return `| ${id} | ${demand} | ${answer} | ${shown} |`
+      })
+      .join('\n')
+  const sections = [...standards].map(
+    ([standard, rows]) => `## ${standard}
+
+| | demand | how it is met | evidence |
+|---|---|---|---|
+${table(rows)}`,
+  )
+  return `# Evidence
+
+What standards ask for, how it is met, and the command that shows it. \`sallyport report evidence\` prints the same rows with figures of now:
+
+${Object.entries(figureNames)
+  .map(([name, means]) => `- \`${name}\`: ${means}`)
+  .join('\n')}
+
+The demands are named in short; the standards have the words. A mapping is no certificate: it says where to look.
+
+${sections.join('\n\n')}
 `
 }
 
