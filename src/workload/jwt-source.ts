@@ -84,7 +84,8 @@ export class JwtSource implements AsyncDisposable {
 
   /**
    * A token for an audience, from memory while less than half of its life is over; from then on a new one is fetched while the old
-   * one is still handed out. Calls at the same time share one request to the agent.
+   * one is still handed out. Calls at the same time share one request to the agent; a failure is told to them and not remembered,
+   * so that the next call asks again.
    *
    * @param audience what the receiver calls itself; one is the normal case, since each of several could use the token at another
    * @throws {@link SallyportError} `NO_IDENTITY`, `IDENTITY_NOT_HELD`, `IDENTITY_PENDING`, `UNREACHABLE`, `DEADLINE_EXCEEDED`,
