@@ -63,7 +63,7 @@ async function measure(identities: number, change: (agent: PolicyAgent) => void)
 function openAll(policy: PolicySource, identities: number): OpenConnections {
   const point = new PolicyPoint({ source, policy, service: SERVICE, clock: policy.clock })
   const notes = new DecisionNotes('server', point, { service: SERVICE, policy })
-  const open = new OpenConnections({ policy, service: SERVICE, point, notes })
+  const open = new OpenConnections({ source, policy, service: SERVICE, point, notes })
   const peers = Array.from({ length: identities }, (_, index) => peerOf(`/ns/web/sa/p${index}`))
   for (let index = 0; index < CONNECTIONS; index++) {
     const peer = peers[index % identities] as VerifiedPeer

@@ -56,7 +56,7 @@ export class Enforcer implements Disposable {
     this.#source = source
     this.#point = new PolicyPoint({ source, policy, service, clock: policy.clock })
     this.#notes = new DecisionNotes('server', this.#point, options)
-    this.#open = new OpenConnections({ policy, service, point: this.#point, notes: this.#notes })
+    this.#open = new OpenConnections({ source, policy, service, point: this.#point, notes: this.#notes })
     const judge: Judge = {
       opened: (socket) => this.#open.announced(socket),
       ask: (asking) => this.#ask(asking),

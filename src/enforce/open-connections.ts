@@ -5,6 +5,7 @@ import type { SliceDocument } from '../policy/signed-documents.ts'
 import { Connections } from '../tls/connections.ts'
 import { Deadlines } from '../tls/deadlines.ts'
 import { findConnection } from '../tls/peer-of.ts'
+import type { TlsSource } from '../tls/tls-source.ts'
 import type { VerifiedPeer } from '../tls/verified-peer.ts'
 import type { PolicyChanges } from '../workload/policy-context.ts'
 import type { PolicySource } from '../workload/policy-source.ts'
@@ -12,6 +13,7 @@ import type { DecisionNotes } from './decision-notes.ts'
 import type { EnforcedConnection } from './enforced-connection.ts'
 import { endedElevation, identitiesIn } from './identities-in.ts'
 import type { PolicyPoint } from './policy-point.ts'
+import { ProofCheck } from './proof-check.ts'
 import { sliceChange } from './slice-change.ts'
 
 /** How often connections are looked at while the policy grows old, and how soon a jump of the wall clock is noticed. */
@@ -20,11 +22,17 @@ const LOOK_EVERY_MS = 5000
 const CLOCK_JUMP_MS = 2000
 
 export interface OpenConnectionsDeps {
+  readonly source: TlsSource & Announcing
   readonly policy: PolicySource
   /** What the policy calls the service. */
   readonly service: string
   readonly point: PolicyPoint
   readonly notes: DecisionNotes
+}
+
+/** Sources that say when they have changed, as `X509Source` does; others are looked at in time. */
+interface Announcing {
+  onChange?(listener: () => void): Disposable
 }
 
 /**
@@ -41,25 +49,30 @@ export class OpenConnections implements Disposable {
   /** Those that a forwarded token opened: the peer does not say who acts. */
   readonly #ofCallers = new Set<EnforcedConnection>()
   readonly #elevated = new Set<EnforcedConnection>()
-  readonly #listening: Disposable
+  readonly #listening: readonly (Disposable | undefined)[]
+  readonly #proofs: ProofCheck
   #slice: SliceDocument | undefined
   #wallAheadMs: number
   #nextLook: Disposable | undefined
 
   constructor(deps: OpenConnectionsDeps) {
-    const { policy, point } = deps
+    const { source, policy, point } = deps
     this.#deps = deps
+    this.#proofs = new ProofCheck(source, policy.clock)
     this.all = new Connections({ clock: policy.clock })
     this.#deadlines = new Deadlines(policy.clock)
     this.#slice = point.slice?.document
     this.#wallAheadMs = this.#nowMs() - policy.clock.monotonicMs()
-    this.#listening = policy.onChange((changes) => this.#changed(changes))
+    this.#listening = [
+      policy.onChange((changes) => this.#changed(changes)),
+      source.onChange?.(() => void this.#checkProofs()),
+    ]
     this.#lookInTime()
   }
 
   /** Looks at nothing any more. */
   [Symbol.dispose](): void {
-    this.#listening[Symbol.dispose]()
+    for (const listening of this.#listening) listening?.[Symbol.dispose]()
     this.#nextLook?.[Symbol.dispose]()
   }
 
@@ -172,6 +185,19 @@ export class OpenConnections implements Disposable {
     this.#lookAgainAt(one, isAged ? decision.expires : Math.min(decision.expires, agesAtMs))
   }
 
+  /** Whose proof a new bundle has taken away is no longer who it was. */
+  #checkProofs(): Promise<void> {
+    const peers = (): VerifiedPeer[] => this.#everyone().map(({ peer }) => peer)
+    return this.#proofs.run(peers, (peer, facts) => {
+      for (const one of this.#everyone().filter((other) => other.peer === peer)) {
+        const asked = { ...one.asked, peer: facts }
+        const decision = this.#deps.point.decide(asked)
+        this.#deps.notes.take(asked, decision, { enforced: one, reeval: 'bundle' })
+        this.close(one, decision)
+      }
+    })
+  }
+
   /** A timer that comes too early looks and is set again: most answers hold longer the next time, too. */
   #lookAgainAt(one: EnforcedConnection, atMs: number): void {
     if (atMs === Infinity || (one.deadline !== undefined && one.deadline.atMs <= atMs)) return
@@ -201,6 +227,7 @@ export class OpenConnections implements Disposable {
       this.#wallAheadMs = wallAheadMs
       if (hasJumped) this.#lookAt(this.#everyone(), 'clock')
       else if (point.context.status.stale) this.#lookAt(this.#everyone(), 'stale')
+      void this.#checkProofs()
       this.#lookInTime()
     })
   }

@@ -1,3 +1,4 @@
+import { differing, differsBeyond } from '../policy/policy-difference.ts'
 import type { Conduit, PolicySet, Rule } from '../policy/policy-set.ts'
 import type { SliceDocument } from '../policy/signed-documents.ts'
 
@@ -35,7 +36,8 @@ export function sliceChange(
 ): SliceChange {
   if (before === undefined || after === undefined) return before === after ? nothing : everything
   if (before.digest === after.digest) return nothing
-  if (before.trustDomain !== after.trustDomain || differsAsWhole(before.policy, after.policy)) return everything
+  if (before.trustDomain !== after.trustDomain || differsBeyond([...MUTE, ...BY_ITEM], before.policy, after.policy))
+    return everything
   const ids = new Set(differing(before.members, after.members, ({ spiffeId }) => spiffeId).map((row) => row.spiffeId))
   if (destinationsOf(after, service).some((id) => ids.has(id))) return everything
   const conduits = differing(before.policy.conduits, after.policy.conduits, ({ id }) => id)
@@ -49,35 +51,6 @@ export function sliceChange(
     ))
   return ({ peerId, zone, isStream }) =>
     ids.has(peerId) || (zone !== null && zones.has(zone)) || (isStream && isNamed(subjects(), peerId, zone))
-}
-
-function differsAsWhole(before: PolicySet, after: PolicySet): boolean {
-  const parts = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PolicySet>
-  for (const part of [...MUTE, ...BY_ITEM]) parts.delete(part)
-  return [...parts].some((part) => !isSame(before[part], after[part]))
-}
-
-/** Added, removed, and both versions of what is no longer the same; in whatever order they stand. */
-function differing<T>(before: readonly T[], after: readonly T[], nameOf: (item: T) => string): T[] {
-  const old = new Map(before.map((item) => [nameOf(item), item]))
-  const found: T[] = []
-  for (const item of after) {
-    const former = old.get(nameOf(item))
-    old.delete(nameOf(item))
-    if (former === undefined) found.push(item)
-    else if (!isSame(former, item)) found.push(former, item)
-  }
-  return [...found, ...old.values()]
-}
-
-/** Of plain data, as it was read from JSON. */
-function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  const [inA, inB] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>]
-  const names = Object.keys(inA)
-  if (names.length !== Object.keys(inB).length) return false
-  return names.every((name) => name in inB && isSame(inA[name], inB[name]))
 }
 
 const destinationsOf = ({ policy, trustDomain }: SliceDocument, service: string): string[] =>

@@ -152,7 +152,7 @@ describe('a server of grpc-js that enforces', () => {
     await until(() => heard.includes('cancelled'))
   })
 
-  test('goes on with a stream while the SVIDs of both sides rotate', async () => {
+  test('goes on with a stream while its SVID rotates', async () => {
     const { port, source } = await ledger(readable)
     const client = await clientOf(checkout, port)
     const stream = client.makeServerStreamRequest(read.path, read.requestSerialize, read.responseDeserialize, 'all')

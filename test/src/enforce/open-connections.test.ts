@@ -40,7 +40,7 @@ const listeners: Readonly<Record<keyof typeof own, ConnectionFacts>> = {
 const svids = new Map<string, X509Svid>()
 let bundle: Bundle
 beforeAll(async () => {
-  const authority = await TestAuthority.create({ trustDomain: acme.trustDomain })
+  const authority = await TestAuthority.create({ trustDomain: acme.trustDomain, now: new Date(NOW) })
   bundle = authority.bundle()
   for (const path of Object.values(own)) svids.set(path, await heldSvid(authority, path))
 })
@@ -76,7 +76,7 @@ class Watched {
     this.#point = new PolicyPoint({ source: this.source, policy, service, clock: this.clock })
     const onDecision = ({ code }: Decision): void => void this.told.push({ code })
     const notes = new DecisionNotes('server', this.#point, { service, policy, onDecision })
-    this.open = new OpenConnections({ policy, service, point: this.#point, notes })
+    this.open = new OpenConnections({ source: this.source, policy, service, point: this.#point, notes })
     return this
   }
 
@@ -353,6 +353,36 @@ describe('a new policy', () => {
     house.apply(withMore({ conduits: [conduit('new', 'legacy', 'shop')] }))
     await house.clock.advance(0)
     expect([socket.isEnded, house.codes]).toEqual([false, []])
+  })
+})
+
+describe('a new bundle', () => {
+  test('ends connections whose chain leads to no authority any more, within seconds', async () => {
+    const house = await watching('orders')
+    const socket = house.comes(storefront)
+    const other = await TestAuthority.create({ trustDomain: acme.trustDomain, now: new Date(NOW) })
+    house.source.use(svids.get(own.orders)!, other.bundle())
+    await house.clock.advance(5000)
+    expect([socket.destroyed, house.codes]).toEqual([true, ['CHAIN_INVALID']])
+  })
+
+  test('ends those of a trust domain that is gone', async () => {
+    const house = await watching('orders')
+    const socket = house.comes(storefront)
+    const partner = await TestAuthority.create({ trustDomain: 'partner.example', now: new Date(NOW) })
+    house.source.use(svids.get(own.orders)!, partner.bundle())
+    await house.clock.advance(5000)
+    expect([socket.destroyed, house.codes]).toEqual([true, ['UNKNOWN_TRUST_DOMAIN']])
+  })
+
+  test('that still vouches for them leaves them open, also when it is another', async () => {
+    const house = await watching('orders')
+    const socket = house.comes(storefront)
+    const next = await TestAuthority.create({ trustDomain: acme.trustDomain, now: new Date(NOW) })
+    const both = { ...bundle, x509Authorities: [...next.bundle().x509Authorities, ...bundle.x509Authorities] }
+    house.source.use(svids.get(own.orders)!, both)
+    await house.clock.advance(5000)
+    expect([socket.destroyed, house.codes]).toEqual([false, []])
   })
 })
 
