@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
+import { everybody } from '../src/policy/analysis/everybody.ts'
 import { ReachGraph, type Reached } from '../src/policy/analysis/reach.ts'
-import { representatives } from '../src/policy/analysis/representatives.ts'
 import { whoReaches, type Reacher } from '../src/policy/analysis/who-reaches.ts'
 import { action } from './action.ts'
 import {
@@ -90,11 +90,7 @@ function rowOf(graph: ReachGraph, { service, hops, way }: Reached): Row {
 
 function reachTo(graph: ReachGraph, { set, rows, tables }: Analysed, to: string): Result {
   checkService(set.services, to)
-  const ids =
-    rows.length === 0
-      ? representatives(tables)
-      : new Set([...rows.map(({ spiffeId }) => spiffeId), ...representatives(tables)])
-  const reachers = whoReaches(graph, to, ids)
+  const reachers = whoReaches(graph, to, everybody(tables, rows))
   return {
     value: { to, zone: graph.zoneOf(to) ?? null, from: reachers },
     rows: reachers.map(printReacher),

@@ -1,3 +1,4 @@
+import type { IdentityClass } from './classes.ts'
 import type { ReachGraph } from './reach.ts'
 
 /** Somebody who reaches a service directly, and what they may do there. */
@@ -9,22 +10,19 @@ export interface Reacher {
   readonly rules: readonly string[]
 }
 
-/** Which of these identities reach a service directly. */
-export function whoReaches(graph: ReachGraph, service: string, ids: Iterable<string>): Reacher[] {
-  const found: Reacher[] = []
-  for (const id of ids) {
-    const actions = graph.direct(id).find((reach) => reach.service === service)?.actions ?? []
-    if (actions.length === 0) continue
-    const party = graph.tables.parties.of(id)
-    found.push({
-      id,
-      zone: typeof party === 'string' ? null : (party.zone?.id ?? null),
+/** Which identities of these classes reach a service directly: one of each class is asked. */
+export function whoReaches(graph: ReachGraph, service: string, classes: readonly IdentityClass[]): Reacher[] {
+  return classes.flatMap(({ example, ids }) => {
+    const actions = graph.direct(example.id).find((reach) => reach.service === service)?.actions ?? []
+    if (actions.length === 0) return []
+    const how = {
+      zone: example.zone?.id ?? null,
       actions: actions.map(({ action }) => action),
       conduits: distinct(actions.map(({ conduit }) => conduit)),
       rules: distinct(actions.map(({ rule }) => rule)),
-    })
-  }
-  return found
+    }
+    return ids.map((id): Reacher => ({ id, ...how }))
+  })
 }
 
 const distinct = (names: readonly (string | null)[]): string[] => [...new Set(names.flatMap((name) => name ?? []))]

@@ -102,7 +102,7 @@ function identification(tables: Tables, zone: string, { entries, nodeAttestation
     requirement,
     capability: 3,
     achieved: level,
-    evidence: `${nodes}, ${kinds} attestor kind(s), SVIDs of ${Math.round(hours * 60)} min`,
+    evidence: `${nodes}, selectors of ${kinds === 1 ? 'one attestor' : `${kinds} attestors`}, SVIDs of ${Math.round(hours * 60)} min`,
     next,
   }
 }
