@@ -10,6 +10,8 @@ export interface CrowdOrder {
   readonly count: number
   readonly key: string
   readonly cert: string
+  /** Default: http/1.1 */
+  readonly alpn?: string
 }
 
 export type CrowdReport = 'open' | { readonly firstClosedMs: number; readonly lastClosedMs: number }
@@ -21,9 +23,9 @@ const now = (): number => performance.timeOrigin + performance.now()
 
 process.on('message', (order) => void serve(order as CrowdOrder))
 
-async function serve({ port, count, key, cert }: CrowdOrder): Promise<void> {
+async function serve({ port, count, key, cert, alpn = 'http/1.1' }: CrowdOrder): Promise<void> {
   const secureContext = createSecureContext({ key, cert, minVersion: 'TLSv1.3' })
-  const options = { host: '127.0.0.1', port, secureContext, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }
+  const options = { host: '127.0.0.1', port, secureContext, rejectUnauthorized: false, ALPNProtocols: [alpn] }
   let [firstClosedMs, closed] = [NaN, 0]
   const onClose = (): void => {
     if (closed++ === 0) firstClosedMs = now()
