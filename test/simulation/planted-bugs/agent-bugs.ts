@@ -67,4 +67,11 @@ export const agentBugs: readonly PlantedBug[] = [
     'this.#index.remove(held)\n    for (const interest of this.#interests.concernedBy(held)) concerned.add(interest)\n    return true',
     'this.#index.remove(held)\n    return true',
   ),
+  bug(
+    'the agent acknowledges policy without saving it',
+    3,
+    'agent/policy/policy-holder.ts',
+    'await Promise.all([this.#save(version), this.#readers.delivered(version)])',
+    'await this.#readers.delivered(version)',
+  ),
 ]

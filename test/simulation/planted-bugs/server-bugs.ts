@@ -107,4 +107,11 @@ export const serverBugs: readonly PlantedBug[] = [
     "return { mutations: [{ kind: 'entry.delete', id }], audit }",
     'return { mutations: [], audit }',
   ),
+  bug(
+    'an agent that comes back is told nothing of the fast lane',
+    3,
+    'server/sync/fast-lane-view.ts',
+    'this.#sequence = isSameEpoch ? held.fastLaneSequence : 0',
+    'this.#sequence = book.fastLaneSequence',
+  ),
 ]
