@@ -22,7 +22,7 @@ export async function reportUnused(options: ReportOptions): Promise<Result> {
 }
 
 /** The policy as it was when the span begins: a file, or the revision that the server held then. */
-async function baseOf(options: ReportOptions): Promise<PolicySet | undefined> {
+async function baseOf(options: ReportOptions): Promise<Base | undefined> {
   if (options.base !== undefined) return (await usablePolicy(options.base)).set
   if (options.policy !== undefined || options.since === undefined) return undefined
   const begin = Date.now() - spanMs(options.since)
@@ -31,7 +31,7 @@ async function baseOf(options: ReportOptions): Promise<PolicySet | undefined> {
     for (let beforeRevision = 0; ;) {
       const { revisions } = await policies.list({ limit: 100, beforeRevision })
       const held = revisions.find(({ appliedAtMs }) => appliedAtMs <= begin)
-      if (held !== undefined) return JSON.parse((await policies.get({ revision: held.revision })).policy) as PolicySet
+      if (held !== undefined) return JSON.parse((await policies.get({ revision: held.revision })).policy) as Base
       const last = revisions.at(-1)
       if (last === undefined || last.revision <= 1) return EMPTY
       beforeRevision = last.revision
@@ -39,8 +39,10 @@ async function baseOf(options: ReportOptions): Promise<PolicySet | undefined> {
   })
 }
 
+type Base = Pick<PolicySet, 'conduits' | 'rules'>
+
 /** Nothing was there yet: everything is too young. */
-const EMPTY = { conduits: [], rules: [] } as unknown as PolicySet
+const EMPTY: Base = { conduits: [], rules: [] }
 
 export const printSubject = (subject: Subject): string => ('zone' in subject ? `zone ${subject.zone}` : subject.pattern)
 

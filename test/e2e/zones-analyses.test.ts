@@ -18,7 +18,7 @@ beforeAll(async () => {
   file = house.path('policy.yaml')
   writeFileSync(file, zonesPolicy())
   await house.json('policy', 'apply', file)
-})
+}, 240_000)
 
 afterAll(async () => house?.[Symbol.asyncDispose]())
 

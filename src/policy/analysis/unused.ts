@@ -27,7 +27,11 @@ export interface UnusedReport {
  *
  * @see zones.md §4.3
  */
-export function unusedObjects(tables: Tables, observations: Iterable<Observation>, base?: PolicySet): UnusedReport {
+export function unusedObjects(
+  tables: Tables,
+  observations: Iterable<Observation>,
+  base?: Pick<PolicySet, 'conduits' | 'rules'>,
+): UnusedReport {
   const { set } = tables
   const uses = new ObjectUses(observations)
   const isJudged = ({ stage, use }: Conduit | Rule): boolean => stage === 'live' && use === 'normal'
@@ -45,7 +49,10 @@ export function unusedObjects(tables: Tables, observations: Iterable<Observation
   return { found, young: [...young] }
 }
 
-function idsNotIn({ conduits, rules }: PolicySet, objects: readonly (Conduit | Rule)[]): Set<string> {
+function idsNotIn(
+  { conduits, rules }: Pick<PolicySet, 'conduits' | 'rules'>,
+  objects: readonly (Conduit | Rule)[],
+): Set<string> {
   const known = new Map([...conduits, ...rules].map((object) => [object.id, JSON.stringify(object)]))
   return new Set(objects.filter((object) => known.get(object.id) !== JSON.stringify(object)).map(({ id }) => id))
 }
