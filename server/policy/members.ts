@@ -5,6 +5,7 @@ import type { IdentityRow, RegisteredIdentity } from '../../src/policy/membershi
 import { MembershipRules } from '../../src/policy/membership-rules.ts'
 import { resolveIdentity, resolveMembership } from '../../src/policy/resolve-membership.ts'
 import type { Party } from '../../src/policy/party.ts'
+import { isSame } from '../../src/policy/policy-difference.ts'
 import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { SliceIndex } from '../../src/policy/slice-index.ts'
 import { subjectsOf } from '../../src/policy/slice-rows.ts'
@@ -73,7 +74,7 @@ export class Members {
 
   /** The rows for another policy, when its zones are the same ones. */
   resolvedFor({ zones }: PolicySet): readonly IdentityRow[] | undefined {
-    return JSON.stringify(zones) === JSON.stringify(this.#index.set.zones) ? [...this.#resolved.values()] : undefined
+    return isSame(zones, this.#index.set.zones) ? [...this.#resolved.values()] : undefined
   }
 
   /** The registered identities that a rule names as subjects. */

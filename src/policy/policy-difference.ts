@@ -8,7 +8,7 @@ export function differing<T>(before: readonly T[], after: readonly T[], nameOf: 
     const former = old.get(nameOf(item))
     old.delete(nameOf(item))
     if (former === undefined) found.push(item)
-    else if (JSON.stringify(former) !== JSON.stringify(item)) found.push(former, item)
+    else if (!isSame(former, item)) found.push(former, item)
   }
   return [...found, ...old.values()]
 }
@@ -17,5 +17,20 @@ export function differing<T>(before: readonly T[], after: readonly T[], nameOf: 
 export function differsBeyond(parts: readonly (keyof PolicySet)[], before: PolicySet, after: PolicySet): boolean {
   const others = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PolicySet>
   for (const part of parts) others.delete(part)
-  return [...others].some((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]))
+  return [...others].some((part) => !isSame(before[part], after[part]))
 }
+
+/** Of plain data; what is undefined is the same as what is not there, because JSON makes it so. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const [inA, inB] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>]
+  return (
+    Object.keys(inA).every((name) => isSame(ownOf(inA, name), ownOf(inB, name))) &&
+    Object.keys(inB).every((name) => Object.hasOwn(inA, name) || inB[name] === undefined)
+  )
+}
+
+const ownOf = (object: Readonly<Record<string, unknown>>, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined

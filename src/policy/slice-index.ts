@@ -5,6 +5,7 @@ import { IdentityRows, zonesOf } from './identity-rows.ts'
 import type { IdentityRow } from './membership.ts'
 import { MembershipRules } from './membership-rules.ts'
 import { identitySet, partyOf, type Party } from './party.ts'
+import { isSame } from './policy-difference.ts'
 import type { PolicySet, Rule, Service, Zone } from './policy-set.ts'
 import { byId, RuleIndex } from './rule-index.ts'
 import type { CompiledTemplate } from './tables.ts'
@@ -75,7 +76,7 @@ export class SliceIndex {
    * elsewhere or reads other labels.
    */
   followedBy(set: PolicySet): SliceIndex | undefined {
-    if (JSON.stringify(set.zones) !== JSON.stringify(this.set.zones)) return undefined
+    if (!isSame(set.zones, this.set.zones)) return undefined
     const next = new SliceIndex(set, this.#rows)
     return next.keysRead.symmetricDifference(this.keysRead).size === 0 ? next : undefined
   }
