@@ -39,7 +39,9 @@ await ask(
     const agent = new PolicyAgent()
     agent.apply(acme, rowsOf(acme), idOf('/ns/shop/sa/orders'))
     await using policy = await agent.open()
-    const server = createServer({ ALPNProtocols: ['http/1.1'] }, (_request, response) => response.end())
+    // Whoever says nothing would be closed before the last one is open.
+    const patient = { ALPNProtocols: ['http/1.1'], headersTimeout: 0, requestTimeout: 0 }
+    const server = createServer(patient, (_request, response) => response.end())
     using enforcer = enforce(server, source, { service: 'orders', policy, port: 8443 })
     server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 })
     await once(server, 'listening')
