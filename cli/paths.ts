@@ -5,6 +5,7 @@ import { everybody } from '../src/policy/analysis/everybody.ts'
 import { chokePoints, exposures } from '../src/policy/analysis/exposure.ts'
 import { jewelPaths, type JewelPath } from '../src/policy/analysis/jewel-paths.ts'
 import { ReachGraph, type Step } from '../src/policy/analysis/reach.ts'
+import { shownId } from '../src/policy/analysis/representatives.ts'
 import { action, collect } from './action.ts'
 import { analysed, momentOf, withMoment, withSources, type Analysed, type AnalysisOptions } from './analysis-source.ts'
 import { EXIT } from './context.ts'
@@ -120,7 +121,7 @@ function rowOf({ from, zone, jewel, way }: JewelPath): Row {
     jewel,
     'from zone': zone ?? '-',
     hops: way.length,
-    way: [from.replaceAll('any--body', '*'), ...way.map(printStep)].join(' → '),
+    way: [shownId(from), ...way.map(printStep)].join(' → '),
   }
 }
 

@@ -17,6 +17,7 @@ import { usablePolicy } from './policy-validate.ts'
 import { counted, printInstant, type Result, type Row } from './print.ts'
 import { readRegisteredFile } from './registered-file.ts'
 import type { Observation } from '../src/policy/analysis/observed.ts'
+import { shownId } from '../src/policy/analysis/representatives.ts'
 
 export interface DiffOptions extends GlobalOptions {
   readonly entries?: string
@@ -140,7 +141,7 @@ function rowOf({ change, count, lastMs }: TouchedTraffic, hasTraffic: boolean): 
 
 export function sourcesText(ids: readonly string[]): string {
   const [first = ''] = ids
-  const name = first.replaceAll('any--body', '*')
+  const name = shownId(first)
   return ids.length === 1 ? name : `${name} and ${counted(ids.length - 1, 'other')}`
 }
 

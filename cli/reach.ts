@@ -3,6 +3,7 @@ import { SallyportError } from '../src/errors.ts'
 import { everybody } from '../src/policy/analysis/everybody.ts'
 import { ReachGraph, type Reached } from '../src/policy/analysis/reach.ts'
 import { whoReaches, type Reacher } from '../src/policy/analysis/who-reaches.ts'
+import { shownId } from '../src/policy/analysis/representatives.ts'
 import { action } from './action.ts'
 import {
   analysed,
@@ -102,7 +103,7 @@ function reachTo(graph: ReachGraph, { set, rows, tables }: Analysed, to: string)
 }
 
 const printReacher = ({ id, zone, actions, conduits, rules }: Reacher): Row => ({
-  identity: id.replaceAll('any--body', '*'),
+  identity: shownId(id),
   zone: zone ?? '-',
   actions: actions.join(', '),
   conduit: conduits.join(', ') || '- (observe)',

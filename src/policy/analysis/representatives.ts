@@ -4,6 +4,9 @@ import type { Tables } from '../tables.ts'
 /** Stands where a pattern has a wildcard; nobody is called so. */
 const ANYBODY = 'any--body'
 
+/** An id for people: whoever stands for a wildcard is shown as one. */
+export const shownId = (id: string): string => id.replaceAll(ANYBODY, '*')
+
 /**
  * Identities that stand for everybody whom a policy treats alike: services, all that are named, and for each wildcard somebody
  * whom only it names, or only it and one other. An analysis that asks these asks, as far as patterns go, all.
