@@ -74,3 +74,14 @@ test('a file with several mistakes names all of them', () => {
     expect(() => readEntriesFile(bad, 'entries.yaml')).toThrowCode('CONFIG_INVALID', words)
   }
 })
+
+test('compares labels where the file names some, and leaves them alone where it does not', () => {
+  const labelled = (labels: string): string => file.replace('x509Ttl: 10m', `x509Ttl: 10m\n    labels: ${labels}`)
+  const held = new Map([['e1', { env: 'prod' }]])
+  const of = (text: string) => planEntries(readEntriesFile(text, 'entries.yaml'), [stored()], false, held)[0]
+  expect(of(file)).toMatchObject({ action: 'keep' })
+  expect(of(labelled('{ env: prod }'))).toMatchObject({ action: 'keep' })
+  expect(of(labelled('{ env: stage }'))).toMatchObject({ action: 'update', changedFields: ['labels'] })
+  expect(of(labelled('{}'))).toMatchObject({ action: 'update', changedFields: ['labels'], labels: {} })
+  expect(() => of(labelled('{ "a b": c }'))).toThrowCode('CONFIG_INVALID', 'labels')
+})
