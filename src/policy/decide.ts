@@ -1,4 +1,4 @@
-import { decideAccess, notEvaluated, type AccessVerdict } from './access.ts'
+import { decideAccess, notEvaluated } from './access.ts'
 import type { Code } from './codes.ts'
 import type { Decision, MovementGate, Stage } from './decision.ts'
 import { decideForwarded, type ForwardedVerdict } from './forwarded.ts'
@@ -52,7 +52,7 @@ function judge(question: Question, movement: MovementVerdict, forwarded: Forward
   const gates = { movement: movement.gate, access: access.gate }
   const closed = gates.movement.result === 'deny' ? 'movement' : gates.access.result === 'deny' ? 'access' : null
   const mode = modeOf(question.service?.party, request.connection.port)
-  const isSoftened = closed !== null && mode === 'observe' && maySoften(question, movement, access, caller)
+  const isSoftened = closed !== null && mode === 'observe' && maySoften(question, movement, forwarded)
   return {
     decision: closed === null || isSoftened ? 'allow' : 'deny',
     raw: closed === null ? 'allow' : 'deny',
@@ -75,14 +75,9 @@ function judge(question: Question, movement: MovementVerdict, forwarded: Forward
 const maySoften = (
   { source, forensics }: Question,
   movement: MovementVerdict,
-  access: AccessVerdict,
-  caller: Party | null,
+  { access, isForForeigner }: ForwardedVerdict,
 ): boolean =>
-  source.foreignDomain === undefined &&
-  caller?.foreignDomain === undefined &&
-  forensics === undefined &&
-  !movement.isHard &&
-  !access.isHard
+  source.foreignDomain === undefined && !isForForeigner && forensics === undefined && !movement.isHard && !access.isHard
 
 /** Of the destination's zone; one that is unresolved enforces, and so do the ports of `enforceOnly`. */
 const modeOf = (destination: Party | undefined, port: number): Decision['mode'] =>

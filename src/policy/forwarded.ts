@@ -12,6 +12,11 @@ export interface ForwardedVerdict {
   readonly access: AccessVerdict
   readonly jwt: Decision['jwt']
   readonly caller: Party | null
+  /**
+   * A listed forwarder names a caller of another trust domain: observe mode softens nothing for it (ZO-30), also where the token
+   * is ignored because the forwarder itself may not. Else a deny rule that is added would let it pass.
+   */
+  readonly isForForeigner: boolean
   /** Of the accepted caller: a refusal of stage 1, found here because only now is the caller known. */
   readonly lifecycleCode: Code | null
 }
@@ -28,15 +33,23 @@ export function decideForwarded(question: Question, own: AccessVerdict): Forward
     access: own,
     jwt: jwt === undefined ? null : ('ignored' as const),
     caller: null,
+    isForForeigner: false,
     lifecycleCode: null,
   }
-  if (jwt === undefined || service === undefined || own.gate.result !== 'allow') return ignored
+  if (jwt === undefined || service === undefined) return ignored
   const { acceptJwt } = service.service
   if (acceptJwt === undefined || service.forwarders?.has(source) !== true) return ignored
-  const refuse = (code: Code): ForwardedVerdict => ({ ...ignored, access: refused(own, code), jwt: 'refused' })
+  const caller = 'refused' in jwt ? undefined : question.tables.parties.of(jwt.spiffeId)
+  const isForForeigner = typeof caller === 'object' && caller.foreignDomain !== undefined
+  if (own.gate.result !== 'allow') return { ...ignored, isForForeigner }
+  const refuse = (code: Code): ForwardedVerdict => ({
+    ...ignored,
+    access: refused(own, code),
+    jwt: 'refused',
+    isForForeigner,
+  })
   if ('refused' in jwt) return refuse(jwt.refused)
-  const caller = question.tables.parties.of(jwt.spiffeId)
-  if (typeof caller === 'string') return refuse('JWT_INVALID')
+  if (typeof caller !== 'object') return refuse('JWT_INVALID')
   if (jwt.expiresAt <= question.now) return { ...refuse('JWT_EXPIRED'), caller }
   changesAt(question, jwt.expiresAt)
   const isMeant =
@@ -45,7 +58,7 @@ export function decideForwarded(question: Question, own: AccessVerdict): Forward
       mayNameAudience(question.tables, caller, audience, question.now, (instant) => changesAt(question, instant)),
     )
   if (!isMeant) return { ...refuse('JWT_AUDIENCE'), caller }
-  const accepted = { ...ignored, jwt: 'accepted' as const, caller }
+  const accepted = { ...ignored, jwt: 'accepted' as const, caller, isForForeigner }
   const lifecycleCode = lifecycleProblem(question.lifecycle, [caller])
   if (lifecycleCode !== null) return { ...accepted, lifecycleCode }
   return { ...accepted, access: accessOfBoth(question, service, own, caller) }

@@ -465,5 +465,12 @@ describe('forwarded tokens', () => {
       decideIn({ set }, { from: '/ns/erp/sa/f', to: 's', jwt: { ...jwt, spiffeId, audience: ['s'] } })
     expect(decisionFor(SETTLE)).toMatchObject({ decision: 'deny', code: 'CALLER_NO_RULE' })
     expect(decisionFor(jwt.spiffeId)).toMatchObject({ decision: 'allow', code: 'CALLER_NO_RULE' })
+
+    // A deny rule against the forwarder leaves the token unread, and must not let through what was refused before.
+    const denied = withMore({ rules: [rule('d', [{ pattern: '/ns/erp/sa/f' }], 's', { effect: 'deny' })] }, set)
+    const asked = (spiffeId: string) =>
+      decideIn({ set: denied }, { from: '/ns/erp/sa/f', to: 's', jwt: { ...jwt, spiffeId, audience: ['s'] } })
+    expect(asked(SETTLE)).toMatchObject({ decision: 'deny', code: 'DENY_RULE', jwt: 'ignored' })
+    expect(asked(jwt.spiffeId)).toMatchObject({ decision: 'allow', code: 'DENY_RULE', jwt: 'ignored' })
   })
 })
