@@ -88,12 +88,13 @@ async function hold({ port, peer, count }: Extract<ZoneOrder, { do: 'hold' }>): 
 }
 
 function status(): ZoneEvent {
-  const { slices, lifecycle } = policy.current()
+  const { status: told, lifecycle } = policy.current()
   return {
     event: 'status',
     open: [...enforcer.connections].length,
     held: held.size,
-    revision: Math.max(0, ...[...slices.values()].map(({ document }) => document.revision)),
+    // Of a slice that did not change, the revision is an older one.
+    revision: told.policyRevision,
     fastLane: lifecycle.sequence,
     ageMs: policy.ageMs(),
   }
