@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { House } from './house.ts'
@@ -255,8 +255,11 @@ describe('an agent', () => {
     const path = agentYaml({})
     const folder = join(dirname(path), 'private/data')
     mkdirSync(folder, { mode: 0o700 })
-    for (const name of readdirSync(house.path('agent/private/data'))) {
-      writeFileSync(join(folder, name), 'damaged', { mode: 0o600 })
+    for (const file of readdirSync(house.path('agent/private/data'), { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue
+      const path = join(folder, relative(house.path('agent/private/data'), join(file.parentPath, file.name)))
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      writeFileSync(path, 'damaged', { mode: 0o600 })
     }
     await using agent = sallyport(['agent', 'run', '--config', path])
     await agent.printed(/cannot be used/)
