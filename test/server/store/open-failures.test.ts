@@ -113,9 +113,11 @@ describe('openSqliteStore()', () => {
 
   test('copies the database before a migration, and leaves it as it was when one fails', async () => {
     await fill()
-    const bad = [...migrations, { version: 2, sql: 'CREATE TABLE more (x)' }, { version: 3, sql: 'CREATE nonsense' }]
+    const newest = migrations.length
+    const more = { version: newest + 1, sql: 'CREATE TABLE more (x)' }
+    const bad = [...migrations, more, { version: newest + 2, sql: 'CREATE nonsense' }]
     await expect(open({ migrations: bad })).rejects.toThrowCode('STORE_FAILED')
-    const backup = `${path}.before-migration-from-1`
+    const backup = `${path}.before-migration-from-${newest}`
     expect(statSync(backup).mode & 0o777).toBe(0o600)
     rmSync(path)
     copyFileSync(backup, path)
