@@ -73,7 +73,9 @@ describe('the data folder of an agent', () => {
     expect(response.svids.length).toBeGreaterThan(0)
     await house.agent!.stop()
     const folder = house.path('agent/private/data')
-    const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)))
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name)))
     expect(files.length).toBeGreaterThan(0)
     for (const { x509SvidKey } of response.svids) {
       // The last bytes of PKCS#8 are the point; the scalar lies before it.
