@@ -98,6 +98,18 @@ describe('laws', () => {
     })
   })
 
+  test('SE-43: nothing relaxes by itself: a zone that enforces passes nothing that its policy refuses, at any time, age or lifecycle', () => {
+    holds((world) => {
+      const zones = world.set.zones.map((zone) => ({ ...zone, mode: 'enforce' as const, enforceOnly: [] }))
+      for (const laterMs of [0, 60_000, 86_400_000, 365 * 86_400_000]) {
+        const { now, policyAgeMs } = world.request
+        const request = { ...world.request, now: now + laterMs, policyAgeMs: policyAgeMs + laterMs }
+        const { decision, raw, wouldDeny, mode } = decideIn({ ...world, set: { ...world.set, zones }, request })
+        expect({ decision, wouldDeny, mode }).toEqual({ decision: raw, wouldDeny: false, mode: 'enforce' })
+      }
+    })
+  })
+
   test('observe mode never changes the raw answer', () => {
     holds((world) => {
       const zones = world.set.zones.map((zone) => ({ ...zone, mode: 'enforce' as const, enforceOnly: [] }))
