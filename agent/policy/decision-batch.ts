@@ -24,6 +24,7 @@ export interface ChainHead {
 export const RECORDS_MAX = 1000
 export const RECORD_MAX_BYTES = 16 * 1024
 export const COUNTERS_MAX = 10_000
+export const REPORTER_MAX_BYTES = 32
 /** Of each text of a counter, in characters, as the server takes it. */
 const COUNTER_TEXT_MAX = 2048
 
@@ -48,6 +49,8 @@ export type Reported = z.output<typeof decisionRecord>
 export function readReport(report: DecisionReport, { identities }: Reporter): readonly Reported[] {
   const { records, counters } = report
   if (records.length > RECORDS_MAX) throw invalid(`more than ${RECORDS_MAX} records`)
+  if (report.reporter.length > REPORTER_MAX_BYTES)
+    throw invalid(`its reporter has more than ${REPORTER_MAX_BYTES} bytes`)
   if (counters.length > COUNTERS_MAX) throw invalid(`more than ${COUNTERS_MAX} counters`)
   if (counters.some((counter) => !identities.has(ownEndOf(counter))))
     throw invalid('a counter speaks for somebody else')

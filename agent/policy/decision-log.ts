@@ -9,6 +9,7 @@ import { backoffMs, type Random } from '../upstream/timing.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { cutBatches, type Batch, type ChainedReport } from './cut-batches.ts'
 import { chainRecords, readReport, type ChainHead, type Reported, type Reporter } from './decision-batch.ts'
+import { TakenReports } from './taken-reports.ts'
 import type { DecisionSpool, SpooledBatch } from './decision-spool.ts'
 import { sha256 } from './signed-content.ts'
 
@@ -61,6 +62,7 @@ export class DecisionLog {
   #writing: Promise<void> = Promise.resolve()
   readonly #room = new Set<() => void>()
   readonly #arrived = new Wake()
+  readonly #taken = new TakenReports()
 
   constructor(deps: DecisionLogDeps) {
     this.#deps = deps
@@ -94,10 +96,13 @@ export class DecisionLog {
   async take(report: DecisionReport, reporter: Reporter, signal: AbortSignal): Promise<void> {
     const reported = readReport(report, reporter)
     this.#checkJoined()
+    // Its receipt was lost: counts are exact, so it is not taken twice.
+    if (this.#taken.has(report, reporter)) return
     await this.#roomFor(reporter.uid, signal)
     const { parts, written } = this.#gather()
     parts.push({ report, reported, reporter })
     await written.promise
+    this.#taken.note(report, reporter)
   }
 
   /** Sends what waits to the server, oldest first, until the signal aborts. */

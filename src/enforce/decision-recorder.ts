@@ -67,7 +67,7 @@ export class DecisionRecorder {
   }
 
   /** Takes out what the next report says; undefined when nothing waits. */
-  next(): Omit<DecisionReport, 'batch'> | undefined {
+  next(): Omit<DecisionReport, 'batch' | 'reporter'> | undefined {
     if (this.size + this.#droppedRecords + this.#droppedCounters === 0) return undefined
     const drafts = this.#noted.splice(0, REPORT_RECORDS_MAX)
     drafts.push(...this.#allowed.splice(0, REPORT_RECORDS_MAX - drafts.length))

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { DecisionReceipt, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
@@ -33,6 +34,8 @@ export class DecisionReporter {
   readonly #deps: DecisionReporterDeps
   /** On its way: one at a time, so that what the agent did not take is known. */
   #pending: Pending | undefined
+  /** By which an agent knows a report that it has taken, and whose receipt was lost. */
+  readonly #name = randomBytes(16)
   #batch = 0
   #wait: Disposable | undefined
   #dueNow = Promise.withResolvers<void>()
@@ -84,7 +87,7 @@ export class DecisionReporter {
   #next(): Pending | undefined {
     const report = this.#deps.recorder.next()
     if (report === undefined) return undefined
-    return { report: { batch: ++this.#batch, ...report }, taken: Promise.withResolvers<void>() }
+    return { report: { batch: ++this.#batch, reporter: this.#name, ...report }, taken: Promise.withResolvers<void>() }
   }
 
   #took(batch: number): void {

@@ -230,17 +230,26 @@ export interface DecisionReport {
   readonly counters: readonly DecisionCounter[]
   readonly droppedRecords: number
   readonly droppedCounters: number
+  readonly reporter: Buffer
 }
 
 export const decisionReportType: MessageType<DecisionReport> = {
   name: 'sallyport.policy.v1.DecisionReport',
-  create: () => ({ batch: 0, records: NO_ITEMS, counters: NO_ITEMS, droppedRecords: 0, droppedCounters: 0 }),
+  create: () => ({
+    batch: 0,
+    records: NO_ITEMS,
+    counters: NO_ITEMS,
+    droppedRecords: 0,
+    droppedCounters: 0,
+    reporter: NO_BYTES,
+  }),
   fields: [
     { number: 1, name: 'batch', kind: 'int64' },
     { number: 2, name: 'records', kind: 'bytes', repeated: true },
     { number: 3, name: 'counters', kind: 'message', type: () => decisionCounterType, repeated: true },
     { number: 4, name: 'droppedRecords', kind: 'int64' },
     { number: 5, name: 'droppedCounters', kind: 'int64' },
+    { number: 6, name: 'reporter', kind: 'bytes' },
   ],
 }
 

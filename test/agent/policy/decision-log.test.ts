@@ -110,6 +110,18 @@ describe('DecisionLog', () => {
     expect(world.files).toHaveLength(1)
   })
 
+  test('a report whose receipt was lost is acknowledged again, and taken once; names of one user are not those of another', async () => {
+    using world = new World()
+    const log = await world.start()
+    const numbered = (batch: number) => aReport({ batch, reporter: Buffer.alloc(16, 7), counters: [aCounter()] })
+    await log.take(numbered(1), reporter, signal)
+    await log.take(numbered(1), reporter, signal)
+    await log.take(numbered(2), reporter, signal)
+    await log.take(numbered(1), { ...reporter, uid: 2000 }, signal)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    expect(world.sent.flatMap(({ counters }) => counters)).toHaveLength(3)
+  })
+
   test('a write that failed moves the chain no further, and gives no receipt', async () => {
     using world = new World()
     const log = await world.start()

@@ -27,6 +27,6 @@ export function aCounter(fields: Partial<DecisionCounter> = {}): DecisionCounter
 }
 
 export const aReport = (fields: Partial<DecisionReport> = {}): DecisionReport => ({
-  ...{ batch: 1, records: [], counters: [], droppedRecords: 0, droppedCounters: 0 },
+  ...{ batch: 1, reporter: Buffer.alloc(0), records: [], counters: [], droppedRecords: 0, droppedCounters: 0 },
   ...fields,
 })

@@ -128,7 +128,15 @@ describe('WatchPolicy', () => {
 describe('ReportDecisions', () => {
   const reports = async function* (...batches: Partial<DecisionReport>[]) {
     for (const [index, batch] of batches.entries())
-      yield { batch: index + 1, records: [], counters: [], droppedRecords: 0, droppedCounters: 0, ...batch }
+      yield {
+        batch: index + 1,
+        reporter: Buffer.alloc(0),
+        records: [],
+        counters: [],
+        droppedRecords: 0,
+        droppedCounters: 0,
+        ...batch,
+      }
   }
 
   test('gives a receipt once a report is on disk', async () => {
