@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { parseDuration, printDuration } from '../src/config/field-types.ts'
 import { parseSelector, printSelector } from '../src/entry/selector.ts'
 import type { Transport } from '../src/wire/handlers.ts'
-import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
+import { adminService, type AgentPolicy } from '../src/wire/messages/sallyport-server-v1.ts'
 import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Agent } from '../src/wire/messages/spire-api-types.ts'
@@ -146,14 +146,23 @@ async function showAgent(options: GlobalOptions, text: string): Promise<Result> 
       transport: live?.transport ?? '',
       acknowledgedRevision: live?.acknowledgedRevision ?? 0,
       serverRevision: status.revision,
+      policy: live?.policy ?? undefined,
     }
     return {
       value,
-      rows: Object.entries({ ...value, expiresAt: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()) }).map(
-        ([field, fact]) => ({ field, value: Array.isArray(fact) ? fact.join(', ') : String(fact) }),
-      ),
+      rows: Object.entries({
+        ...value,
+        policy: policyLine(value.policy),
+        expiresAt: printInstant(fromUnix(agent.x509svidExpiresAt), new Date()),
+      }).map(([field, fact]) => ({ field, value: Array.isArray(fact) ? fact.join(', ') : String(fact) })),
     }
   })
+}
+
+function policyLine(policy: AgentPolicy | undefined): string {
+  if (policy === undefined) return 'none: it does not follow policy'
+  const { revision, fastLaneSequence, refused } = policy
+  return `acknowledged revision ${revision}, fast lane ${fastLaneSequence}${refused === '' ? '' : `; refused: ${refused}`}`
 }
 
 async function banAgent(options: GlobalOptions, text: string): Promise<Result> {

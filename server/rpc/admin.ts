@@ -96,12 +96,13 @@ function statusOf(deps: RpcDeps): Sent<GetStatusResponse> {
       waitingFor: authority.waitingFor,
       keyType: authority.keyType,
     })),
-    agentStatuses: connections.map(({ spiffeId, connected, acknowledgedRevision, lastSeen, transport }) => ({
+    agentStatuses: connections.map(({ spiffeId, connected, acknowledgedRevision, lastSeen, transport, policy }) => ({
       spiffeId: spiffeId.toString(),
       connected,
       acknowledgedRevision,
       lastSeen: lastSeen === undefined ? 0 : secondsOf(lastSeen),
       transport,
+      policy: policy ?? null,
     })),
     privilegedEntries: directory.privilegedEntries().map(({ id, spiffeId, parentId, admin, downstream }) => ({
       entryId: id,

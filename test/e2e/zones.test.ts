@@ -96,6 +96,14 @@ test('zones that enforce refuse at the connection and at the request, and the se
   }
 }, 90_000)
 
+test('what the agent has acknowledged of the policy shows at the server', async () => {
+  const [{ revision }] = await house.json<[{ revision: number }]>('policy', 'list')
+  const show = () => house.json<{ policy?: { revision: number; refused: string } }>('agent', 'show', house.nodeId)
+  await eventually(show, ({ policy }) => policy?.revision === revision && policy.refused === '')
+  const { stdout } = await house.cli('agent', 'show', house.nodeId)
+  expect(stdout).toMatch(new RegExp(`policy +acknowledged revision ${revision}, fast lane 0`))
+}, 30_000)
+
 test('a quarantine closes 1,000 open connections, lets none in, and is lifted', async () => {
   await store.hold(orders, 1_000)
   await eventually(

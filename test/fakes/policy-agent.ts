@@ -30,6 +30,7 @@ export interface ReportedRecord {
   readonly jwt: string | null
   readonly pep: { readonly side: string }
   readonly src: { readonly id: string | null }
+  readonly elevation?: { readonly grant: string | null; readonly breakGlass: string | null }
   readonly req: { readonly route: string | null } | null
 }
 

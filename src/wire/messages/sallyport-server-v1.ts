@@ -106,17 +106,39 @@ export interface AgentStatus {
   readonly acknowledgedRevision: number
   readonly lastSeen: number
   readonly transport: string
+  readonly policy: AgentPolicy | null
 }
 
 export const agentStatusType: MessageType<AgentStatus> = {
   name: 'sallyport.server.v1.AgentStatus',
-  create: () => ({ spiffeId: '', connected: false, acknowledgedRevision: 0, lastSeen: 0, transport: '' }),
+  create: () => ({ spiffeId: '', connected: false, acknowledgedRevision: 0, lastSeen: 0, transport: '', policy: null }),
   fields: [
     { number: 1, name: 'spiffeId', kind: 'string' },
     { number: 2, name: 'connected', kind: 'bool' },
     { number: 3, name: 'acknowledgedRevision', kind: 'int64' },
     { number: 4, name: 'lastSeen', kind: 'int64' },
     { number: 5, name: 'transport', kind: 'string' },
+    { number: 6, name: 'policy', kind: 'message', type: () => agentPolicyType },
+  ],
+}
+
+export interface AgentPolicy {
+  readonly epoch: number
+  readonly revision: number
+  readonly fastLaneSequence: number
+  readonly keysVersion: number
+  readonly refused: string
+}
+
+export const agentPolicyType: MessageType<AgentPolicy> = {
+  name: 'sallyport.server.v1.AgentPolicy',
+  create: () => ({ epoch: 0, revision: 0, fastLaneSequence: 0, keysVersion: 0, refused: '' }),
+  fields: [
+    { number: 1, name: 'epoch', kind: 'int64' },
+    { number: 2, name: 'revision', kind: 'int64' },
+    { number: 3, name: 'fastLaneSequence', kind: 'int64' },
+    { number: 4, name: 'keysVersion', kind: 'int64' },
+    { number: 5, name: 'refused', kind: 'string' },
   ],
 }
 
