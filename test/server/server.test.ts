@@ -132,9 +132,13 @@ describe('openServer()', () => {
     const { deps, clock, store } = world()
     await using server = await openServer(config, deps)
     await clock.advance(31 * 60_000)
-    await settled()
-    const issued = await Array.fromAsync(store.audit({ type: 'x509-svid.issued' }))
-    expect(issued).toHaveLength(2)
+    // It is signed by other threads.
+    let issued = 0
+    for (let turn = 0; turn < 10_000 && issued < 2; turn++) {
+      await settled()
+      issued = (await Array.fromAsync(store.audit({ type: 'x509-svid.issued' }))).length
+    }
+    expect(issued).toBe(2)
     expect(server.isReady()).toBe(true)
   })
 })

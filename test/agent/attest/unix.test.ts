@@ -190,8 +190,8 @@ describe.runIf(process.platform === 'linux')('hashes', () => {
     writeFileSync(copy, bytes, { mode: 0o755 })
     program.kill()
     await until(() => executableOf(program.pid) === undefined)
-    // The same inode, size and mtime; only the ctime tells.
-    writeFileSync(program.path, bytes)
+    // The same inode, size and mtime; only the ctime tells. The kernel lets go of a program a moment after its process is gone.
+    await until(() => isWritten(program.path, bytes))
     utimesSync(program.path, atime, mtime)
     const again = await start(program.path)
     expect(await hashes.of(peerOf(again.pid), never)).not.toBe(first)
@@ -274,4 +274,14 @@ const peerOf = (pid: number): Peer => self({ pid, executable: executableOf(pid) 
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+function isWritten(path: string, bytes: Uint8Array): boolean {
+  try {
+    writeFileSync(path, bytes)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ETXTBSY') return false
+    throw error
+  }
 }
