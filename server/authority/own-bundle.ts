@@ -1,4 +1,4 @@
-import type { Bundle, JwtAuthority, X509Authority } from '../../src/bundle/bundle.ts'
+import { type Bundle, bundleOf, type JwtAuthority, type X509Authority } from '../../src/bundle/bundle.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import { publicKeyOfSpki, spkiOf } from '../../src/x509/spki.ts'
@@ -11,7 +11,7 @@ const EXPIRED_STAYS_MS = 24 * 3_600_000
 export type BundleContent = Pick<Bundle, 'x509Authorities' | 'jwtAuthorities' | 'refreshHintSeconds'>
 
 export function emptyBundle(trustDomain: TrustDomain): Bundle {
-  return { trustDomain, x509Authorities: [], jwtAuthorities: [], refreshHintSeconds: 0, sequenceNumber: 0 }
+  return bundleOf({ trustDomain })
 }
 
 /** The first DER of a row: its CA certificate, or the public key of a JWT authority. */

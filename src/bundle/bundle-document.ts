@@ -1,8 +1,8 @@
 import { SallyportError } from '../errors.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
-import { jwkOf } from '../jws/jwk.ts'
+import { jwkOf, type PublicJwk } from '../jws/jwk.ts'
 import { type JsonObject, type JsonValue, parseJsonObject, wholeNumberOf } from '../jws/strict-json.ts'
-import { bundleOf, type Bundle } from './bundle.ts'
+import { bundleOf, type Bundle, type JwtAuthority, type WitAuthority } from './bundle.ts'
 import { type BundleLimits, FOREIGN_BUNDLE_LIMITS } from './bundle-limits.ts'
 import { type KeyReading, readKey } from './read-keys.ts'
 
@@ -23,21 +23,36 @@ export interface BundleDocument {
   readonly warnings: readonly string[]
 }
 
+export interface PrintBundleOptions {
+  /**
+   * Also print the keys of WIT-SVIDs. Default: no, because SPIRE before 1.15.3 refuses a whole bundle for one `use` that it does
+   * not know.
+   */
+  readonly witKeys?: boolean | undefined
+}
+
 /**
  * Prints a SPIFFE bundle: a JWK Set with one key for each authority. The same content prints as the same bytes.
  *
  * @see SPIFFE_Trust_Domain_and_Bundle.md §4
  */
-export function printBundleDocument(bundle: Bundle): string {
-  return `${JSON.stringify(bundleJson(bundle), null, 2)}\n`
+export function printBundleDocument(bundle: Bundle, options: PrintBundleOptions = {}): string {
+  return `${JSON.stringify(bundleJson(bundle, options), null, 2)}\n`
 }
 
 /** The members of a bundle document. Maps of bundles leave out the hint. */
-export function bundleJson(bundle: Bundle, { withHint = true } = {}): object {
+export function bundleJson(
+  bundle: Bundle,
+  { withHint = true, witKeys = false }: PrintBundleOptions & { readonly withHint?: boolean } = {},
+): object {
   return {
     spiffe_sequence: bundle.sequenceNumber,
     ...(withHint && bundle.refreshHintSeconds > 0 ? { spiffe_refresh_hint: bundle.refreshHintSeconds } : {}),
-    keys: [...x509Keys(bundle), ...jwtKeys(bundle).map(({ kid = '', ...key }) => ({ ...key, use: 'jwt-svid', kid }))],
+    keys: [
+      ...x509Keys(bundle),
+      ...jwtKeys(bundle).map((key) => withUse(key, 'jwt-svid')),
+      ...(witKeys ? witJwks(bundle) : []),
+    ],
   }
 }
 
@@ -50,11 +65,19 @@ export function x509Keys({ x509Authorities }: Bundle): object[] {
 }
 
 /** JWT authorities as JWKs with `kid`, by key id. */
-export function jwtKeys({ jwtAuthorities }: Bundle): ReturnType<typeof jwkOf>[] {
-  return jwtAuthorities
-    .toSorted((a, b) => (a.keyId < b.keyId ? -1 : 1))
-    .map(({ publicKey, keyId }) => jwkOf(publicKey, keyId))
+export function jwtKeys({ jwtAuthorities }: Bundle): PublicJwk[] {
+  return tokenKeys(jwtAuthorities)
 }
+
+/** WIT authorities as JWKs with `use` and `kid`, by key id. */
+export function witJwks({ witAuthorities }: Bundle): PublicJwk[] {
+  return tokenKeys(witAuthorities).map((key) => withUse(key, 'wit-svid'))
+}
+
+const tokenKeys = (authorities: readonly JwtAuthority[]): PublicJwk[] =>
+  authorities.toSorted((a, b) => (a.keyId < b.keyId ? -1 : 1)).map(({ publicKey, keyId }) => jwkOf(publicKey, keyId))
+
+const withUse = ({ kid = '', ...key }: PublicJwk, use: string): PublicJwk => ({ ...key, use, kid }) as PublicJwk
 
 /**
  * Reads a SPIFFE bundle of a trust domain, which the document itself does not name.
@@ -91,10 +114,10 @@ export function readBundleJson(
 ): BundleDocument {
   const keys: JsonValue | undefined = json['keys']
   if (!Array.isArray(keys)) throw invalid(`the bundle of ${trustDomain.name} has no list of keys`)
-  const reading: KeyReading = { x509: [], jwt: [], warnings: [] }
+  const reading: KeyReading = { x509: [], jwt: [], wit: [], warnings: [] }
   for (const [index, key] of (keys as readonly JsonValue[]).entries()) {
     readKey(key, index, reading)
-    if (Math.max(reading.x509.length, reading.jwt.length) > authorities) {
+    if (Math.max(reading.x509.length, reading.jwt.length, reading.wit.length) > authorities) {
       throw invalid(`the bundle of ${trustDomain.name} has more than ${authorities} authorities of one kind`)
     }
   }
@@ -104,10 +127,21 @@ export function readBundleJson(
     trustDomain,
     x509Authorities: reading.x509,
     jwtAuthorities: reading.jwt,
+    witAuthorities: witKeysApart(reading),
     refreshHintSeconds: hint ?? 0,
     sequenceNumber: Number(known === undefined ? 0n : known < MAX_SAFE ? known : MAX_SAFE),
   })
   return { bundle, sequence: known, pollAfterSeconds: hint ?? REFRESH_HINT_DEFAULT_SECONDS, warnings: reading.warnings }
+}
+
+/** Of two keys with one id the JWT key stays: what is Incubating must not spoil what is Stable, in whatever order they come. */
+function witKeysApart({ jwt, wit, warnings }: KeyReading): readonly WitAuthority[] {
+  const taken = new Set(jwt.map(({ keyId }) => keyId))
+  return wit.filter(({ keyId }) => {
+    if (!taken.has(keyId)) return true
+    warnings.push(`the WIT key ${JSON.stringify(keyId.slice(0, 60))} is left out: a JWT key has its id`)
+    return false
+  })
 }
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)

@@ -4,12 +4,13 @@ import { isKnownKeyType, publicKeyOfJwk } from '../jws/jwk.ts'
 import { KEY_ID_MAX } from '../jws/parse-jws.ts'
 import { isJsonObject, type JsonObject, type JsonValue } from '../jws/strict-json.ts'
 import { decodeCertificate } from '../x509/decode-certificate.ts'
-import type { JwtAuthority, X509Authority } from './bundle.ts'
+import type { JwtAuthority, WitAuthority, X509Authority } from './bundle.ts'
 
 /** Collects the keys of a JWK Set that can be used, and why others cannot. */
 export interface KeyReading {
   readonly x509: X509Authority[]
   readonly jwt: JwtAuthority[]
+  readonly wit: WitAuthority[]
   readonly warnings: string[]
 }
 
@@ -18,7 +19,7 @@ export interface KeyReading {
  *
  * An unknown `use` or `kty` is skipped without a word, because it belongs to readers of the future.
  *
- * @see X509-SVID.md §6, JWT-SVID.md §6, SPIFFE_Trust_Domain_and_Bundle.md §4.2
+ * @see X509-SVID.md §6, JWT-SVID.md §6, WIT-SVID.md (Incubating), SPIFFE_Trust_Domain_and_Bundle.md §4.2
  */
 export function readKey(jwk: JsonValue, index: number, reading: KeyReading): void {
   if (!isJsonObject(jwk)) {
@@ -28,7 +29,8 @@ export function readKey(jwk: JsonValue, index: number, reading: KeyReading): voi
   if (!isKnownKeyType(jwk['kty'])) return
   try {
     if (jwk['use'] === 'x509-svid') reading.x509.push({ certificate: certificateOf(jwk, index), tainted: false })
-    if (jwk['use'] === 'jwt-svid') reading.jwt.push(jwtAuthorityOf(jwk, reading.jwt))
+    if (jwk['use'] === 'jwt-svid') reading.jwt.push(tokenAuthorityOf(jwk, reading.jwt))
+    if (jwk['use'] === 'wit-svid') reading.wit.push(tokenAuthorityOf(jwk, reading.wit))
   } catch (error) {
     if (!(error instanceof SallyportError)) throw error
     reading.warnings.push(`keys[${index}] is left out: ${error.message}`)
@@ -46,7 +48,7 @@ function certificateOf(jwk: JsonObject, index: number): X509Authority['certifica
 }
 
 /** @throws {@link SallyportError} when the key cannot verify tokens */
-export function jwtAuthorityOf(jwk: JsonObject, others: readonly JwtAuthority[]): JwtAuthority {
+export function tokenAuthorityOf(jwk: JsonObject, others: readonly JwtAuthority[]): JwtAuthority {
   const keyId = jwk['kid']
   if (typeof keyId !== 'string' || keyId.trim() === '' || keyId.length > KEY_ID_MAX) throw unusable('"kid" is missing')
   if (others.some((other) => other.keyId === keyId))

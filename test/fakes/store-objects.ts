@@ -90,6 +90,7 @@ export function aBundle(trustDomain: string, sequenceNumber: number, fields: Par
     jwtAuthorities: [
       { keyId: `key-${sequenceNumber}`, publicKey: ed25519Key, expiresAt: anInstant(7200), tainted: false },
     ],
+    witAuthorities: [],
     refreshHintSeconds: 300,
     sequenceNumber,
     ...fields,

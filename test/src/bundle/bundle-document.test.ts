@@ -20,6 +20,7 @@ const jwt = (kid: string, changes: Json = {}): Json => ({ ...jwkOf(publicKey(), 
 let authority: TestAuthority
 let other: TestAuthority
 let bundle: Bundle
+let withWit: Bundle
 let x509: Json
 
 beforeAll(async () => {
@@ -32,6 +33,15 @@ beforeAll(async () => {
     ],
     sequenceNumber: 7,
     refreshHintSeconds: 300,
+  })
+  withWit = bundleOf({
+    ...bundle,
+    witAuthorities: ['wit-2', 'wit-1'].map((keyId) => ({
+      keyId,
+      publicKey: publicKey(),
+      expiresAt: undefined,
+      tainted: false,
+    })),
   })
   x509 = {
     ...jwkOf(authority.keyPair.publicKey),
@@ -79,6 +89,18 @@ describe('printBundleDocument()', () => {
     for (const entry of entries) expect(Object.keys(entry)).toEqual(['kty', 'crv', 'x', 'y', 'use', 'kid'])
   })
 
+  test('WI-36 leaves out the keys of WIT-SVIDs by default', () => {
+    expect(printBundleDocument(withWit)).toBe(printBundleDocument(bundle))
+  })
+
+  test('WI-32 WI-33 TB-18 has one entry for each WIT key where it is asked for, with kid', () => {
+    const { keys } = JSON.parse(printBundleDocument(withWit, { witKeys: true })) as Document
+    const entries = keys.filter(({ use }) => use === 'wit-svid')
+    expect(entries.map(({ kid }) => kid)).toEqual(['wit-1', 'wit-2'])
+    for (const entry of entries) expect(Object.keys(entry)).toEqual(['kty', 'crv', 'x', 'y', 'use', 'kid'])
+    expect(keys).toHaveLength(printed().keys.length + 2)
+  })
+
   test('TB-22 prints the same bytes whatever the order of authorities', () => {
     const turned = {
       ...bundle,
@@ -102,6 +124,11 @@ describe('parseBundleDocument()', () => {
     const again = parseBundleDocument(printBundleDocument(bundle), bundle.trustDomain)
     expect(bundlesEqual(again, bundle)).toBe(true)
     expect(again.sequenceNumber).toBe(7)
+  })
+
+  test('WI-34 reads the WIT keys that were printed', () => {
+    const again = parseBundleDocument(printBundleDocument(withWit, { witKeys: true }), bundle.trustDomain)
+    expect(bundlesEqual(again, withWit)).toBe(true)
   })
 
   test.for(['', '[]', '"keys"', 'null', '{}', '{"keys":null}', '{"keys":{}}', '{"keys":[],"keys":[]}', '{"keys":[]'])(
@@ -130,8 +157,34 @@ describe('parseBundleDocument()', () => {
     },
   )
 
-  test('TB-17 JW-30 skips wit-svid keys', () => {
-    expect(readKeys(jwt('wit', { use: 'wit-svid' })).bundle.jwtAuthorities).toEqual([])
+  test('TB-17 JW-30 WI-34 keeps wit-svid keys apart', () => {
+    const { bundle: found, warnings } = readKeys(jwt('wit', { use: 'wit-svid' }), jwt('jwt'))
+    expect([found.jwtAuthorities.map(({ keyId }) => keyId), found.witAuthorities.map(({ keyId }) => keyId)]).toEqual([
+      ['jwt'],
+      ['wit'],
+    ])
+    expect(warnings).toEqual([])
+  })
+
+  test.for([{ kid: undefined }, { kid: '' }, { x: 'AAAA' }, { d: 'AAAA' }])(
+    'WI-34 leaves out a wit-svid key with %j, and uses the others',
+    (changes) => {
+      const wit = jwt('wit', { use: 'wit-svid' })
+      const { bundle: found, warnings } = readKeys({ ...wit, ...changes }, { ...wit, kid: 'good' })
+      expect(found.witAuthorities.map(({ keyId }) => keyId)).toEqual(['good'])
+      expect(warnings).toEqual([expect.stringContaining('keys[0] is left out')])
+    },
+  )
+
+  test('WI-33 of a WIT key and a JWT key with one id the JWT key stays, in either order', () => {
+    for (const keys of [
+      [jwt('k', { use: 'wit-svid' }), jwt('k')],
+      [jwt('k'), jwt('k', { use: 'wit-svid' })],
+    ]) {
+      const { bundle: found, warnings } = readKeys(...keys)
+      expect([found.jwtAuthorities.length, found.witAuthorities]).toEqual([1, []])
+      expect(warnings).toEqual([expect.stringContaining('the WIT key "k" is left out')])
+    }
   })
 
   test.for(['AKP', 'oct', undefined, 5])('TB-15 skips a key of type %s', (kty) => {

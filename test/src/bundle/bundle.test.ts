@@ -21,6 +21,7 @@ beforeAll(async () => {
   full = bundleOf({
     ...a.bundle(a, b),
     jwtAuthorities: [jwtAuthority('1'), jwtAuthority('2')],
+    witAuthorities: [jwtAuthority('3'), jwtAuthority('4')],
     refreshHintSeconds: 300,
   })
 })
@@ -31,13 +32,14 @@ describe('bundleOf()', () => {
       trustDomain,
       x509Authorities: [],
       jwtAuthorities: [],
+      witAuthorities: [],
       refreshHintSeconds: 0,
       sequenceNumber: 0,
     })
   })
 
   test('TB-01 holds several keys of several types at once', () => {
-    expect([full.x509Authorities.length, full.jwtAuthorities.length]).toEqual([2, 2])
+    expect([full.x509Authorities.length, full.jwtAuthorities.length, full.witAuthorities.length]).toEqual([2, 2, 2])
   })
 
   test('JW-33 refuses two JWT keys with one id', () => {
@@ -45,6 +47,22 @@ describe('bundleOf()', () => {
       'BUNDLE_INVALID',
       'have the id "k"',
     )
+  })
+
+  test('WI-33 refuses a WIT key with the id of any other key', () => {
+    const key = jwtAuthority('k')
+    expect(() => bundleOf({ trustDomain, witAuthorities: [key, jwtAuthority('k')] })).toThrowCode(
+      'BUNDLE_INVALID',
+      'two WIT keys have the id "k"',
+    )
+    expect(() => bundleOf({ trustDomain, jwtAuthorities: [key], witAuthorities: [jwtAuthority('k')] })).toThrowCode(
+      'BUNDLE_INVALID',
+      'a JWT key and a WIT key have the id "k"',
+    )
+  })
+
+  test('WI-33 refuses a WIT key without an id', () => {
+    expect(() => bundleOf({ trustDomain, witAuthorities: [jwtAuthority('')] })).toThrowCode('BUNDLE_INVALID', 'no id')
   })
 
   test('JW-29 refuses a JWT key without an id', () => {
@@ -70,6 +88,7 @@ describe('bundlesEqual()', () => {
       ...full,
       x509Authorities: full.x509Authorities.toReversed(),
       jwtAuthorities: full.jwtAuthorities.toReversed(),
+      witAuthorities: full.witAuthorities.toReversed(),
       sequenceNumber: 99,
     }
     expect(bundlesEqual(full, other)).toBe(true)
@@ -77,6 +96,7 @@ describe('bundlesEqual()', () => {
 
   test.for<readonly [string, (bundle: Bundle) => Bundle]>([
     ['a missing certificate', (bundle) => ({ ...bundle, x509Authorities: bundle.x509Authorities.slice(1) })],
+    ['a missing WIT key', (bundle) => ({ ...bundle, witAuthorities: bundle.witAuthorities.slice(1) })],
     ['a missing key', (bundle) => ({ ...bundle, jwtAuthorities: bundle.jwtAuthorities.slice(1) })],
     ['another hint', (bundle) => ({ ...bundle, refreshHintSeconds: 1 })],
     ['another trust domain', (bundle) => ({ ...bundle, trustDomain: TrustDomain.parse('other.test') })],

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Bundle, bundleOf } from '../../../src/bundle/bundle.ts'
-import { parseJwks, printJwks } from '../../../src/bundle/jwks.ts'
+import { parseJwks, parseWitJwks, printJwks, printWitJwks } from '../../../src/bundle/jwks.ts'
 import { jwkOf } from '../../../src/jws/jwk.ts'
 import { signJws } from '../../../src/jws/sign-jws.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
@@ -71,5 +71,26 @@ describe('parseJwks()', () => {
 
   test.for(['{}', '{"keys":5}', '[]', '', '{"keys":[],"keys":[]}'])('refuses %s', (text) => {
     expect(() => parseJwks(text, bundle.trustDomain)).toThrow(/Cannot read/)
+  })
+})
+
+describe('printWitJwks() and parseWitJwks()', () => {
+  const wit = () => bundleOf({ trustDomain: bundle.trustDomain, witAuthorities: bundle.jwtAuthorities })
+
+  test('WA-53 WA-54 holds WIT keys alone, with kid and use', () => {
+    const printed = printWitJwks(bundleOf({ ...wit(), x509Authorities: bundle.x509Authorities }))
+    expect(JSON.parse(printed)).toEqual({ keys: [jwk({ use: 'wit-svid' })] })
+    expect(printWitJwks(bundle)).toBe('{"keys":[]}')
+  })
+
+  test('WI-34 reads what was printed, as keys for nothing else', () => {
+    const again = parseWitJwks(printWitJwks(wit()), bundle.trustDomain)
+    expect([again.witAuthorities.length, again.jwtAuthorities, again.x509Authorities]).toEqual([1, [], []])
+    expect(again.witAuthorities[0]?.publicKey.equals(authority.keyPair.publicKey)).toBe(true)
+  })
+
+  test.for(['sig', 'jwt-svid', 'WIT-SVID', 5])('WI-34 ignores use %s', (use) => {
+    const text = JSON.stringify({ keys: [jwk({ use }), jwk({ kid: 'k2' })] })
+    expect(parseWitJwks(text, bundle.trustDomain).witAuthorities.map(({ keyId }) => keyId)).toEqual(['k2'])
   })
 })
