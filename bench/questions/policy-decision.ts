@@ -22,8 +22,8 @@ await ask(
   ({ isQuick, add }) => {
     const set = fleetPolicy(SIZE)
     const index = new SliceIndex(set, resolveMembership(set, fleetEntries(SIZE)))
-    const { policy, members } = sliceOf(index, `spiffe://${TRUST_DOMAIN}${pathOf(0, SIZE)}`)
-    const tables = compile(policy, members)
+    const { policy, members, displaced } = sliceOf(index, `spiffe://${TRUST_DOMAIN}${pathOf(0, SIZE)}`)
+    const tables = compile(policy, [...displaced, ...members])
     const lifecycle = indexLifecycle(NO_LIFECYCLE)
     const requests = Array.from({ length: CALLERS }, (_, caller) => requestOf(caller, policy.rules))
     const codes = new Set(requests.map((request) => decide(tables, lifecycle, request).code))

@@ -1,3 +1,4 @@
+import { groupMembers } from '../../src/policy/member-groups.ts'
 import type { IdentityRow } from '../../src/policy/membership.ts'
 import type { PolicySet } from '../../src/policy/policy-set.ts'
 import type { SliceContent } from '../../src/policy/slice.ts'
@@ -10,13 +11,21 @@ export interface SliceText {
 }
 
 /**
- * Prints slices. A policy's zones, services, rules and so on stand in many slices as the same objects: each is printed once.
+ * Prints slices. A policy's zones, services, rules and so on stand in many slices as the same objects, and so does the list of rows
+ * that all of them have: each is printed once.
  */
 export class SlicePrinter {
   readonly #texts = new WeakMap<object, string>()
 
-  print({ policy, members }: SliceContent): SliceText {
-    return { policy: this.#policy(policy), members: this.#list(members) }
+  print({ policy, members, displaced }: SliceContent): SliceText {
+    const groups = [this.#displaced(displaced), ...groupMembers(members).map((item) => this.#text(item))]
+    return { policy: this.#policy(policy), members: `[${groups.filter((text) => text !== '').join(',')}]` }
+  }
+
+  #displaced(rows: readonly IdentityRow[]): string {
+    let text = this.#texts.get(rows)
+    if (text === undefined) this.#texts.set(rows, (text = groupMembers(rows).map(canonicalText).join(',')))
+    return text
   }
 
   #policy(policy: PolicySet): string {
@@ -31,7 +40,7 @@ export class SlicePrinter {
     return typeof value === 'object' && value !== null ? this.#text(value) : JSON.stringify(value)
   }
 
-  #list(items: readonly object[] | readonly IdentityRow[]): string {
+  #list(items: readonly object[]): string {
     return `[${items.map((item) => this.#text(item)).join(',')}]`
   }
 

@@ -44,7 +44,7 @@ export class IdentityRows {
       if (members === undefined) this.byZone.set(zone, new Map([[row.spiffeId, row]]))
       else members.set(row.spiffeId, row)
     }
-    if (this.#isDisplaced(row, path)) {
+    if (this.#isPlacedElsewhere(row, path)) {
       this.#displaced.set(row.spiffeId, row)
       this.#displacedInOrder = undefined
     }
@@ -68,12 +68,16 @@ export class IdentityRows {
     return this.#byId.values()
   }
 
-  /** Those that patterns alone would place elsewhere, in the order of their ids. */
+  /** Those that patterns alone would place elsewhere, in the order of their ids; the same list until they change. */
   get displaced(): readonly IdentityRow[] {
     return (this.#displacedInOrder ??= [...this.#displaced.values()].sort(bySpiffeId))
   }
 
-  #isDisplaced(row: IdentityRow, path: string): boolean {
+  isDisplaced(spiffeId: string): boolean {
+    return this.#displaced.has(spiffeId)
+  }
+
+  #isPlacedElsewhere(row: IdentityRow, path: string): boolean {
     const patterns = this.#membership.byPattern(path)
     const zones = zonesOf(row)
     return zones.length !== patterns.length || patterns.some(({ zone }, index) => zone !== zones[index])

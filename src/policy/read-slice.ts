@@ -1,9 +1,11 @@
+import { rowsOfGroup, type MemberGroup } from './member-groups.ts'
 import type { IdentityRow } from './membership.ts'
 import type { PolicySet, Subject } from './policy-set.ts'
 import type { SliceDocument } from './signed-documents.ts'
 import {
   count,
   either,
+  fail,
   flag,
   list,
   map,
@@ -164,12 +166,28 @@ const policy: Shape<PolicySet> = object({
   invariants: none,
 })
 
-const row: Shape<IdentityRow> = object({
-  spiffeId: text,
+const answer = {
   zone: nullable((value, path) => (typeof value === 'string' ? value : texts(value, path))),
   via: text,
   labels: map(text),
-})
+}
+const row: Shape<IdentityRow> = object({ spiffeId: text, ...answer })
+const group: Shape<MemberGroup> = object({ spiffeIds: texts, ...answer })
+const writtenMember = either({ spiffeId: row, spiffeIds: group })
+
+/** Groups are short however long their ids are: so many characters they may come to. */
+const MEMBER_IDS_MAX_CHARACTERS = 64 * 1024 * 1024
+
+const members: Shape<readonly IdentityRow[]> = (value, path) => {
+  let left = MEMBER_IDS_MAX_CHARACTERS
+  return list(writtenMember)(value, path).flatMap((member, index): readonly IdentityRow[] => {
+    if ('spiffeId' in member) return [member]
+    const rows = rowsOfGroup(member, left)
+    if (rows === undefined) return fail(`${path}[${index}]`, 'is no list of ids')
+    left -= rows.reduce((sum, { spiffeId }) => sum + spiffeId.length, 0)
+    return rows
+  })
+}
 
 const slice: Shape<SliceDocument> = object({
   v: oneOf(1),
@@ -183,7 +201,7 @@ const slice: Shape<SliceDocument> = object({
   digest: text,
   policyDigest: text,
   policy,
-  members: list(row),
+  members,
 })
 
 /**

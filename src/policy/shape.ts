@@ -94,7 +94,8 @@ function objectAt(value: unknown, path: string): Readonly<Record<string, unknown
   return value as Readonly<Record<string, unknown>>
 }
 
-function fail(path: string, why: string): never {
+/** @throws {@link SallyportError} `POLICY_DOCUMENT_INVALID` */
+export function fail(path: string, why: string): never {
   throw new SallyportError('POLICY_DOCUMENT_INVALID', `Cannot read policy: ${path} ${why}`)
 }
 

@@ -20,11 +20,12 @@ export interface SliceDocument {
   readonly trustDomain: string
   readonly spiffeId: string
   readonly policyName: string
-  /** SHA-256 (hex) of { trustDomain, spiffeId, policyName, policy, members } as canonical JSON: equal for slices that say the same. */
+  /** SHA-256 (hex) of { trustDomain, spiffeId, policyName, policy, members } as canonical JSON, members grouped as they travel: equal for slices that say the same. */
   readonly digest: string
   /** SHA-256 (hex) of the whole policy as canonical JSON: says of which policy this is a part. */
   readonly policyDigest: string
   readonly policy: PolicySet
+  /** In no order. They travel as rows and groups of rows (`MemberGroup`). */
   readonly members: readonly IdentityRow[]
 }
 

@@ -115,6 +115,10 @@ export class SliceIndex {
     return this.#rows.displaced
   }
 
+  isDisplaced(spiffeId: string): boolean {
+    return this.#rows.isDisplaced(spiffeId)
+  }
+
   /** The services whose identity is in a zone. */
   servicesIn(zone: string): readonly Service[] {
     const { version } = this.#rows

@@ -5,8 +5,8 @@ import type { PolicySet, Rule, Service } from './policy-set.ts'
 import type { SliceIndex } from './slice-index.ts'
 
 /**
- * Its own row, those of its services' identities, those whose zone is not what the patterns say, and those whose labels a condition
- * reads.
+ * Its own row, those of its services' identities, and those whose labels a condition reads; without those whose zone is not what the
+ * patterns say, which are in every slice.
  */
 export function rowsFor(
   index: SliceIndex,
@@ -15,7 +15,7 @@ export function rowsFor(
   services: readonly Service[],
   policy: PolicySet,
 ): IdentityRow[] {
-  const rows = new Set<IdentityRow>(index.displaced)
+  const rows = new Set<IdentityRow>()
   for (const id of [self.id, ...services.map(({ identity }) => `spiffe://${index.set.trustDomain}${identity}`)]) {
     const row = index.rowOf(id)
     if (row !== undefined) rows.add(row)
@@ -25,7 +25,7 @@ export function rowsFor(
     if (ownNames.has(rule.to)) addLabelled(index, rows, rule.when, () => subjectsOf(index, rule))
   }
   if (own.length > 0) for (const { when } of policy.guards) addLabelled(index, rows, when, () => index.rows)
-  return [...rows].sort(bySpiffeId)
+  return [...rows].filter(({ spiffeId }) => !index.isDisplaced(spiffeId)).sort(bySpiffeId)
 }
 
 function addLabelled(

@@ -9,7 +9,10 @@ import type { CompiledTemplate } from './tables.ts'
 /** What one identity needs of a policy: everything that leads into its services, and where it may go itself. */
 export interface SliceContent {
   readonly policy: PolicySet
+  /** The rows that it needs of its own. */
   readonly members: readonly IdentityRow[]
+  /** Those that patterns would place elsewhere: the same in every slice, and the same list until they change. */
+  readonly displaced: readonly IdentityRow[]
 }
 
 /**
@@ -47,7 +50,7 @@ export function sliceOf(index: SliceIndex, spiffeId: string): SliceContent {
     tests: [],
     invariants: [],
   }
-  return { policy, members: rowsFor(index, self, own, services, policy) }
+  return { policy, members: rowsFor(index, self, own, services, policy), displaced: index.displaced }
 }
 
 function distinct<T extends { readonly id: string }>(items: readonly T[]): T[] {

@@ -1,6 +1,7 @@
 import { copyFileSync, renameSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { readSlice } from '../../src/policy/read-slice.ts'
 import type { SliceDocument } from '../../src/policy/signed-documents.ts'
 import type { FastLaneEntry } from '../../src/policy/fast-lane.ts'
 import { openChannel } from '../../src/wire/channel.ts'
@@ -79,8 +80,7 @@ async function nextWith<T>(
   }
 }
 
-const slicesIn = ({ slices }: PolicyUpdate): SliceDocument[] =>
-  slices.map(({ content }) => JSON.parse(content.toString()) as SliceDocument)
+const slicesIn = ({ slices }: PolicyUpdate): SliceDocument[] => slices.map(({ content }) => readSlice(content))
 const sliceOf = (id: string) => (update: PolicyUpdate) => slicesIn(update).find(({ spiffeId }) => spiffeId === id)
 
 async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {

@@ -66,10 +66,11 @@ export class PolicyAgent implements Transport {
   /** The policy for one identity from now on. */
   apply(set: PolicySet, rows: readonly IdentityRow[], spiffeId: string): void {
     this.#revision++
-    const { policy, members } = sliceOf(new SliceIndex(set, rows), spiffeId)
+    const { policy, members, displaced } = sliceOf(new SliceIndex(set, rows), spiffeId)
     const document = {
       ...{ v: 1, epoch: 1, revision: this.#revision, asOf: this.#revision, issuedAt: 1, digest: `${this.#revision}` },
-      ...{ trustDomain: set.trustDomain, spiffeId, policyName: set.name, policyDigest: 'p', policy, members },
+      ...{ trustDomain: set.trustDomain, spiffeId, policyName: set.name, policyDigest: 'p', policy },
+      members: [...displaced, ...members],
     }
     const content = Buffer.from(canonicalJson(document as unknown as CanonicalValue))
     this.say({ slices: [{ content, signatures: [] }] })

@@ -13,7 +13,7 @@ test('a slice that agents would refuse is not made: it would keep them from all 
     ...{ epoch: 1, revision: 1, turn: 1, touchedAt: () => 0, state: { keys: [{ keyId: 'k', state: 'active' }] } },
     current: {
       row: { revision: 1, digest: '', policy: { name: 'p' } },
-      members: { slice: (id: string) => ({ policy: {}, members: rows(sizes[id] ?? 0) }) },
+      members: { slice: (id: string) => ({ policy: {}, members: rows(sizes[id] ?? 0), displaced: [] }) },
     },
   }
   const slices = new Slices({

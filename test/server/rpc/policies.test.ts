@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { secondSignerOf } from '../../../server/policy/open-policy.ts'
 import { secondSignatureText } from '../../../server/policy/second-signature.ts'
-import type { SliceDocument } from '../../../src/policy/signed-documents.ts'
+import { readSlice } from '../../../src/policy/read-slice.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import type { SignedPolicyKeys } from '../../../src/wire/messages/sallyport-policy-v1.ts'
 import type { ApplyPolicyRequest } from '../../../src/wire/messages/sallyport-server-v1.ts'
@@ -170,7 +170,7 @@ describe('Policies', () => {
       const key = { key: Buffer.from(active?.publicKey ?? []), format: 'der', type: 'spki' } as const
       const content = Buffer.from(slice?.content ?? [])
       expect(verify(null, content, key, Buffer.from(slice?.signatures?.[0]?.signature ?? []))).toBe(true)
-      const document = JSON.parse(content.toString()) as SliceDocument
+      const document = readSlice(content)
       expect(document).toMatchObject({ revision: 1, spiffeId: 'spiffe://example.org/web/store' })
       expect(document.policy.rules.map(({ id }) => id)).toEqual(['web-orders'])
       const set = await keySet()

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, sign } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Entitlements } from '../../../agent/entries/entitlements.ts'
 import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
 import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
 import { PolicyReading } from '../../../agent/upstream/policy-messages.ts'
@@ -21,6 +22,7 @@ import { threadPoolCryptography } from '../../../src/key/thread-pool-cryptograph
 import { silentLog as log } from '../../../src/log/log.ts'
 import type { FastLaneEvent } from '../../../src/policy/fast-lane.ts'
 import { readFastLaneEntry, readLifecycle } from '../../../src/policy/read-fast-lane.ts'
+import { readSlice } from '../../../src/policy/read-slice.ts'
 import type { SliceDocument } from '../../../src/policy/signed-documents.ts'
 import { codecOf } from '../../../src/wire/codec.ts'
 import { decodeMessage } from '../../../src/wire/decode-message.ts'
@@ -138,7 +140,7 @@ class PolicyAgent {
     }
     const pushed = policySnapshot ?? policyDelta
     for (const { content } of pushed?.slices ?? []) {
-      const slice = JSON.parse(content.toString()) as SliceDocument
+      const slice = readSlice(content)
       this.slices.set(slice.spiffeId, slice)
       this.digests.set(slice.spiffeId, sha256(content))
     }
@@ -473,6 +475,8 @@ describe('the push of policy', () => {
           log,
           heartbeatMs: 5000,
           saved,
+          entitlements: new Entitlements(trustDomain),
+          agentId: () => undefined,
         },
       })
       const visit = async (): Promise<PolicyAgent> => {

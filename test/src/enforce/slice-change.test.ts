@@ -14,10 +14,11 @@ import { acme, conduit, entry, idOf, rowsOf, rule, withConduit, withMore, withRu
 import { anySet, anyWorld } from '../policy/small-world.ts'
 
 function documentOf(set: PolicySet, rows: readonly IdentityRow[], spiffeId: string, digest: string): SliceDocument {
-  const { policy, members } = sliceOf(new SliceIndex(set, rows), spiffeId)
+  const { policy, members, displaced } = sliceOf(new SliceIndex(set, rows), spiffeId)
   return {
     ...{ v: 1, epoch: 1, revision: 1, asOf: 1, issuedAt: 1, trustDomain: set.trustDomain, spiffeId },
-    ...{ policyName: set.name, digest, policyDigest: 'p', policy, members },
+    ...{ policyName: set.name, digest, policyDigest: 'p', policy },
+    members: [...displaced, ...members],
   }
 }
 

@@ -219,8 +219,8 @@ describe('a slice', () => {
     world: SmallWorld,
     path: string,
   ): SmallWorld['set'] & { readonly members: ReturnType<typeof rowsOf> } => {
-    const { policy, members } = sliceOf(new SliceIndex(world.set, rowsOf(world)), idOf(path))
-    return { ...policy, members: [...members] }
+    const { policy, members, displaced } = sliceOf(new SliceIndex(world.set, rowsOf(world)), idOf(path))
+    return { ...policy, members: [...displaced, ...members] }
   }
   const decideBy = ({ members, ...set }: ReturnType<typeof sliced>, { lifecycle, request }: SmallWorld) =>
     decide(compile(set, members), indexLifecycle(lifecycle), request)

@@ -23,7 +23,10 @@ import {
   type Asked,
 } from './acme.ts'
 
-const slice = (set: PolicySet, path: string) => sliceOf(new SliceIndex(set, rowsOf(set)), idOf(path))
+function slice(set: PolicySet, path: string) {
+  const { policy, members, displaced } = sliceOf(new SliceIndex(set, rowsOf(set)), idOf(path))
+  return { policy, members: [...displaced, ...members] }
+}
 
 function decideBySlice(set: PolicySet, path: string, asked: Asked): string {
   const { policy, members } = slice(set, path)

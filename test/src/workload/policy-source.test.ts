@@ -21,10 +21,15 @@ beforeEach(() => {
   signer = new PolicySigner()
 })
 
+const contentFor = (path: string) => {
+  const { policy, members, displaced } = sliceOf(index, idOf(path))
+  return { policy, members: [...displaced, ...members] }
+}
+
 const sliceFor = (path: string, asOf = 1) =>
   signer.slice(path, asOf, {
     ...{ spiffeId: idOf(path), trustDomain: acme.trustDomain, digest: `d${asOf}` },
-    ...(sliceOf(index, idOf(path)) as unknown as Record<string, CanonicalValue>),
+    ...(contentFor(path) as unknown as Record<string, CanonicalValue>),
   })
 
 const update = (fields: object = {}) => ({
