@@ -6,13 +6,14 @@ import { protoFolder } from './proto-folder.ts'
 
 type Member = protobuf.Type | protobuf.Enum | protobuf.Service
 
-/** The files whose services are offered where reflection is: on the workload socket. */
+/** The files whose services are offered where reflection is: on the workload socket and the broker endpoint. */
 const reflected = [
   'grpc/health/v1/health.proto',
   'grpc/reflection/v1/reflection.proto',
   'grpc/reflection/v1alpha/reflection.proto',
   'sallyport/agent/v1/admin.proto',
   'sallyport/policy/v1/policy.proto',
+  'spiffe/broker.proto',
   'spiffe/workload.proto',
 ]
 

@@ -18,7 +18,7 @@ export function localName(member: protobuf.ReflectionObject): string {
 /** `FetchX509SVID` → `FetchX509Svid`: acronyms are words. */
 export const wordCase = (name: string): string =>
   name.replace(
-    /SPIFFE|HTTPS|SVID|JWT|WIT|API|CA(?![a-z])|ID(?![a-z])/g,
+    /SPIFFE|HTTPS|SVID|PID|JWT|WIT|API|CA(?![a-z])|ID(?![a-z])/g,
     (acronym) => acronym[0] + acronym.slice(1).toLowerCase(),
   )
 export const lowerFirst = (name: string): string => name[0]!.toLowerCase() + name.slice(1)

@@ -7,6 +7,20 @@ export const nullValueNumbers: EnumNumbers = {
   NULL_VALUE: 0,
 }
 
+export interface Any {
+  readonly type_url: string
+  readonly value: Buffer
+}
+
+export const anyType: MessageType<Any> = {
+  name: 'google.protobuf.Any',
+  create: () => ({ type_url: '', value: NO_BYTES }),
+  fields: [
+    { number: 1, name: 'type_url', kind: 'string' },
+    { number: 2, name: 'value', kind: 'bytes' },
+  ],
+}
+
 export interface Struct {
   readonly fields: Readonly<Record<string, Value>>
 }
@@ -62,20 +76,6 @@ export const listValueType: MessageType<ListValue> = {
   name: 'google.protobuf.ListValue',
   create: () => ({ values: NO_ITEMS }),
   fields: [{ number: 1, name: 'values', kind: 'message', type: () => valueType, repeated: true }],
-}
-
-export interface Any {
-  readonly type_url: string
-  readonly value: Buffer
-}
-
-export const anyType: MessageType<Any> = {
-  name: 'google.protobuf.Any',
-  create: () => ({ type_url: '', value: NO_BYTES }),
-  fields: [
-    { number: 1, name: 'type_url', kind: 'string' },
-    { number: 2, name: 'value', kind: 'bytes' },
-  ],
 }
 
 export interface Empty {}

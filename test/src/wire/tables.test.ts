@@ -72,7 +72,7 @@ const withoutNotes = ({ number, name, type, repeated, optional, oneof }: FieldRo
 const byNumber = (a: FieldRow, b: FieldRow): number => a.number - b.number
 const isOurs = (name: string): boolean => !name.startsWith('google.')
 
-describe.for(['spiffe-workload-api.json', 'spire-api.json'])('the wire as in %s', (file) => {
+describe.for(['spiffe-workload-api.json', 'spiffe-broker-api.json', 'spire-api.json'])('the wire as in %s', (file) => {
   const tables = readTables(file)
 
   test.for(Object.entries(tables.messages).filter(([name]) => isOurs(name)))('message %s', ([name, rows]) => {
@@ -84,7 +84,7 @@ describe.for(['spiffe-workload-api.json', 'spire-api.json'])('the wire as in %s'
     expect(root.lookupEnum(name).values).toEqual(values)
   })
 
-  test.for(Object.entries(tables.services))('WE-24 WE-23 service %s', ([name, methods]) => {
+  test.for(Object.entries(tables.services))('WE-24 WE-23 BE-13 BA-11 service %s', ([name, methods]) => {
     const service = root.lookupService(name)
     expect(Object.fromEntries(service.methodsArray.map((method) => [method.name, methodOf(method)]))).toEqual(methods)
   })
