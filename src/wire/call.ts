@@ -12,7 +12,7 @@ export type Connection =
   | {
       readonly transport: 'tls'
       readonly id: string
-      /** IP address of the peer. */
+      /** IP address of the peer; `unix` when it came over a unix socket. */
       readonly address: string
       /** The chain the client presented (DER, leaf first), possession of its key proven by the handshake; not yet verified further. */
       readonly presentedChain: readonly Buffer[] | undefined

@@ -21,7 +21,10 @@ export interface ChannelTls {
    * hash of the CA (a join file) finds it in the chain, compares the hash, and verifies the rest with it.
    */
   verify(presentedChain: readonly Buffer[]): Promise<void> | void
-  /** What we present, or a function that says so for each connection. */
+  /**
+   * What we present, or a function that says so for each connection. A call after it says something else goes over a new connection;
+   * what is open on the old one goes on there.
+   */
   readonly identity?: TlsIdentity | (() => TlsIdentity | undefined) | undefined
 }
 
@@ -51,6 +54,8 @@ class Channel implements Transport, AsyncDisposable {
   readonly #clock: Clock
   readonly #closed = new AbortController()
   readonly #sessions = new Set<ClientHttp2Session>()
+  /** What was presented on a connection, where that may change. */
+  readonly #presented = new WeakMap<ClientHttp2Session, TlsIdentity | undefined>()
   #current: Promise<ClientHttp2Session> | undefined
 
   constructor(options: ChannelOptions) {
@@ -128,8 +133,9 @@ class Channel implements Transport, AsyncDisposable {
     const timer = timeoutMs === undefined ? undefined : this.#clock.timer(timeoutMs, late)
     try {
       const session = await Promise.race([this.#current, promise])
+      if (this.#isOutdated(session)) session.close()
       if (!session.closed && !session.destroyed) return session
-      // It was lost a moment ago, and the event that says so is still to come.
+      // It was lost a moment ago, and the event that says so is still to come; or it is closed to new calls.
       this.#current = this.#connect()
       return await Promise.race([this.#current, promise])
     } finally {
@@ -143,15 +149,31 @@ class Channel implements Transport, AsyncDisposable {
     const timeoutMs = this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
     const late = new SallyportError('UNREACHABLE', `No connection within ${timeoutMs} ms`)
     const timer = this.#clock.timer(timeoutMs, () => timeout.abort(late))
-    const opening: Promise<ClientHttp2Session> = openSession(
-      this.#options,
-      AbortSignal.any([this.#closed.signal, timeout.signal]),
-    )
+    const opening: Promise<ClientHttp2Session> = this.#open(AbortSignal.any([this.#closed.signal, timeout.signal]))
       .then((session) => this.#adopt(session, opening))
       .finally(() => timer[Symbol.dispose]())
     // The next call tries again; this failure belongs to those that wait for it now.
     opening.catch(() => this.#forget(opening))
     return opening
+  }
+
+  async #open(signal: AbortSignal): Promise<ClientHttp2Session> {
+    const { tls } = this.#options
+    const identity = typeof tls?.identity === 'function' ? tls.identity() : tls?.identity
+    const session = await openSession({ ...this.#options, tls: tls && { ...tls, identity } }, signal)
+    this.#presented.set(session, identity)
+    return session
+  }
+
+  /** Somebody else by now: a renewed SVID, for one. Where there is nobody to be, the old connection is as good as it was. */
+  #isOutdated(session: ClientHttp2Session): boolean {
+    const identity = this.#options.tls?.identity
+    if (typeof identity !== 'function') return false
+    try {
+      return identity() !== this.#presented.get(session)
+    } catch {
+      return false
+    }
   }
 
   #adopt(session: ClientHttp2Session, opening: Promise<ClientHttp2Session>): ClientHttp2Session {

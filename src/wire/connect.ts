@@ -10,13 +10,22 @@ import { pemOf, presentedChain } from './tls-identity.ts'
 /** Answers bigger than this stop a client that reads nothing; several may be under way. */
 const WINDOW_BYTES = 1024 * 1024
 
+/** A channel's options as they are for one connection: what it presents is settled. */
+export interface SessionOptions extends Omit<ChannelOptions, 'tls'> {
+  readonly tls: SessionTls | undefined
+}
+
+interface SessionTls extends Pick<ChannelTls, 'verify'> {
+  readonly identity: TlsIdentity | undefined
+}
+
 /**
  * Opens HTTP/2 to a server. Over TLS, `verify` has accepted the server before this resolves, so that no byte of a request
  * reaches anybody else.
  *
  * @throws {@link SallyportError} `UNREACHABLE`, and what `beforeConnect` and `verify` throw
  */
-export async function openSession(options: ChannelOptions, signal: AbortSignal): Promise<ClientHttp2Session> {
+export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<ClientHttp2Session> {
   const socket = await openSocket(options, signal)
   if (signal.aborted) {
     socket.destroy()
@@ -32,15 +41,15 @@ export async function openSession(options: ChannelOptions, signal: AbortSignal):
   return session
 }
 
-async function openSocket({ address, tls, beforeConnect }: ChannelOptions, signal: AbortSignal): Promise<Socket> {
+async function openSocket({ address, tls, beforeConnect }: SessionOptions, signal: AbortSignal): Promise<Socket> {
   await beforeConnect?.()
-  if ('unix' in address) return established(connectSocket(address.unix), 'connect', address.unix, signal)
-  const name = `${address.host}:${address.port}`
-  if (tls === undefined) return established(connectSocket(address), 'connect', name, signal)
+  const name = 'unix' in address ? address.unix : `${address.host}:${address.port}`
+  const target = 'unix' in address ? { path: address.unix } : address
+  if (tls === undefined) return established(connectSocket(target), 'connect', name, signal)
   const socket = connectTls({
-    ...address,
-    ...(isIP(address.host) === 0 ? { servername: address.host } : {}),
-    secureContext: contextOf(typeof tls.identity === 'function' ? tls.identity() : tls.identity),
+    ...target,
+    ...('host' in target && isIP(target.host) === 0 ? { servername: target.host } : {}),
+    secureContext: contextOf(tls.identity),
     // The name of a server is its SPIFFE ID, which `verify` looks at; a DNS name says nothing here.
     rejectUnauthorized: false,
     ALPNProtocols: ['h2'],
@@ -55,7 +64,7 @@ async function openSocket({ address, tls, beforeConnect }: ChannelOptions, signa
   }
 }
 
-async function verify(socket: TLSSocket, tls: ChannelTls, name: string): Promise<void> {
+async function verify(socket: TLSSocket, tls: SessionTls, name: string): Promise<void> {
   if (socket.alpnProtocol !== 'h2') throw unreachable(name, 'it does not speak HTTP/2')
   const chain = presentedChain(socket)
   if (chain === undefined) throw unreachable(name, 'it presented no certificate')

@@ -4,7 +4,9 @@ import { createServer, type TLSSocket } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
+import { prepareSocketPath } from '../peer/socket-path.ts'
 import type { WireLimits } from './limits.ts'
+import { bindUnix } from './listen-unix.ts'
 import { pemOf, presentedChain } from './tls-identity.ts'
 import { TokenBuckets } from './token-bucket.ts'
 
@@ -14,9 +16,15 @@ export interface TlsIdentity {
   readonly privateKey: KeyObject
 }
 
+/** Where to listen with TLS: an address, or a unix socket with its permissions, such as 0o600. */
+export type TlsAddress =
+  { readonly host: string; readonly port: number } | { readonly unix: string; readonly mode: number }
+
 export interface TlsListenOptions {
   /** What new connections are shown; asked for each, so that it may change at any time. */
   credentials(): TlsIdentity
+  /** Ends connections of clients that present no certificate as soon as they have shaken hands. Default: false. */
+  readonly requireCertificate?: boolean | undefined
 }
 
 export interface TlsListenContext {
@@ -27,15 +35,17 @@ export interface TlsListenContext {
 }
 
 /**
- * Listens with TLS. Every client may show a certificate; whether it must, and what it is worth, is decided for each call by
- * whoever authorises it: a join has none yet.
+ * Listens with TLS. Every client may show a certificate; what it is worth, and unless `requireCertificate` says so whether it must, is
+ * decided for each call by whoever authorises it: a join has none yet.
+ *
+ * @returns port 0 for a unix socket
  */
 export async function listenTls(
-  address: { readonly host: string; readonly port: number },
+  address: TlsAddress,
   options: TlsListenOptions,
   context: TlsListenContext,
 ): Promise<{ readonly server: Server; readonly port: number }> {
-  const gate = new HandshakeGate(context)
+  const gate = new HandshakeGate(context, 'unix' in address)
   const tls = createServer({ ...tlsOptions, handshakeTimeout: context.limits.handshakeTimeoutMs })
   tls.on('tlsClientError', (error, socket) => {
     context.log.debug({ err: error }, 'TLS handshake failed')
@@ -46,7 +56,9 @@ export async function listenTls(
     socket.on('error', (error) => context.log.debug({ err: error }, 'Socket failed'))
     gate.done(socket)
     try {
-      if (socket.alpnProtocol === 'h2') context.accept(socket, presentedChain(socket))
+      const chain = presentedChain(socket)
+      const isWanted = chain !== undefined || options.requireCertificate !== true
+      if (socket.alpnProtocol === 'h2' && isWanted) context.accept(socket, chain)
       else socket.destroy()
     } catch (error) {
       context.log.debug({ err: error }, 'Refused connection: its certificate cannot be read')
@@ -69,10 +81,16 @@ export async function listenTls(
       socket.destroy()
     }
   })
-  await bind(server, address)
+  await bindTo(server, address)
   // Such as no descriptors left: that connection is lost, the listener is not.
   server.on('error', (error) => context.log.warn({ err: error }, 'Could not accept a connection'))
-  return { server, port: (server.address() as AddressInfo).port }
+  return { server, port: 'unix' in address ? 0 : (server.address() as AddressInfo).port }
+}
+
+async function bindTo(server: Server, address: TlsAddress): Promise<void> {
+  if (!('unix' in address)) return bind(server, address)
+  await prepareSocketPath(address.unix)
+  await bindUnix(server, address.unix, address.mode)
 }
 
 const secureContextOptions = {
@@ -94,21 +112,23 @@ class HandshakeGate {
   readonly #buckets: TokenBuckets
   readonly #limits: WireLimits
   readonly #log: Log
+  readonly #isLocal: boolean
   readonly #pending = new Set<string>()
 
-  constructor({ limits, clock, log }: TlsListenContext) {
+  constructor({ limits, clock, log }: TlsListenContext, isLocal: boolean) {
     this.#limits = limits
     this.#log = log
+    this.#isLocal = isLocal
     this.#buckets = new TokenBuckets({ perSecond: limits.handshakesPerSecond, burst: limits.handshakeBurst, clock })
   }
 
   admit(socket: Socket): boolean {
+    // Connections of a unix socket have no address to be counted by: they share one rate, and time alone ends those that say nothing.
+    if (this.#isLocal) return this.#buckets.take(LOCAL) || this.#refuse(socket, LOCAL)
     const address = socket.remoteAddress
     const full = this.#pending.size >= this.#limits.handshakesPending
     if (address === undefined || full || !this.#buckets.take(networkOf(address))) {
-      this.#log.debug({ address }, 'Refused connection: too many handshakes')
-      socket.destroy()
-      return false
+      return this.#refuse(socket, address)
     }
     const name = nameOf(socket)
     this.#pending.add(name)
@@ -116,11 +136,20 @@ class HandshakeGate {
     return true
   }
 
+  #refuse(socket: Socket, address: string | undefined): false {
+    this.#log.debug({ address }, 'Refused connection: too many handshakes')
+    socket.destroy()
+    return false
+  }
+
   /** @param socket the one that TLS made around the admitted one */
   done(socket: Socket): void {
     this.#pending.delete(nameOf(socket))
   }
 }
+
+/** Stands for the address of whoever comes over a unix socket. */
+export const LOCAL = 'unix'
 
 const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}|${remotePort}`
 

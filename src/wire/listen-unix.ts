@@ -29,14 +29,14 @@ export async function listenUnix(
 ): Promise<Server> {
   await prepareSocketPath(path)
   const server = createServer({ allowHalfOpen: false }, (socket) => onConnection(socket, options, context))
-  await bind(server, path, options.mode)
+  await bindUnix(server, path, options.mode)
   // Such as no descriptors left: that connection is lost, the listener is not.
   server.on('error', (error) => context.log.warn({ err: error }, 'Could not accept a connection'))
   return server
 }
 
 /** The socket has its final permissions before the first connection can be made: the mask holds while it is created. */
-async function bind(server: Server, path: string, mode: number): Promise<void> {
+export async function bindUnix(server: Server, path: string, mode: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
   const mask = process.umask(0o777 & ~mode)

@@ -7,7 +7,7 @@ import { silentLog, type Log } from '../log/log.ts'
 import type { Call, Connection } from './call.ts'
 import type { Implementation } from './handlers.ts'
 import { defaultLimits, type WireLimits } from './limits.ts'
-import { listenTls, type TlsListenOptions } from './listen-tls.ts'
+import { listenTls, LOCAL, type TlsAddress, type TlsListenOptions } from './listen-tls.ts'
 import { listenUnix, type UnixListenOptions } from './listen-unix.ts'
 import { routesOf } from './routes.ts'
 import type { CallContext } from './server-call.ts'
@@ -32,11 +32,11 @@ export interface WireServer extends AsyncDisposable {
    * @throws {@link SallyportError} `SOCKET_PATH_UNSAFE`, `SOCKET_IN_USE`
    */
   listenUnix(path: string, options: UnixListenOptions): Promise<void>
-  /** @throws {@link SallyportError} `SOCKET_IN_USE`, `ADDRESS_UNUSABLE` */
-  listenTls(
-    address: { readonly host: string; readonly port: number },
-    options: TlsListenOptions,
-  ): Promise<{ readonly port: number }>
+  /**
+   * @returns port 0 for a unix socket
+   * @throws {@link SallyportError} `SOCKET_IN_USE`, `ADDRESS_UNUSABLE`, `SOCKET_PATH_UNSAFE`
+   */
+  listenTls(address: TlsAddress, options: TlsListenOptions): Promise<{ readonly port: number }>
   /** Those that are open now. */
   readonly connections: ReadonlySet<Connection>
   /** Closes one connection at once; its calls end. */
@@ -91,17 +91,14 @@ class SocketServer implements WireServer {
     this.#track(server)
   }
 
-  async listenTls(
-    address: { readonly host: string; readonly port: number },
-    options: TlsListenOptions,
-  ): Promise<{ readonly port: number }> {
+  async listenTls(address: TlsAddress, options: TlsListenOptions): Promise<{ readonly port: number }> {
     const { log, clock, limits } = this.#context
     const { server, port } = await listenTls(address, options, {
       log,
       clock,
       limits,
       accept: (socket, presentedChain) => {
-        const ip = socket.remoteAddress ?? ''
+        const ip = 'unix' in address ? LOCAL : (socket.remoteAddress ?? '')
         const closed = closedOf(socket)
         this.#open(socket, socket, { transport: 'tls', id: this.#nextId(), address: ip, presentedChain, closed })
       },

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import * as grpc from '@grpc/grpc-js'
@@ -7,13 +9,14 @@ import { loadSync } from '@grpc/proto-loader'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import type { Connection } from '../../../src/wire/call.ts'
-import type { TlsIdentity } from '../../../src/wire/channel.ts'
+import type { ChannelTls, TlsIdentity } from '../../../src/wire/channel.ts'
 import { protoFolder } from '../../../proto/proto-folder.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
+import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { serve, type ServeOptions, type WireServer } from '../../../src/wire/serve.ts'
 import { pemOf } from '../../../src/wire/tls-identity.ts'
 import { TestAuthority, type TestSvid } from '../../../src/testing/test-authority.ts'
-import { channelTo, implementations, thrownBy, until } from './sockets.ts'
+import { channelTo, implementations, temporaryFolder, thrownBy, until } from './sockets.ts'
 
 const identityOf = ({ chain, keyPair }: TestSvid, ...more: readonly { readonly der: Buffer }[]): TlsIdentity => ({
   chain: [...chain, ...more].map(({ der }) => der),
@@ -236,6 +239,58 @@ describe('a channel', () => {
     const channel = channelTo({ address: at(1), tls: { verify: accept } })
     await channel.close()
     expect(await thrownBy(channel.client(healthService).check({}))).toThrowCode('SHUTTING_DOWN')
+  })
+
+  test('BE-06 a unix socket speaks TLS too, and a client without a certificate gets no connection where one is required', async () => {
+    const authority = await TestAuthority.create()
+    const identity = identityOf(await authority.issue('/spire/agent/1'))
+    const client = identityOf(await authority.issue('/gateway'))
+    const seen: Connection[] = []
+    const path = join(temporaryFolder(), 's.sock')
+    const server = serve({ implementations, before: async ({ connection }) => void seen.push(connection) })
+    onTestFinished(() => server.drain(0))
+    await server.listenTls({ unix: path, mode: 0o600 }, { credentials: () => identity, requireCertificate: true })
+    const over = (tls?: ChannelTls): Promise<unknown> =>
+      channelTo({ address: { unix: path }, tls })
+        .client(healthService)
+        .check({})
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(await over({ verify: accept, identity: client })).toEqual({ status: 'SERVING' })
+    expect(seen[0]).toMatchObject({ transport: 'tls', address: 'unix', presentedChain: client.chain })
+    expect(await thrownBy(over({ verify: accept }))).toThrowCode('UNREACHABLE')
+    expect(await thrownBy(over())).toThrowCode('UNREACHABLE')
+    expect(seen).toHaveLength(1)
+  })
+
+  test('BE-10 a client whose identity has changed makes its next call over a new connection, and open calls go on', async () => {
+    const authority = await TestAuthority.create()
+    const identity = identityOf(await authority.issue('/spire/server'))
+    const [first, second] = [identityOf(await authority.issue('/a')), identityOf(await authority.issue('/b'))]
+    let current: TlsIdentity | undefined = first
+    const { server, port, seen } = await servedTls(() => identity)
+    const present = (): TlsIdentity => {
+      if (current === undefined) throw new SallyportError('SVID_EXPIRED', 'nobody at the moment')
+      return current
+    }
+    const channel = channelTo({ address: at(port), tls: { verify: accept, identity: present } })
+    const asked = Promise.withResolvers<{ hello: { nonce: Buffer } }>()
+    async function* messages(): AsyncGenerator<{ hello: { nonce: Buffer } }> {
+      yield { hello: { nonce: Buffer.from('1') } }
+      yield await asked.promise
+    }
+    const stream = channel.client(syncService).follow(messages())[Symbol.asyncIterator]()
+    expect((await stream.next()).value?.heartbeat?.content.toString()).toBe('1')
+    current = second
+    for (let count = 0; count < 2; count += 1) await channel.client(healthService).check({})
+    current = undefined
+    await channel.client(healthService).check({})
+    asked.resolve({ hello: { nonce: Buffer.from('2') } })
+    expect((await stream.next()).value?.heartbeat?.content.toString()).toBe('2')
+    const presented = seen.map((connection) => (connection.transport === 'tls' ? connection.presentedChain : undefined))
+    expect(presented).toEqual([first.chain, second.chain, second.chain, second.chain])
+    expect(new Set(seen).size).toBe(2)
+    await stream.return?.()
+    await until(() => server.connections.size === 1)
   })
 
   test('a port in use is named', async () => {
