@@ -32,6 +32,26 @@ const svid = z
     agentTtl: fieldTypes.duration.prefault(hours(1)).describe('life of the X509-SVID of an agent'),
     jwtIssuer: z.string().min(1).max(2048).optional().describe('the iss claim of JWT-SVIDs; left out when not set'),
     jwtKeyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys that sign JWT-SVIDs'),
+    witTtl: fieldTypes.duration
+      .optional()
+      .describe('life of a WIT-SVID whose entry names no life for its X509-SVIDs; that of these when not set'),
+    witIssuer: z
+      .string()
+      .min(1)
+      .max(2048)
+      .optional()
+      .describe('the iss claim of WIT-SVIDs; left out when not set, and better no https URL'),
+    witKeyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys that sign WIT-SVIDs'),
+  })
+  .prefault({})
+
+/** What stands on documents that are not stable yet. */
+const experimental = z
+  .strictObject({
+    witSvid: z
+      .boolean()
+      .default(false)
+      .describe('issue WIT-SVIDs and publish their keys to agents; the specification is Incubating'),
   })
   .prefault({})
 
@@ -189,6 +209,7 @@ export const serverConfig = z
     policy,
     ca,
     svid,
+    experimental,
     attestors,
     limits,
     audit: z
@@ -217,15 +238,21 @@ interface Problem {
 /** What single fields cannot say: lives that do not fit into each other. */
 function problemsOf(config: {
   readonly ca: { readonly ttl: number }
-  readonly svid: { readonly x509Ttl: number; readonly jwtTtl: number; readonly agentTtl: number }
+  readonly svid: {
+    readonly x509Ttl: number
+    readonly jwtTtl: number
+    readonly witTtl?: number | undefined
+    readonly agentTtl: number
+  }
   readonly attestors: { readonly joinToken: { readonly rejoinWindow: number } }
   readonly agents: { readonly purgeExpiredAfter: number }
 }): Problem[] {
   const problems: Problem[] = []
   const { ttl } = config.ca
   const longest = ttl / AUTHORITY_LIVES_MIN
-  for (const name of ['x509Ttl', 'jwtTtl', 'agentTtl'] as const) {
+  for (const name of ['x509Ttl', 'jwtTtl', 'witTtl', 'agentTtl'] as const) {
     const life = config.svid[name]
+    if (life === undefined) continue
     if (life < 1) problems.push({ path: ['svid', name], message: 'must be a second or longer' })
     if (life <= longest) continue
     const message = `${printDuration(life)} does not fit: authorities live ${printDuration(ttl)} (ca.ttl), which must be at least ${AUTHORITY_LIVES_MIN} times as long`

@@ -51,9 +51,12 @@ function readPem(path: string, field = 'attestors.x509pop.caBundle'): string {
   }
 }
 
-export const authoritySettings = ({ ca, svid }: ServerConfig): AuthorityConfig => ({
+export const authoritySettings = ({ ca, svid, experimental }: ServerConfig): AuthorityConfig => ({
   x509: { keyType: ca.keyType, ttlSeconds: ca.ttl, subject: withoutUndefined(ca.subject) },
   jwt: { keyType: svid.jwtKeyType, ttlSeconds: ca.ttl },
+  wit: experimental.witSvid
+    ? { keyType: svid.witKeyType, ttlSeconds: ca.ttl, longestSvidSeconds: svid.witTtl ?? svid.x509Ttl }
+    : undefined,
   longestX509SvidSeconds: Math.max(svid.x509Ttl, svid.agentTtl),
   longestJwtSvidSeconds: svid.jwtTtl,
   refreshHintSeconds: REFRESH_HINT_SECONDS,
@@ -67,6 +70,8 @@ export const issuerSettings = ({ trustDomain, ca, svid }: ServerConfig): IssuerC
   jwtTtlSeconds: svid.jwtTtl,
   caTtlSeconds: ca.ttl,
   jwtIssuer: svid.jwtIssuer,
+  witTtlSeconds: svid.witTtl ?? svid.x509Ttl,
+  witIssuer: svid.witIssuer,
 })
 
 export const rateLimitSettings = ({

@@ -46,6 +46,7 @@ export const auditEventTypes = [
   'token.refused',
   'token.reused',
   'token.spent',
+  'wit-svid.issued',
   'x509-svid.issued',
 ] as const
 export type AuditEventType = (typeof auditEventTypes)[number]

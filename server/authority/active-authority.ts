@@ -23,8 +23,8 @@ export interface ActiveX509Authority {
   readonly notAfter: Date
 }
 
-/** The authority that signs JWT-SVIDs now. */
-export interface ActiveJwtAuthority {
+/** The authority that signs tokens of one kind now: JWT-SVIDs or WIT-SVIDs. */
+export interface ActiveTokenAuthority {
   /** The `kid`. */
   readonly authorityId: string
   readonly signer: Signer
@@ -53,7 +53,7 @@ export interface AuthorityStatus {
  *
  * @throws {@link SallyportError} `NOT_READY` when there is none, `AUTHORITY_EXPIRED` when it is not valid now
  */
-export function checkValid<T extends ActiveJwtAuthority | ActiveX509Authority>(
+export function checkValid<T extends ActiveTokenAuthority | ActiveX509Authority>(
   active: T | undefined,
   now: Date,
   what: string,
@@ -72,11 +72,11 @@ export function activeX509Of(row: AuthorityRow, signer: Signer): ActiveX509Autho
   return { authorityId, certificate, issuer, intermediates: publicDer.slice(1), signer, notBefore, notAfter }
 }
 
-export function activeJwtOf(
+export function activeTokenAuthorityOf(
   { authorityId, notBefore, notAfter }: AuthorityRow,
   signer: Signer,
   wanted: SignatureAlgorithm | undefined,
-): ActiveJwtAuthority {
+): ActiveTokenAuthority {
   const usual = algorithmOf(signer.keyType)
   const algorithm = usual === 'RS256' && wanted === 'PS256' ? 'PS256' : usual
   return { authorityId, signer, algorithm, notBefore, notAfter }

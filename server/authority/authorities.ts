@@ -3,18 +3,18 @@ import { SallyportError } from '../../src/errors.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { AuthorityRow, StoreSnapshot } from '../store/store.ts'
 import {
-  type ActiveJwtAuthority,
-  activeJwtOf,
+  type ActiveTokenAuthority,
+  activeTokenAuthorityOf,
   type ActiveX509Authority,
   activeX509Of,
   type AuthorityStatus,
   checkValid,
 } from './active-authority.ts'
-import { type AuthoritiesDeps, longestSvidMs } from './authority-config.ts'
+import { type AuthoritiesDeps, authorityOptions, kindsOf, longestSvidMs, witNotOffered } from './authority-config.ts'
 import { AuthorityKeys } from './authority-keys.ts'
 import { ClockSteadiness } from './clock-steadiness.ts'
 import { Journal } from './journal.ts'
-import { type AuthorityKind, authorityKinds, makeAuthority } from './make-authority.ts'
+import { type AuthorityKind, makeAuthority } from './make-authority.ts'
 import { isInBundle, withAuthority, withoutAuthority, withoutExpired, withTaint } from './own-bundle.ts'
 import { type Plan, planRotation, type Step } from './rotation.ts'
 import { runRotation } from './run-rotation.ts'
@@ -39,7 +39,8 @@ export class Authorities {
   /** By authority id: when the last of what it signed ends. */
   readonly #lastSvidEnds = new Map<string, number>()
   #activeX509: ActiveX509Authority | undefined
-  #activeJwt: ActiveJwtAuthority | undefined
+  #activeJwt: ActiveTokenAuthority | undefined
+  #activeWit: ActiveTokenAuthority | undefined
 
   constructor(deps: AuthoritiesDeps) {
     this.#deps = deps
@@ -58,8 +59,19 @@ export class Authorities {
   }
 
   /** As {@link activeX509}, for JWT-SVIDs. */
-  activeJwt(): ActiveJwtAuthority {
+  activeJwt(): ActiveTokenAuthority {
     return checkValid(this.#activeJwt, this.#deps.clock.now(), 'JWT-SVIDs')
+  }
+
+  /** As {@link activeX509}, for WIT-SVIDs; `METHOD_UNIMPLEMENTED` where they are not turned on. */
+  activeWit(): ActiveTokenAuthority {
+    if (!this.offers('wit')) throw witNotOffered()
+    return checkValid(this.#activeWit, this.#deps.clock.now(), 'WIT-SVIDs')
+  }
+
+  /** Whether this server has authorities of a kind. */
+  offers(kind: AuthorityKind): boolean {
+    return kindsOf(this.#deps.config).includes(kind)
   }
 
   /** The trust domain's own bundle, as the store has confirmed it. */
@@ -85,7 +97,7 @@ export class Authorities {
   }
 
   status(): AuthorityStatus[] {
-    return authorityKinds.flatMap((kind) => {
+    return kindsOf(this.#deps.config).flatMap((kind) => {
       const { waiting } = this.plan(kind)
       const kept = this.#journal.rows(kind).filter(({ state }) => state !== 'removed')
       return kept.map(({ authorityId, state, notBefore, notAfter, tainted, keyType }) => {
@@ -103,7 +115,8 @@ export class Authorities {
       await this.#loaded()
     }
     await this.#exclusively(async () => {
-      for (const kind of authorityKinds) await this.#advance(kind)
+      await this.#retireUnoffered()
+      for (const kind of kindsOf(this.#deps.config)) await this.#advance(kind)
     })
   }
 
@@ -112,7 +125,7 @@ export class Authorities {
     await this.#exclusively(async () => {
       const jumpMs = this.#steadiness.observe()
       if (jumpMs !== 0) this.#deps.log.warn({ jumpMs }, 'The wall clock jumped: nothing is removed until it is steady')
-      for (const kind of authorityKinds) await this.#advance(kind)
+      for (const kind of kindsOf(this.#deps.config)) await this.#advance(kind)
       if (this.#steadiness.isSteady) await this.#tidy()
     }).catch((err: unknown) => {
       this.#deps.log.error({ err }, 'Cannot rotate authorities; trying again')
@@ -241,7 +254,7 @@ export class Authorities {
 
   async #make(kind: AuthorityKind): Promise<AuthorityRow> {
     const { trustDomain, serverId, config, log } = this.#deps
-    const { keyType, ttlSeconds } = config[kind]
+    const { keyType, ttlSeconds } = authorityOptions(kind, config)
     const { subject } = config.x509
     const order = { kind, trustDomain, serverId, keyType, ttlMs: ttlSeconds * 1000, subject }
     const row = await makeAuthority(order, this.#deps)
@@ -286,6 +299,12 @@ export class Authorities {
       await this.#commit([this.#changed(row, 'removed')], bundle, this.#event('authority.removed', row))
       this.#deps.log.info({ kind: row.kind, authorityId: row.authorityId }, 'Removed authority')
     }
+  }
+
+  /** A kind that is turned off leaves the bundle at once: nobody would rotate what stayed there. */
+  async #retireUnoffered(): Promise<void> {
+    const rows = this.#journal.rows().filter(({ kind, state }) => !this.offers(kind) && state !== 'removed')
+    await this.#remove(rows)
   }
 
   /** Destroys keys that will never sign again, forgets what was removed long ago, and what in the bundle ended by itself. */
@@ -346,9 +365,14 @@ export class Authorities {
     const x509Signer = x509 && this.#keys.of(x509)
     if (x509 === undefined || x509Signer === undefined) this.#activeX509 = undefined
     else if (x509.authorityId !== this.#activeX509?.authorityId) this.#activeX509 = activeX509Of(x509, x509Signer)
-    const jwt = this.#active('jwt')
-    const jwtSigner = jwt && this.#keys.of(jwt)
-    this.#activeJwt = jwt && jwtSigner && activeJwtOf(jwt, jwtSigner, this.#deps.config.jwt.algorithm)
+    this.#activeJwt = this.#activeToken('jwt')
+    this.#activeWit = this.#activeToken('wit')
+  }
+
+  #activeToken(kind: 'jwt' | 'wit'): ActiveTokenAuthority | undefined {
+    const row = this.#active(kind)
+    const signer = row && this.#keys.of(row)
+    return row && signer && activeTokenAuthorityOf(row, signer, this.#deps.config[kind]?.algorithm)
   }
 
   #active(kind: AuthorityKind): AuthorityRow | undefined {
@@ -357,7 +381,7 @@ export class Authorities {
   }
 }
 
-/** Opens the authorities of a server; when it resolves, both kinds can sign, unless other servers' agents are waited for. */
+/** Opens the authorities of a server; when it resolves, every kind can sign, unless other servers' agents are waited for. */
 export async function openAuthorities(deps: AuthoritiesDeps): Promise<Authorities> {
   const authorities = new Authorities(deps)
   await authorities.open(deps.snapshot)

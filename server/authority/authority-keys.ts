@@ -9,7 +9,7 @@ import { publicDerOf } from './own-bundle.ts'
 /** Signatures in flight may still use the key of an authority that has just become old. */
 const KEY_STAYS_MS = 60_000
 /** As `makeAuthority` names them; other keys in the same store are not ours to remove. */
-const OWN_NAME = /^(x509|jwt)-[0-9a-f]{32}$/
+const OWN_NAME = /^(x509|jwt|wit)-[0-9a-f]{32}$/
 
 /** The private keys of authorities that sign or may come to sign. */
 export class AuthorityKeys {

@@ -2,7 +2,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import { parseJws } from '../../src/jws/parse-jws.ts'
 import { signJws } from '../../src/jws/sign-jws.ts'
-import type { ActiveJwtAuthority } from './active-authority.ts'
+import type { ActiveTokenAuthority } from './active-authority.ts'
 import { problemOfId } from './check-may-sign.ts'
 import type { IssuerDeps } from './issuer.ts'
 import { checkTtl, validityOf } from './x509-svid-template.ts'
@@ -114,7 +114,7 @@ function problemOfAudience(audience: readonly string[]): string | undefined {
 
 function jwtTemplate(
   { spiffeId, audience, ttlSeconds = 0, includeJti = false }: JwtOrder,
-  authority: ActiveJwtAuthority,
+  authority: ActiveTokenAuthority,
   now: Date,
   { config, random }: IssuerDeps,
 ): JwtTemplate {
@@ -138,7 +138,7 @@ function tokenId(random: (bytes: number) => Buffer): string {
 }
 
 /** Reads the token back: what left must say what was decided. */
-function checkJwtSigned(token: string, template: JwtTemplate, { authorityId, algorithm }: ActiveJwtAuthority): void {
+function checkJwtSigned(token: string, template: JwtTemplate, { authorityId, algorithm }: ActiveTokenAuthority): void {
   const read = parseJws(token)
   const isAsAsked =
     read.keyId === authorityId &&

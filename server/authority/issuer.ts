@@ -20,6 +20,7 @@ import { checkMaySign } from './check-may-sign.ts'
 import { checkSignedAsAsked } from './check-signed.ts'
 import { downstreamSubject } from './downstream-subject.ts'
 import { issueJwtSvid, type JwtIssued, type JwtOrder } from './issue-jwt-svid.ts'
+import { issueWitSvids, type WitIssued, type WitOrder } from './issue-wit-svid.ts'
 import { mintOrder } from './mint-order.ts'
 import { serialNumbers, serialTagOf } from './serial-number.ts'
 import {
@@ -35,16 +36,18 @@ export interface IssuerConfig {
   readonly x509TtlSeconds: number
   readonly agentTtlSeconds: number
   readonly jwtTtlSeconds: number
+  readonly witTtlSeconds: number
   /** Of a signing certificate for a nested server. */
   readonly caTtlSeconds: number
   /** The subject of SVIDs; empty unless an operator wants one. */
   readonly subject?: Name | undefined
-  /** The `iss` claim; left out when undefined. */
+  /** The `iss` claim of each kind of token; left out when undefined. */
   readonly jwtIssuer?: string | undefined
+  readonly witIssuer?: string | undefined
 }
 
 export interface IssuerDeps {
-  readonly authorities: Pick<Authorities, 'activeX509' | 'activeJwt' | 'isPublished' | 'recordLife'>
+  readonly authorities: Pick<Authorities, 'activeX509' | 'activeJwt' | 'activeWit' | 'isPublished' | 'recordLife'>
   /** Where the audit journal is. */
   readonly store: Pick<Store, 'commit'>
   readonly clock: Clock
@@ -79,9 +82,12 @@ export interface Issuer {
   /** A signing certificate for a server below this one, in the same trust domain. */
   issueDownstreamCa(order: Omit<X509Order, 'spiffeId'>): Promise<X509Issued>
   issueJwtSvid(order: JwtOrder): Promise<JwtIssued>
+  /** As {@link issueX509Svids}. */
+  issueWitSvids(orders: readonly WitOrder[]): Promise<readonly (WitIssued | SallyportError)[]>
   /** For an administrator: id, DNS names and subject as the request says, within SPIRE's rules. Checks the request's signature. */
   mintX509Svid(csr: Csr, options: MintOptions): Promise<X509Issued>
   mintJwtSvid(order: Omit<JwtOrder, 'includeJti' | 'entryId' | 'agentId'>): Promise<JwtIssued>
+  mintWitSvid(order: Omit<WitOrder, 'entryId' | 'agentId'>): Promise<WitIssued>
 }
 
 export interface MintOptions {
@@ -113,6 +119,12 @@ export function createIssuer(deps: IssuerDeps): Issuer {
       return await issueOne({ ...order, ...options }, 'workload')
     },
     mintJwtSvid: (order) => issueJwtSvid(deps, order),
+    issueWitSvids: (orders) => issueWitSvids(deps, orders),
+    async mintWitSvid(order) {
+      const [result] = await issueWitSvids(deps, [order])
+      if (result === undefined || result instanceof SallyportError) throw result
+      return result
+    },
   }
 }
 

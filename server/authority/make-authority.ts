@@ -13,8 +13,6 @@ import { serialNumbers } from './serial-number.ts'
 
 export type AuthorityKind = AuthorityRow['kind']
 
-export const authorityKinds: readonly AuthorityKind[] = ['x509', 'jwt']
-
 /** Everything signed is valid a little earlier, for verifiers whose clocks are behind. */
 export const NOT_BEFORE_CUSHION_MS = 10_000
 

@@ -8,13 +8,13 @@ import type { AuthorityRow } from '../store/store.ts'
 const EXPIRED_STAYS_MS = 24 * 3_600_000
 
 /** The lists of a bundle; the sequence number is given by whoever stores it. */
-export type BundleContent = Pick<Bundle, 'x509Authorities' | 'jwtAuthorities' | 'refreshHintSeconds'>
+export type BundleContent = Pick<Bundle, 'x509Authorities' | 'jwtAuthorities' | 'witAuthorities' | 'refreshHintSeconds'>
 
 export function emptyBundle(trustDomain: TrustDomain): Bundle {
   return bundleOf({ trustDomain })
 }
 
-/** The first DER of a row: its CA certificate, or the public key of a JWT authority. */
+/** The first DER of a row: its CA certificate, or the public key of one that signs tokens. */
 export function publicDerOf(row: AuthorityRow): Buffer {
   const [der] = row.publicDer
   if (der === undefined) throw new TypeError(`authority ${row.authorityId} has no public part`)
@@ -24,11 +24,14 @@ export function publicDerOf(row: AuthorityRow): Buffer {
 export function isInBundle(bundle: BundleContent, row: AuthorityRow): boolean {
   return row.kind === 'x509'
     ? bundle.x509Authorities.some((one) => isX509(one, row))
-    : bundle.jwtAuthorities.some((one) => isJwt(one, row))
+    : bundle[listOf(row.kind)].some((one) => isTokenKey(one, row))
 }
 
+const listOf = (kind: 'jwt' | 'wit'): 'jwtAuthorities' | 'witAuthorities' =>
+  kind === 'jwt' ? 'jwtAuthorities' : 'witAuthorities'
+
 const isX509 = (one: X509Authority, row: AuthorityRow): boolean => one.certificate.der.equals(publicDerOf(row))
-const isJwt = (one: JwtAuthority, row: AuthorityRow): boolean =>
+const isTokenKey = (one: JwtAuthority, row: AuthorityRow): boolean =>
   one.keyId === row.authorityId && spkiOf(one.publicKey).equals(publicDerOf(row))
 
 /** With an authority at the end of its list, or unchanged when it is there. */
@@ -45,25 +48,24 @@ export function withAuthority<T extends BundleContent>(bundle: T, row: Authority
     expiresAt: row.notAfter,
     tainted,
   }
-  return { ...bundle, jwtAuthorities: [...bundle.jwtAuthorities, authority] }
+  const list = listOf(row.kind)
+  return { ...bundle, [list]: [...bundle[list], authority] }
 }
 
 export function withoutAuthority<T extends BundleContent>(bundle: T, row: AuthorityRow): T {
   return row.kind === 'x509'
     ? { ...bundle, x509Authorities: bundle.x509Authorities.filter((one) => !isX509(one, row)) }
-    : { ...bundle, jwtAuthorities: bundle.jwtAuthorities.filter((one) => !isJwt(one, row)) }
+    : { ...bundle, [listOf(row.kind)]: bundle[listOf(row.kind)].filter((one) => !isTokenKey(one, row)) }
 }
 
 export function withTaint<T extends BundleContent>(bundle: T, row: AuthorityRow): T {
-  return {
-    ...bundle,
-    x509Authorities: bundle.x509Authorities.map((one) =>
-      row.kind === 'x509' && isX509(one, row) ? { ...one, tainted: true } : one,
-    ),
-    jwtAuthorities: bundle.jwtAuthorities.map((one) =>
-      row.kind === 'jwt' && isJwt(one, row) ? { ...one, tainted: true } : one,
-    ),
+  const tainted = <A extends object>(list: readonly A[], isIt: (one: A) => boolean): A[] =>
+    list.map((one) => (isIt(one) ? { ...one, tainted: true } : one))
+  if (row.kind === 'x509') {
+    return { ...bundle, x509Authorities: tainted(bundle.x509Authorities, (one) => isX509(one, row)) }
   }
+  const list = listOf(row.kind)
+  return { ...bundle, [list]: tainted(bundle[list], (one) => isTokenKey(one, row)) }
 }
 
 /** Without what ended a day ago and is nobody's whose row is still kept. */
@@ -72,13 +74,17 @@ export function withoutExpired<T extends BundleContent>(bundle: T, kept: readonl
   const x509Authorities = bundle.x509Authorities.filter(
     (one) => one.certificate.notAfter >= endedBefore || kept.some((row) => row.kind === 'x509' && isX509(one, row)),
   )
-  const jwtAuthorities = bundle.jwtAuthorities.filter(
-    (one) =>
-      one.expiresAt === undefined ||
-      one.expiresAt >= endedBefore ||
-      kept.some((row) => row.kind === 'jwt' && isJwt(one, row)),
-  )
+  const needed = (kind: 'jwt' | 'wit'): readonly JwtAuthority[] =>
+    bundle[listOf(kind)].filter(
+      (one) =>
+        one.expiresAt === undefined ||
+        one.expiresAt >= endedBefore ||
+        kept.some((row) => row.kind === kind && isTokenKey(one, row)),
+    )
+  const [jwtAuthorities, witAuthorities] = [needed('jwt'), needed('wit')]
   const isSame =
-    x509Authorities.length === bundle.x509Authorities.length && jwtAuthorities.length === bundle.jwtAuthorities.length
-  return isSame ? bundle : { ...bundle, x509Authorities, jwtAuthorities }
+    x509Authorities.length === bundle.x509Authorities.length &&
+    jwtAuthorities.length === bundle.jwtAuthorities.length &&
+    witAuthorities.length === bundle.witAuthorities.length
+  return isSame ? bundle : { ...bundle, x509Authorities, jwtAuthorities, witAuthorities }
 }

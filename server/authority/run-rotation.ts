@@ -1,7 +1,6 @@
 import type { Authorities } from './authorities.ts'
-import type { AuthoritiesDeps } from './authority-config.ts'
+import { type AuthoritiesDeps, kindsOf } from './authority-config.ts'
 import type { Journal } from './journal.ts'
-import { authorityKinds } from './make-authority.ts'
 
 const LOOK_MIN_MS = 100
 /** A look at least so often also notices jumps of the wall clock. */
@@ -27,7 +26,7 @@ async function rotateUntil(
     await authorities.rotate()
     const nowMs = deps.clock.now().getTime()
     // A step that is still to be done was tried and failed.
-    const instants = authorityKinds.map((kind) => authorities.plan(kind).again?.getTime() ?? nowMs + RETRY_MS)
+    const instants = kindsOf(deps.config).map((kind) => authorities.plan(kind).again?.getTime() ?? nowMs + RETRY_MS)
     await sleep(deps, Math.min(Math.max(Math.min(...instants) - nowMs, LOOK_MIN_MS), LOOK_MAX_MS), signal)
   }
 }

@@ -49,13 +49,13 @@ export interface JoinToken {
 /** One row of a server's authority journal, by kind and id. */
 export interface AuthorityRow {
   readonly serverId: string
-  readonly kind: 'x509' | 'jwt'
+  readonly kind: 'x509' | 'jwt' | 'wit'
   readonly authorityId: string
   readonly state: 'prepared' | 'published' | 'active' | 'old' | 'removed'
   /** Name of the key in the KeyStore. */
   readonly keyName: string
   readonly keyType: string
-  /** CA certificate chain (DER), or the SPKI of a JWT key. */
+  /** CA certificate chain (DER), or the SPKI of a key that signs tokens. */
   readonly publicDer: readonly Buffer[]
   readonly notBefore: Date
   readonly notAfter: Date
@@ -86,7 +86,7 @@ export type Mutation =
   | {
       readonly kind: 'authority.delete'
       readonly serverId: string
-      readonly authorityKind: 'x509' | 'jwt'
+      readonly authorityKind: AuthorityRow['kind']
       readonly authorityId: string
     }
   /** Fails as stale unless its revision is the next one. */

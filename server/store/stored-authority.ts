@@ -3,7 +3,7 @@ import type { AuthorityRow } from './store.ts'
 /** A row of an authority journal as JSON in the database. */
 export interface StoredAuthority {
   readonly serverId: string
-  readonly kind: 'x509' | 'jwt'
+  readonly kind: AuthorityRow['kind']
   readonly authorityId: string
   readonly state: AuthorityRow['state']
   readonly keyName: string

@@ -5,14 +5,14 @@ import { algorithmProblem, isJwsAlgorithm } from './jws-algorithm.ts'
 /** What a signed token says about itself besides its algorithm. Clients refuse anything more. */
 export interface JwsHeader {
   readonly kid: string
-  readonly typ: 'JWT' | 'JOSE'
+  readonly typ: 'JWT' | 'JOSE' | 'wit+jwt'
 }
 
 /**
  * Signs a payload as JWS compact serialization. The header holds `alg`, `kid` and `typ` and nothing else.
  *
- * @throws {@link SallyportError} `JWS_INVALID` when the algorithm is not that of a JWT-SVID or does not fit the key
- * @see JWT-SVID.md §2
+ * @throws {@link SallyportError} `JWS_INVALID` when the algorithm is not one of an SVID or does not fit the key
+ * @see JWT-SVID.md §2, WIT-SVID.md §2
  */
 export async function signJws(
   header: JwsHeader,
@@ -21,7 +21,7 @@ export async function signJws(
   algorithm: SignatureAlgorithm,
 ): Promise<string> {
   const why = !isJwsAlgorithm(algorithm)
-    ? `no JWT-SVID is signed with ${algorithm}`
+    ? `no SVID is signed with ${algorithm}`
     : header.kid === ''
       ? 'the key id is empty'
       : algorithmProblem(algorithm, signer.publicKey)

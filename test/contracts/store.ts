@@ -254,6 +254,7 @@ export function storeContract(name: string, make: () => StoreUnderTest): void {
         const authority = await TestAuthority.create()
         const bundle = aBundle('example.org', 3, {
           x509Authorities: [{ certificate: authority.certificate, tainted: true }],
+          witAuthorities: aBundle('example.org', 4).jwtAuthorities,
         })
         await committed(doing({ kind: 'bundle.put', bundle }))
         store = await under.reopen(store)
@@ -281,6 +282,7 @@ export function storeContract(name: string, make: () => StoreUnderTest): void {
       test('come back as they were given, apart by server and kind', async () => {
         const rows = [
           anAuthority('a', { kind: 'jwt', state: 'active', tainted: true, publishedRevision: 7 }),
+          anAuthority('a', { kind: 'wit', state: 'published' }),
           anAuthority('a'),
           anAuthority('a', { serverId: 'server-2' }),
         ]

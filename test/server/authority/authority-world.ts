@@ -8,6 +8,7 @@ import { spkiOf } from '../../../src/x509/spki.ts'
 import { type Authorities, openAuthorities } from '../../../server/authority/authorities.ts'
 import type { AuthorityConfig } from '../../../server/authority/authority-config.ts'
 import { createIssuer, type Issuer, type IssuerConfig } from '../../../server/authority/issuer.ts'
+import type { WitOrder } from '../../../server/authority/issue-wit-svid.ts'
 import type { X509Order } from '../../../server/authority/x509-svid-template.ts'
 import { openGate, type IssuanceGate } from '../../../server/policy/issuance-gate.ts'
 import type { AuditEvent } from '../../../server/audit/record.ts'
@@ -33,6 +34,11 @@ const weekly: AuthorityConfig = {
   refreshHintSeconds: 300,
   clockSettleSeconds: 900,
 }
+
+/** What turns WIT-SVIDs on. */
+export const withWit = {
+  wit: { keyType: 'ec-p256', ttlSeconds: (7 * DAY) / 1000, longestSvidSeconds: 3600 },
+} as const satisfies Partial<AuthorityConfig>
 
 export interface WorldOptions {
   readonly config?: Partial<AuthorityConfig>
@@ -100,6 +106,7 @@ export class AuthorityWorld {
         x509TtlSeconds: 3600,
         agentTtlSeconds: 3600,
         jwtTtlSeconds: 300,
+        witTtlSeconds: 3600,
         caTtlSeconds: (7 * DAY) / 1000,
         ...this.#options.issuer,
       },
@@ -162,6 +169,16 @@ export const quiet = { log: silentLog, random: randomBytes } as const
 
 const pair = await cryptography.generateKeyPair('ec-p256')
 export const workloadSpki = spkiOf(pair.publicKey)
+
+/** An order for a WIT-SVID of the same workload, with the same key. */
+export const witOrderOf = (order: Partial<WitOrder> = {}): WitOrder => ({
+  spiffeId: workload,
+  publicKey: pair.publicKey,
+  algorithm: 'ES256',
+  entryId: 'entry-1',
+  agentId,
+  ...order,
+})
 
 /** An order for a workload, with a key that serves all tests. */
 export const orderOf = (order: Partial<X509Order> = {}): X509Order => ({

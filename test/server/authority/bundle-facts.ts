@@ -5,5 +5,6 @@ export const printBundleTo = (bundle: Bundle): string =>
   JSON.stringify([
     bundle.x509Authorities.map(({ certificate, tainted }) => [certificate.der.toString('hex'), tainted]),
     bundle.jwtAuthorities.map(({ keyId, tainted }) => [keyId, tainted]),
+    bundle.witAuthorities.map(({ keyId, tainted }) => [keyId, tainted]),
     bundle.refreshHintSeconds,
   ])

@@ -10,14 +10,21 @@ test('counts what is released and what is refused, by kind', async () => {
   const issuer = {
     issueX509Svids: () => Promise.resolve([{}, refusal, {}]),
     issueJwtSvid: () => Promise.reject(refusal),
+    issueWitSvids: () => Promise.resolve([{}, refusal]),
+    mintWitSvid: () => Promise.resolve({}),
   } as unknown as Issuer
   const counted = countedIssuer(issuer, {
     issued: metrics.counter('issued', 'i'),
     refused: metrics.counter('refused', 'r'),
   })
   await counted.issueX509Svids([])
+  await counted.issueWitSvids([])
+  await counted.mintWitSvid({} as never)
   await expect(counted.issueJwtSvid({} as never)).rejects.toThrow('no')
   expect(metrics.print()).toContain('issued{kind="x509"} 2')
   expect(metrics.print()).toContain('refused{kind="x509"} 1')
   expect(metrics.print()).toContain('refused{kind="jwt"} 1')
+  expect(metrics.print()).toContain('issued{kind="wit"} 1')
+  expect(metrics.print()).toContain('refused{kind="wit"} 1')
+  expect(metrics.print()).toContain('issued{kind="minted_wit"} 1')
 })

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Bundle } from '../../../src/bundle/bundle.ts'
 import { SallyportError } from '../../../src/errors.ts'
-import { AuthorityWorld, DAY, HOUR, MINUTE, orderOf } from './authority-world.ts'
+import { AuthorityWorld, DAY, HOUR, MINUTE, orderOf, witOrderOf, withWit } from './authority-world.ts'
+import type { AuthorityKind } from '../../../server/authority/make-authority.ts'
 import { printBundleTo } from './bundle-facts.ts'
 
 /** One thing that happens to a server; numbers choose among what there is. */
@@ -11,7 +12,7 @@ type Happening =
   | { readonly kind: 'crash'; readonly after: number; readonly isDurable: boolean }
   | { readonly kind: 'restart' | 'issue' | 'join' | 'acknowledge' }
   | { readonly kind: 'jump'; readonly ms: number }
-  | { readonly kind: 'prepare' | 'activate' | 'taint' | 'revoke'; readonly of: 'x509' | 'jwt' }
+  | { readonly kind: 'prepare' | 'activate' | 'taint' | 'revoke'; readonly of: AuthorityKind }
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   {
@@ -35,7 +36,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constantFrom('prepare', 'activate', 'taint', 'revoke' as const),
-      of: fc.constantFrom('x509', 'jwt' as const),
+      of: fc.constantFrom('x509', 'jwt', 'wit' as const),
     }),
   },
 )
@@ -100,19 +101,22 @@ class Witness {
       const [x509] = await world.issuer.issueX509Svids([orderOf()])
       if (x509 === undefined || x509 instanceof Error) throw x509
       const jwt = await world.issuer.issueJwtSvid({ spiffeId: orderOf().spiffeId, audience: ['orders'] })
+      const [wit] = await world.issuer.issueWitSvids([witOrderOf()])
+      if (wit === undefined || wit instanceof Error) throw wit
       const bundle = await world.storedBundle()
       // The promise itself: whatever is released verifies with the bundle that is published at that moment.
       expect(bundle?.x509Authorities.map(({ certificate }) => certificate.subjectKeyId?.toString('hex'))).toContain(
         x509.authorityId,
       )
       expect(bundle?.jwtAuthorities.map(({ keyId }) => keyId)).toContain(jwt.authorityId)
-      this.issued.push(x509, jwt)
+      expect(bundle?.witAuthorities.map(({ keyId }) => keyId)).toContain(wit.authorityId)
+      this.issued.push(x509, jwt, wit)
     } catch (error) {
       if (!isRefusal(error)) throw error
     }
   }
 
-  async #byHand(verb: 'prepare' | 'activate' | 'taint' | 'revoke', of: 'x509' | 'jwt'): Promise<void> {
+  async #byHand(verb: 'prepare' | 'activate' | 'taint' | 'revoke', of: AuthorityKind): Promise<void> {
     const { authorities } = this.world
     const wanted = verb === 'activate' ? 'published' : 'old'
     const id = this.world.in(wanted, of) ?? 'none'
@@ -142,6 +146,7 @@ class Witness {
         stored?.x509Authorities.map(({ certificate }) => certificate.subjectKeyId?.toString('hex')),
       ],
       [tryTo(() => world.authorities.activeJwt().authorityId), stored?.jwtAuthorities.map(({ keyId }) => keyId)],
+      [tryTo(() => world.authorities.activeWit().authorityId), stored?.witAuthorities.map(({ keyId }) => keyId)],
     ] as const) {
       if (active !== undefined) expect(published).toContain(active)
     }
@@ -150,6 +155,7 @@ class Witness {
     const known = new Set([
       ...(stored?.x509Authorities.map(({ certificate }) => certificate.subjectKeyId?.toString('hex')) ?? []),
       ...(stored?.jwtAuthorities.map(({ keyId }) => keyId) ?? []),
+      ...(stored?.witAuthorities.map(({ keyId }) => keyId) ?? []),
     ])
     for (const { authorityId, expiresAt } of this.issued) {
       const isNeeded = expiresAt > world.clock.now() && !this.revoked.has(authorityId)
@@ -181,7 +187,7 @@ function tryTo<T>(action: () => T): T | undefined {
 test('SE-20 TB-21 whatever crashes, jumps or is silent: what signs is published, what is valid verifies, and it heals', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(happening, { maxLength: 40 }), async (happenings) => {
-      const world = await AuthorityWorld.open()
+      const world = await AuthorityWorld.open({ config: withWit })
       const witness = new Witness(world)
       for (const what of happenings) {
         await witness.happens(what)
@@ -192,10 +198,11 @@ test('SE-20 TB-21 whatever crashes, jumps or is silent: what signs is published,
       await world.authorities.rotate()
       expect(world.authorities.activeX509().notAfter > world.clock.now()).toBe(true)
       expect(world.authorities.activeJwt().notAfter > world.clock.now()).toBe(true)
+      expect(world.authorities.activeWit().notAfter > world.clock.now()).toBe(true)
       // Nothing is left behind for ever either.
       await world.pass(40 * DAY, HOUR)
-      expect(world.authorities.status().length).toBeLessThanOrEqual(6)
-      expect((await world.keys.names()).length).toBeLessThanOrEqual(6)
+      expect(world.authorities.status().length).toBeLessThanOrEqual(9)
+      expect((await world.keys.names()).length).toBeLessThanOrEqual(9)
       await witness.check()
     }),
     { numRuns: 60 },

@@ -42,7 +42,14 @@ async function open() {
     ...deps,
     authorities,
     gate: openGate,
-    config: { trustDomain, x509TtlSeconds: 3600, agentTtlSeconds: 3600, jwtTtlSeconds: 300, caTtlSeconds: 3600 },
+    config: {
+      trustDomain,
+      x509TtlSeconds: 3600,
+      agentTtlSeconds: 3600,
+      jwtTtlSeconds: 300,
+      witTtlSeconds: 3600,
+      caTtlSeconds: 3600,
+    },
   })
   return { store, authorities, issuer }
 }

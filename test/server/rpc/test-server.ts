@@ -137,6 +137,7 @@ export async function testServer(options: TestServerOptions = {}) {
       x509TtlSeconds: 3600,
       agentTtlSeconds: 3600,
       jwtTtlSeconds: 300,
+      witTtlSeconds: 3600,
       caTtlSeconds: 86400,
     },
   })

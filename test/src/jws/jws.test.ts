@@ -52,7 +52,7 @@ describe('signJws()', () => {
   })
 
   test.for([
-    ['EdDSA', 'ES256', 'no JWT-SVID is signed with'],
+    ['EdDSA', 'ES256', 'no SVID is signed with'],
     ['ES384', 'ES256', 'another curve'],
     ['RS256', 'ES256', 'another kind of key'],
   ] as const)('JW-04 JW-05 refuses %s with a key for %s', async ([algorithm, key, why]) => {
