@@ -11,13 +11,15 @@ export interface Status {
   readonly trailers: Readonly<Record<string, string>>
 }
 
+type Detail = NonNullable<SallyportError['detail']>
+
 /** An error of a process that is not ours: a status without a code. */
 export class RpcError extends Error {
   readonly grpc: GrpcStatusName
   /** The message of the status, without the name in front. */
   readonly details: string
   /** The first detail that came with it, such as SPIRE's PermissionDeniedDetails. */
-  readonly detail: { readonly typeUrl: string; readonly value: Uint8Array } | undefined
+  readonly detail: Detail | undefined
 
   constructor(grpc: GrpcStatusName, details: string, detail?: RpcError['detail']) {
     super(`${grpc}: ${details}`)
@@ -52,6 +54,13 @@ const HINT_MAX_BYTES = 1024
 const DETAILS_MAX_BYTES = 4096
 
 const DOMAIN = 'sallyport'
+/** Reasons that the standard has named; our codes for them are the same words (Broker API, "Error details"). */
+const SPIFFE_DOMAIN = 'spiffe.io'
+const spiffeReasons: readonly ErrorCode[] = [
+  'WORKLOAD_REFERENCE_INVALID',
+  'WORKLOAD_NOT_FOUND',
+  'WORKLOAD_NOT_ENTITLED',
+]
 const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo'
 
 export const okStatus: Status = { number: 0, name: 'OK', message: '', trailers: {} }
@@ -111,22 +120,25 @@ function detailsTrailer(
   reason: ErrorCode | undefined,
   detail: SallyportError['detail'],
 ): Record<string, string> {
-  const info =
-    reason === undefined
-      ? []
-      : [{ type_url: ERROR_INFO_URL, value: encodeMessage(errorInfoType, { reason, domain: DOMAIN, metadata: {} }) }]
+  const info = reason === undefined ? [] : [{ type_url: ERROR_INFO_URL, value: errorInfoOf(reason) }]
   const details = [...(detail === undefined ? [] : [{ type_url: detail.typeUrl, value: detail.value }]), ...info]
   if (details.length === 0) return {}
   const encoded = encodeMessage(statusType, { code, message, details }).toString('base64').replace(/=+$/, '')
   return encoded.length > DETAILS_MAX_BYTES ? {} : { 'grpc-status-details-bin': encoded }
 }
 
+function errorInfoOf(reason: ErrorCode): Buffer {
+  const domain = spiffeReasons.includes(reason) ? SPIFFE_DOMAIN : DOMAIN
+  return encodeMessage(errorInfoType, { reason, domain, metadata: {} })
+}
+
 /** Rebuilds the error behind a status that is not OK. */
 export function fromStatus(number: number, message: string, trailer: (name: string) => string | undefined): Error {
   const grpc = statusName(number)
   const name = grpc === 'OK' ? 'UNKNOWN' : grpc
-  const detail = detailOf(trailer('grpc-status-details-bin'))
-  const code = trailer('sallyport-code')
+  const details = detailsOf(trailer('grpc-status-details-bin'))
+  const detail = details.find(({ typeUrl }) => typeNameOf(typeUrl) !== typeNameOf(ERROR_INFO_URL))
+  const code = trailer('sallyport-code') ?? spiffeReasonOf(details, name)
   if (code === undefined || !Object.hasOwn(errorCodes, code)) return new RpcError(name, message, detail)
   const hint = trailer('sallyport-hint')
   return new SallyportError(code as ErrorCode, message, {
@@ -138,15 +150,27 @@ export function fromStatus(number: number, message: string, trailer: (name: stri
 /** The name of a type: what follows the last slash counts, whatever host is before it. */
 export const typeNameOf = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('/') + 1)
 
-function detailOf(trailer: string | undefined): RpcError['detail'] {
-  if (trailer === undefined) return undefined
+/** A reason that the standard has named, where the status is the one that belongs to it. */
+function spiffeReasonOf(details: readonly Detail[], status: GrpcStatusName): ErrorCode | undefined {
+  const infos = details
+    .filter(({ typeUrl }) => typeNameOf(typeUrl) === typeNameOf(ERROR_INFO_URL))
+    .flatMap(({ value }) => readable(() => [decodeMessage(errorInfoType, value)]))
+  const reason = infos.find(({ domain }) => domain === SPIFFE_DOMAIN)?.reason
+  return spiffeReasons.find((code) => code === reason && errorCodes[code].grpc === status)
+}
+
+function detailsOf(trailer: string | undefined): readonly Detail[] {
+  if (trailer === undefined) return []
+  const details = readable(() => decodeMessage(statusType, Buffer.from(trailer, 'base64')).details)
+  return details.map(({ type_url: typeUrl, value }) => ({ typeUrl, value }))
+}
+
+/** A detail that cannot be read is as good as none: the status itself stands. */
+function readable<T>(read: () => readonly T[]): readonly T[] {
   try {
-    const { details } = decodeMessage(statusType, Buffer.from(trailer, 'base64'))
-    const first = details.find((any) => typeNameOf(any.type_url) !== typeNameOf(ERROR_INFO_URL))
-    return first === undefined ? undefined : { typeUrl: first.type_url, value: first.value }
+    return read()
   } catch {
-    // A detail that cannot be read is as good as none: the status itself stands.
-    return undefined
+    return []
   }
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { errorCodes, SallyportError, type ErrorCode } from '../../../src/errors.ts'
 import { decodeMessage } from '../../../src/wire/decode-message.ts'
+import { encodeMessage } from '../../../src/wire/encode-message.ts'
 import { errorInfoType, statusType } from '../../../src/wire/messages/google-rpc.ts'
 import {
   fromStatus,
@@ -51,6 +52,34 @@ describe('statuses', () => {
     expect(message.details[0]!.type_url).toBe('type.googleapis.com/google.rpc.ErrorInfo')
     const info = decodeMessage(errorInfoType, message.details[0]!.value)
     expect(info).toMatchObject({ reason: 'KEY_REFUSED', domain: 'sallyport' })
+  })
+
+  const reasons = ['WORKLOAD_REFERENCE_INVALID', 'WORKLOAD_NOT_FOUND', 'WORKLOAD_NOT_ENTITLED'] as const
+
+  test.for(reasons)('BA-23 %s leaves as an ErrorInfo of spiffe.io, the only one', (reason) => {
+    const status = toStatus(new SallyportError(reason, 'Cannot serve the call'), 'r')
+    const { details } = decodeMessage(statusType, Buffer.from(status.trailers['grpc-status-details-bin']!, 'base64'))
+    expect(details).toHaveLength(1)
+    expect(decodeMessage(errorInfoType, details[0]!.value)).toEqual({ reason, domain: 'spiffe.io', metadata: {} })
+    expect(status.name).toBe(
+      { INVALID: 'INVALID_ARGUMENT', FOUND: 'NOT_FOUND', ENTITLED: 'PERMISSION_DENIED' }[reason.split('_').at(-1)!],
+    )
+  })
+
+  test('BA-23 BA-24 a reason of spiffe.io from any agent is understood, with the status that belongs to it and no other', () => {
+    const answered = (number: number, reason: string, domain: string): Error => {
+      const value = encodeMessage(errorInfoType, { reason, domain, metadata: { pid: '7' } })
+      const details = [{ type_url: 'x/google.rpc.ErrorInfo', value }]
+      const trailer = encodeMessage(statusType, { code: number, message: 'm', details }).toString('base64')
+      return fromStatus(number, 'm', (name) => (name === 'grpc-status-details-bin' ? trailer : undefined))
+    }
+    expect(answered(5, 'WORKLOAD_NOT_FOUND', 'spiffe.io')).toThrowCode('WORKLOAD_NOT_FOUND', 'm')
+    expect(answered(7, 'WORKLOAD_NOT_ENTITLED', 'spiffe.io')).toThrowCode('WORKLOAD_NOT_ENTITLED', 'm')
+    expect(answered(14, 'WORKLOAD_NOT_FOUND', 'spiffe.io')).toMatchObject({ grpc: 'UNAVAILABLE' })
+    expect(answered(14, 'WORKLOAD_NOT_FOUND', 'spiffe.io')).toBeInstanceOf(RpcError)
+    expect(answered(5, 'WORKLOAD_NOT_FOUND', 'example.com')).toBeInstanceOf(RpcError)
+    expect(answered(7, 'NO_IDENTITY', 'spiffe.io')).toBeInstanceOf(RpcError)
+    expect(fromStatus(5, 'm', () => undefined)).toMatchObject({ grpc: 'NOT_FOUND', details: 'm' })
   })
 
   test('GP-02 types are compared by what follows the last slash', () => {
