@@ -133,7 +133,8 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     sizePerUid: config.svids.jwtCachePerUser,
   })
   const policy = new PolicyHolder({
-    ...{ trustDomain: trustDomain.name, clock, cryptography, log },
+    ...{ trustDomain: trustDomain.name, entitlements, clock, cryptography, log },
+    agentId: () => node.identity?.spiffeId.toString(),
     saved: new SavedPolicy(disk, config.dataDir),
     heartbeatMs: config.heartbeatInterval * 1000,
   })

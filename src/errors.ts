@@ -295,13 +295,6 @@ export const errorCodes = {
     means: 'A request carries no bearer token, or more than one.',
     remedy: 'Send one header, Authorization: Bearer <JWT-SVID>.',
   },
-  // src/broker
-  BROKER_ENDPOINT_UNTRUSTED: {
-    grpc: 'UNAVAILABLE',
-    http: 502,
-    means: 'Whoever answers at the broker endpoint cannot prove to be the server that is wanted there.',
-    remedy: 'Correct the address, or the `server` of the client: usually it is the SPIFFE ID of the agent.',
-  },
   // src/workload
   ENDPOINT_INVALID: {
     grpc: 'INVALID_ARGUMENT',
@@ -697,31 +690,6 @@ export const errorCodes = {
     means: 'The process at the socket runs another program than when it connected, or has exited.',
     remedy: 'Connect again from the program that needs the identity.',
   },
-  // agent/broker
-  BROKER_REFUSED: {
-    grpc: 'PERMISSION_DENIED',
-    http: 403,
-    means: 'A broker is not listed at this agent, or may not use this kind of reference over this socket or address.',
-    remedy: 'List its SPIFFE ID with what it may refer to under experimental.broker.allow of the agent.',
-  },
-  WORKLOAD_NOT_ENTITLED: {
-    grpc: 'PERMISSION_DENIED',
-    http: 403,
-    means: 'The workload that a broker refers to exists and is entitled to nothing that a broker may have.',
-    remedy: 'Register the workload; identities with administrative rights are never given to brokers.',
-  },
-  WORKLOAD_NOT_FOUND: {
-    grpc: 'NOT_FOUND',
-    http: 404,
-    means: 'The workload that a broker refers to does not exist, or has ended.',
-    remedy: 'Forget what is held for it; refer to its successor by a reference of its own.',
-  },
-  WORKLOAD_REFERENCE_INVALID: {
-    grpc: 'INVALID_ARGUMENT',
-    http: 400,
-    means: 'A reference to a workload is missing or malformed, or of a kind that this agent cannot resolve.',
-    remedy: 'Correct what the message names.',
-  },
   // agent
   AGENT_BANNED: {
     grpc: 'PERMISSION_DENIED',
@@ -757,9 +725,8 @@ export const errorCodes = {
   HEADER_MISSING: {
     grpc: 'INVALID_ARGUMENT',
     http: 400,
-    means:
-      'A call of the Workload API came without the metadata workload.spiffe.io: true, or one of the broker endpoint without broker.spiffe.io: true, exactly once.',
-    remedy: 'Use a client of that API, which sends it.',
+    means: 'A Workload API call came without the metadata workload.spiffe.io: true, exactly once.',
+    remedy: 'Use a SPIFFE Workload API client, which sends it.',
   },
   HEARTBEAT_INVALID: {
     grpc: 'UNAVAILABLE',
@@ -772,6 +739,13 @@ export const errorCodes = {
     http: 503,
     means: 'The agent cannot say yet whether this process has an identity, or cannot get it at the moment.',
     remedy: 'Ask again in a moment; `sallyport status` on the node says what the agent waits for.',
+  },
+  IDENTITY_WITHHELD: {
+    grpc: 'PERMISSION_DENIED',
+    http: 403,
+    means: 'The identity of this process is in quarantine or offboarded: the agent gives out nothing of it.',
+    remedy:
+      'Find out why with `sallyport quarantine list` or `sallyport offboard list`; it is given again as soon as that is lifted.',
   },
   NO_IDENTITY: {
     grpc: 'PERMISSION_DENIED',

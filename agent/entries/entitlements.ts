@@ -9,6 +9,7 @@ import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
 import { Interests, type Interest } from './interests.ts'
 import { SelectorIndex } from './selector-index.ts'
+import { GOOD_STANDING, isSameWithheld, type Standing, type Withheld } from './standing.ts'
 import { Subscription, type Matched } from './subscription.ts'
 import { Wake } from './wake.ts'
 
@@ -42,7 +43,9 @@ export class Entitlements {
   readonly #unsettled = new Set<Subscription>()
   readonly #waiters = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
   readonly #digest = new ViewDigest()
+  readonly #standingListeners = new Set<() => void>()
   #bundleSet: BundleSet
+  #standing: Standing = GOOD_STANDING
   #sequence = 0
 
   constructor(trustDomain: TrustDomain) {
@@ -106,6 +109,36 @@ export class Entitlements {
     }
     for (const listener of this.#listeners) listener(applied)
     return applied
+  }
+
+  get standing(): Standing {
+    return this.#standing
+  }
+
+  /**
+   * Takes what lifecycle says from now on: streams whose identities are withheld, or given again, hear of it.
+   *
+   * @returns the sequence under which its delivery can be awaited
+   */
+  stand(standing: Standing): number {
+    const before = this.#standing
+    this.#standing = standing
+    const concerned = new Set<Interest>()
+    for (const entry of this.#entries.values()) {
+      const id = entry.spiffeId.toString()
+      if (isSameWithheld(before.withheld(id), standing.withheld(id))) continue
+      for (const interest of this.#interests.concernedBy(entry)) concerned.add(interest)
+    }
+    if (concerned.size > 0) this.#sequence++
+    for (const interest of concerned) this.#tell(interest, this.#sequence)
+    for (const listener of this.#standingListeners) listener()
+    return this.#sequence
+  }
+
+  /** Calls `listener` after lifecycle has said something new. */
+  onStanding(listener: () => void): Disposable {
+    this.#standingListeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#standingListeners.delete(listener) }
   }
 
   /** The digest that a change would lead to. */
@@ -257,8 +290,19 @@ export class Entitlements {
     names.delete(this.trustDomain.name)
     interest.federatesWith = names
     const federatedBundles = [...names].toSorted().flatMap((name) => this.#bundles.get(name) ?? [])
-    interest.matched = { entries, ownBundle: this.ownBundle, federatedBundles, sequence: this.#sequence }
+    const withheld = this.#withheldOf(entries)
+    interest.matched = { entries, withheld, ownBundle: this.ownBundle, federatedBundles, sequence: this.#sequence }
     return interest.matched
+  }
+
+  #withheldOf(entries: readonly RegistrationEntry[]): ReadonlyMap<string, Withheld> {
+    const withheld = new Map<string, Withheld>()
+    for (const { spiffeId } of entries) {
+      const id = spiffeId.toString()
+      const why = this.#standing.withheld(id)
+      if (why !== undefined) withheld.set(id, why)
+    }
+    return withheld.size === 0 ? NOTHING_WITHHELD : withheld
   }
 
   #settle(subscription: Subscription): void {
@@ -273,6 +317,8 @@ export class Entitlements {
     }
   }
 }
+
+const NOTHING_WITHHELD: ReadonlyMap<string, Withheld> = new Map()
 
 /** Entries for a secret store, and those that give a node another name, are for no process. */
 export function isForWorkloads(entry: RegistrationEntry): boolean {

@@ -1,5 +1,6 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
+import type { Withheld } from './standing.ts'
 import type { Wake } from './wake.ts'
 
 /** What the agent holds for one set of selectors. Immutable: a change makes a new one, so that it can key a cache of messages. */
@@ -10,6 +11,8 @@ export interface Matched {
   readonly ownBundle: Bundle | undefined
   /** Those of trust domains that one of the entries federates with, never the own one. */
   readonly federatedBundles: readonly Bundle[]
+  /** By SPIFFE ID: those of the entries that nothing is given out of at present. */
+  readonly withheld: ReadonlyMap<string, Withheld>
   /** The local count of changes at which this was found. */
   readonly sequence: number
 }

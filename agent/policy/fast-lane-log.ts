@@ -1,4 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
+import { applyFastLane } from '../../src/policy/fast-lane.ts'
+import { NO_LIFECYCLE, type Lifecycle } from '../../src/policy/lifecycle.ts'
+import * as contents from '../../src/policy/read-fast-lane.ts'
 import { readFastLaneEntry, readLifecycle, refusedContent, sha256, type Signed } from './signed-content.ts'
 
 /**
@@ -15,9 +18,17 @@ export interface FastLaneLog {
   readonly head: string
   readonly snapshot: { readonly sequence: number; readonly signed: Signed } | undefined
   readonly entries: readonly { readonly sequence: number; readonly signed: Signed }[]
+  /** What all of it comes to, as far as an agent goes by it: quarantines, offboarding, revoked serial numbers. */
+  readonly standing: StandingLifecycle
 }
 
-export const NO_FAST_LANE: FastLaneLog = { epoch: 0, sequence: 0, head: '', snapshot: undefined, entries: [] }
+/** Grants and sessions are the affair of those who decide about connections; they end by the clock, and are not kept here. */
+export type StandingLifecycle = Pick<Lifecycle, 'quarantines' | 'offboarded' | 'revokedSerials'>
+
+export const NO_FAST_LANE: FastLaneLog = {
+  ...{ epoch: 0, sequence: 0, head: '', snapshot: undefined, entries: [] },
+  standing: NO_LIFECYCLE,
+}
 
 /**
  * The log with one entry more; the same log for one that it has already.
@@ -41,6 +52,7 @@ export function withEntry(log: FastLaneLog, signed: Signed): FastLaneLog {
     sequence,
     head: sha256(signed.content).toString('hex'),
     entries: [...log.entries, { sequence, signed }],
+    standing: standingAfter(log.standing, signed),
   }
 }
 
@@ -53,7 +65,8 @@ export function fromSnapshot(log: FastLaneLog, signed: Signed): FastLaneLog {
   const { epoch, sequence, previous } = readLifecycle(signed.content)
   if (epoch < log.epoch) throw refusedContent('snapshot of the fast lane', `epoch ${epoch} is over`)
   if (epoch === log.epoch && sequence < log.sequence) return log
-  return { epoch, sequence, head: previous, snapshot: { sequence, signed }, entries: [] }
+  const standing = standingOf(signed) ?? log.standing
+  return { epoch, sequence, head: previous, snapshot: { sequence, signed }, entries: [], standing }
 }
 
 /** What a reader lacks that has everything up to `sequence` of `epoch`: entries, or the snapshot and all that follows it. */
@@ -67,6 +80,29 @@ export function lackedBy(
   return {
     snapshot: canFollow ? undefined : log.snapshot?.signed,
     entries: log.entries.filter(({ sequence }) => sequence > after).map(({ signed }) => signed),
+  }
+}
+
+/** A newer server may say what this agent cannot read: it is handed on, and changes nothing here. */
+function standingAfter(standing: StandingLifecycle, { content }: Signed): StandingLifecycle {
+  const entry = readable(() => contents.readFastLaneEntry(content))
+  return entry === undefined ? standing : withoutTimed(applyFastLane({ ...NO_LIFECYCLE, ...standing }, entry))
+}
+
+function standingOf({ content }: Signed): StandingLifecycle | undefined {
+  const document = readable(() => contents.readLifecycle(content))
+  return document && withoutTimed(document.lifecycle)
+}
+
+const withoutTimed = ({ quarantines, offboarded, revokedSerials }: Lifecycle): StandingLifecycle => ({
+  ...{ quarantines, offboarded, revokedSerials },
+})
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
   }
 }
 

@@ -3,17 +3,23 @@ import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { PolicyStatus } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { HeldPolicy, PolicyAck } from '../../src/wire/messages/sallyport-sync-v1.ts'
+import type { Entitlements } from '../entries/entitlements.ts'
 import type { Wake } from '../entries/wake.ts'
 import type { PolicyHoldings } from '../node/policy-holdings.ts'
 import type { VerifiedHeartbeat } from '../upstream/heartbeats.ts'
 import type { PushedPolicy } from '../upstream/policy-messages.ts'
 import { Freshness } from './freshness.ts'
 import { digestOf, NO_POLICY, stateAfter, trustedOf, type Believing, type PolicyState } from './policy-state.ts'
-import { PolicyReaders, type PolicyReader } from './policy-readers.ts'
+import { DELIVERY_LIMIT_MS, PolicyReaders, type PolicyReader } from './policy-readers.ts'
 import type { SavedPolicy } from './saved-policy.ts'
+import { standingOf } from './standing-of.ts'
 
 export interface PolicyHolderDeps extends Believing {
   readonly saved: SavedPolicy
+  /** Where what lifecycle says of the identities of this node goes. */
+  readonly entitlements: Pick<Entitlements, 'stand' | 'delivered'>
+  /** Of this node, once it has joined. */
+  readonly agentId: () => string | undefined
   readonly clock: Clock
   readonly log: Log
   readonly heartbeatMs: number
@@ -42,6 +48,8 @@ export class PolicyHolder implements PolicyHoldings {
   #savedVersion = 0
   #refused = ''
   #freshSavedAtMs = -Infinity
+  /** Of the last change of what is withheld. */
+  #standingSequence = 0
   /** One change after another, also when two streams overlap while the agent's SVID is renewed. */
   #applying: Promise<void> = Promise.resolve()
   #saving: Promise<void> | undefined
@@ -56,7 +64,7 @@ export class PolicyHolder implements PolicyHoldings {
   async restore(): Promise<void> {
     const { saved, log } = this.#deps
     try {
-      this.#state = (await saved.read(this.#deps)) ?? NO_POLICY
+      this.#become((await saved.read(this.#deps)) ?? NO_POLICY)
       this.#savedState = this.#state
       this.#newest = { epoch: this.#state.epoch, revision: this.#state.revision }
       const fresh = await saved.readFresh()
@@ -152,15 +160,23 @@ export class PolicyHolder implements PolicyHoldings {
       keysVersion: keys?.version ?? 0,
       refused: this.#refused,
     }
-    await Promise.all([this.#save(version), this.#readers.delivered(version)])
+    await Promise.all([this.#save(version), this.#readers.delivered(version), this.#withheldDelivered()])
     return ack
+  }
+
+  /** What is withheld has been taken back from every stream of SVIDs; one that does not read is not waited for long. */
+  async #withheldDelivered(): Promise<void> {
+    const { clock, entitlements } = this.#deps
+    const late = new AbortController()
+    using _timer = clock.timer(DELIVERY_LIMIT_MS, () => late.abort())
+    await entitlements.delivered(this.#standingSequence, late.signal)
   }
 
   forget(): Promise<void> {
     const forgotten = this.#applying.then(async () => {
       // A write that is under way would put back what is removed.
       await this.#saving?.catch(() => undefined)
-      this.#state = NO_POLICY
+      this.#become(NO_POLICY)
       this.#savedState = NO_POLICY
       this.#newest = { epoch: 0, revision: 0 }
       this.#version++
@@ -196,7 +212,7 @@ export class PolicyHolder implements PolicyHoldings {
       const next = await stateAfter(this.#state, pushed, this.#deps)
       if (pushed.kind !== 'fastLane') this.#newest = { epoch: next.epoch, revision: next.revision }
       this.#refused = ''
-      this.#state = next
+      this.#become(next)
       this.#version++
       this.#readers.ring()
       return true
@@ -206,6 +222,15 @@ export class PolicyHolder implements PolicyHoldings {
       log.error({ err: error }, 'What the server pushed of policy is not believed; the last good state stays in force')
       return false
     }
+  }
+
+  #become(state: PolicyState): void {
+    const { entitlements, agentId } = this.#deps
+    const before = this.#state
+    this.#state = state
+    // Whose zone is in quarantine is seen from the slices.
+    if (state.fastLane === before.fastLane && state.slices === before.slices) return
+    this.#standingSequence = entitlements.stand(standingOf(state, agentId()))
   }
 
   /** One write at a time; what changes meanwhile goes into the next one. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/clock.ts'
 import { Wake } from '../entries/wake.ts'
 
 /** How long a change may be on its way to a workload stream before the agent acknowledges it all the same. */
-const DELIVERY_LIMIT_MS = 30_000
+export const DELIVERY_LIMIT_MS = 30_000
 
 /** One open workload stream: it takes a version, writes it, and says so. */
 export interface PolicyReader extends Disposable {

@@ -3,6 +3,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { Selector } from '../../src/entry/selector.ts'
 import type { Peer } from '../../src/peer/peer.ts'
 import type { Call } from '../../src/wire/call.ts'
+import { withheldBecause, type Withheld } from '../entries/standing.ts'
 import type { NodeStatus } from '../node/node-status.ts'
 import { Hold } from './hold.ts'
 
@@ -126,6 +127,15 @@ export class Callers {
       'IDENTITY_PENDING',
       `Cannot say yet whether process ${peer.pid} has an identity: this agent is ${status.state}`,
       status.reason === '' ? {} : { hint: `The agent waits for its server: ${status.reason}.` },
+    )
+  }
+
+  /** Lifecycle stands between this caller and its identities, or the one that it asks for: nothing is on its way (§3.11). */
+  withheld({ peer }: Caller, withheld: ReadonlyMap<string, Withheld>): SallyportError {
+    const reasons = Array.from(withheld, ([spiffeId, why]) => `${spiffeId} ${withheldBecause(why)}`)
+    return new SallyportError(
+      'IDENTITY_WITHHELD',
+      `Cannot give process ${peer.pid} its identity: ${reasons.join(', ')}`,
     )
   }
 

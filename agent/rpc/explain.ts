@@ -1,11 +1,13 @@
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { printSelector, type Selector } from '../../src/entry/selector.ts'
+import { errorCodes } from '../../src/errors.ts'
 import type { Peer } from '../../src/peer/peer.ts'
 import type { ExplainedEntry, ExplainResponse } from '../../src/wire/messages/sallyport-agent-v1.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
+import { withheldBecause } from '../entries/standing.ts'
 import type { NodeStatus } from '../node/node-status.ts'
 import type { PolicyHolder } from '../policy/policy-holder.ts'
-import { zoneOf } from '../policy/zone-of.ts'
+import { zonesOf } from '../policy/zones-of.ts'
 import type { X509SvidCache } from '../svids/x509-svid-cache.ts'
 
 export interface ExplainDeps {
@@ -67,9 +69,15 @@ function explained(
     selectors: entry.selectors.map(printSelector),
     missingSelectors: missing.map(printSelector),
     actualValues: missing.map((selector) => actualValue(selector, actual)),
-    zone: zoneOf(policy.state, entry.spiffeId.toString()) ?? '',
+    zone: zoneOf(policy, entry),
     svidExpiresAt: Math.floor((x509Svids.get(entry.id)?.notAfter.getTime() ?? 0) / 1000),
   }
+}
+
+/** Empty: it is in none, in several, or nothing is known. */
+function zoneOf({ state }: PolicyHolder, { spiffeId }: RegistrationEntry): string {
+  const [zone, ...others] = zonesOf(state, spiffeId.toString())
+  return others.length > 0 ? '' : (zone ?? '')
 }
 
 /** What the process has of the same kind: for `unix:uid:1000` its own `unix:uid:…`. */
@@ -91,6 +99,16 @@ function verdictOf(
   { x509Svids, status, entitlements }: ExplainDeps,
 ): Pick<ExplainResponse, 'verdict' | 'code' | 'hint'> {
   const process = `Process ${pid} (user ${uid})`
+  const withheld = matching.map(({ spiffeId }) => spiffeId.toString()).filter((id) => isWithheld(id, entitlements))
+  if (withheld.length > 0) {
+    const what = withheld.length === matching.length ? 'is not given its identity' : 'is not given all its identities'
+    const reasons = withheld.map((id) => `${id} ${withheldBecause(entitlements.standing.withheld(id))}`)
+    return {
+      verdict: `${process} ${what}: ${reasons.join(', ')}.`,
+      code: 'IDENTITY_WITHHELD',
+      hint: errorCodes.IDENTITY_WITHHELD.remedy,
+    }
+  }
   if (matching.length > 0) {
     const { held } = x509Svids.now(matching)
     const ids = matching.map(({ spiffeId }) => spiffeId.toString()).join(', ')
@@ -138,6 +156,9 @@ function verdictOf(
         : `The nearest is ${first.entry.spiffeId.toString()}, which also needs ${first.missing.map(printSelector).join(', ')}.`,
   }
 }
+
+const isWithheld = (spiffeId: string, { standing }: Entitlements): boolean =>
+  standing.withheld(spiffeId)?.isX509Withheld === true
 
 const agentState = ({ reason }: NodeStatus): string =>
   reason === '' ? 'The agent waits for its server.' : `The agent waits for its server: ${reason}.`

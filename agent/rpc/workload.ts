@@ -79,6 +79,7 @@ async function* fetchX509Svid(
   using hold = callers.hold(caller, call.signal)
   for await (const state of watchX509States(caller.selectors, deps, hold.signal)) {
     if (state.matched.entries.length === 0) hold.wait(() => callers.noIdentity(caller))
+    else if (state.given.length === 0) throw callers.withheld(caller, state.matched.withheld)
     else if (state.held.length === 0) hold.wait(() => callers.unsigned(caller))
     else {
       hold.end()
@@ -123,7 +124,7 @@ async function fetchJwtSvid(deps: WorkloadDeps, request: JwtSvidRequest, call: C
   const chosen = entries.filter(({ spiffeId }) => wanted === undefined || spiffeId.equals(wanted))
   const svids = await callers.signingFor(caller, () =>
     Promise.all(
-      chosen.map(async (entry) => ({
+      notWithheld(deps, caller, chosen).map(async (entry) => ({
         spiffeId: entry.spiffeId.toString(),
         svid: await tokenFor(jwtSvids, entry, request.audience, caller, call.signal),
         hint: hints.get(entry.id) ?? '',
@@ -131,7 +132,27 @@ async function fetchJwtSvid(deps: WorkloadDeps, request: JwtSvidRequest, call: C
     ),
   )
   await callers.checkStill(caller)
-  return { svids }
+  // A quarantine may have come while they were signed.
+  const given = new Set(notWithheld(deps, caller, chosen).map(({ spiffeId }) => spiffeId.toString()))
+  return { svids: svids.filter(({ spiffeId }) => given.has(spiffeId)) }
+}
+
+/** Those of the entries that tokens are given of; none is a refusal. */
+function notWithheld(
+  { entitlements: { standing }, callers }: WorkloadDeps,
+  caller: Caller,
+  entries: readonly RegistrationEntry[],
+): readonly RegistrationEntry[] {
+  const withheld = new Map(
+    entries.flatMap(({ spiffeId }) => {
+      const id = spiffeId.toString()
+      const why = standing.withheld(id)
+      return why === undefined ? [] : [[id, why] as const]
+    }),
+  )
+  const given = entries.filter(({ spiffeId }) => !withheld.has(spiffeId.toString()))
+  if (given.length === 0) throw callers.withheld(caller, withheld)
+  return given
 }
 
 async function tokenFor(

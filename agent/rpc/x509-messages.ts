@@ -25,6 +25,13 @@ export function authoritiesDer(bundle: Bundle): Buffer {
   return der
 }
 
+/** The bundles of trust domains that an entry which is given federates with (WA-30). */
+function bundlesFor({ entries, federatedBundles }: Matched, given: readonly RegistrationEntry[]): readonly Bundle[] {
+  if (given.length === entries.length) return federatedBundles
+  const names = new Set(given.flatMap(({ federatesWith }) => federatesWith.map(({ name }) => name)))
+  return federatedBundles.filter(({ trustDomain }) => names.has(trustDomain.name))
+}
+
 /** Makes the messages of X.509 streams; those of equal states are made once. */
 export class X509Messages {
   readonly #log: Log
@@ -38,7 +45,7 @@ export class X509Messages {
   }
 
   /** @throws {@link SallyportError} `IDENTITY_PENDING`, `RESPONSE_TOO_LARGE` */
-  svids({ matched, held }: X509State): X509SvidResponse {
+  svids({ matched, given, held }: X509State): X509SvidResponse {
     const last = this.#last.get(matched)
     if (
       last !== undefined &&
@@ -47,7 +54,7 @@ export class X509Messages {
     ) {
       return last.message
     }
-    const message = this.#encode(matched, held)
+    const message = this.#encode(matched, given, held)
     this.#last.set(matched, { held, message })
     return message
   }
@@ -59,7 +66,7 @@ export class X509Messages {
     return { crl: [], bundles: { [matched.ownBundle?.trustDomain.idString ?? '']: own, ...federated } }
   }
 
-  #encode(matched: Matched, held: readonly HeldX509Svid[]): X509SvidResponse {
+  #encode(matched: Matched, given: readonly RegistrationEntry[], held: readonly HeldX509Svid[]): X509SvidResponse {
     const bundle = ownAuthorities(matched)
     const hints = uniqueHints(matched.entries)
     const svids = held.map((svid) => ({
@@ -77,7 +84,7 @@ export class X509Messages {
       )
     }
     if (svids.length > SVIDS_WARNING) this.#log.warn({ svids: svids.length }, 'Some clients refuse so many identities')
-    return { svids, crl: [], federatedBundles: this.#federated(matched.federatedBundles, size) }
+    return { svids, crl: [], federatedBundles: this.#federated(bundlesFor(matched, given), size) }
   }
 
   /** As many as fit, small ones first, so that one partner cannot push out the others or the message over the limit (SE-18). */

@@ -154,6 +154,7 @@ export class X509SvidCache {
   /** Signs what is missing and renews what is due, until the signal aborts. */
   async run(signal: AbortSignal): Promise<never> {
     using _listening = this.#deps.entitlements.onApplied((applied) => this.#onApplied(applied))
+    using _standing = this.#deps.entitlements.onStanding(() => this.#onStanding())
     this.#keys.refill()
     this.#prefetch()
     for (;;) {
@@ -182,6 +183,17 @@ export class X509SvidCache {
     if (bundlesChanged) this.#checkAuthorities()
     this.#prefetch()
     this.#wake.ring()
+  }
+
+  /** A serial number that was revoked opens nothing any more, so another one is signed; who is let go again must not wait long. */
+  #onStanding(): void {
+    for (const svid of this.#held.values()) {
+      if (!this.#isRevoked(svid)) continue
+      const entry = this.#deps.entitlements.entry(svid.entryId)
+      this.#drop(svid.entryId)
+      if (entry !== undefined) this.#order(entry, true)
+    }
+    this.hurry()
   }
 
   /** SVIDs of a tainted authority are replaced at once; those of one that is gone cannot be verified by anybody any more. */
@@ -346,8 +358,13 @@ export class X509SvidCache {
     for (const wake of this.#watchers.get(id) ?? []) wake.ring()
   }
 
+  /** It is worth something to a workload: it has not expired, and nobody has revoked it. */
   #isLive(svid: HeldX509Svid): boolean {
-    return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()
+    return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime() && !this.#isRevoked(svid)
+  }
+
+  #isRevoked({ spiffeId, serialNumber }: HeldX509Svid): boolean {
+    return this.#deps.entitlements.standing.isRevoked(spiffeId.toString(), serialNumber.toString(16))
   }
 
   async #sleep(signal: AbortSignal): Promise<void> {

@@ -27,6 +27,8 @@ export interface AgentWorldOptions {
   readonly random?: (bytes: number) => Buffer
 }
 
+export const AGENT_ID = 'spiffe://example.org/agent/1'
+
 /** Everything of an agent between its server and its sockets, with a server that a test commands. */
 export class AgentWorld implements AsyncDisposable {
   readonly clock: FakeClock
@@ -43,6 +45,7 @@ export class AgentWorld implements AsyncDisposable {
   readonly selectors = new Map<number, readonly Selector[]>()
   attestFailure: Error | undefined
   callerFailure: Error | undefined
+  readonly #disk = new MemoryDisk()
   readonly #stop = new AbortController()
   readonly #running: Promise<unknown>
 
@@ -63,10 +66,7 @@ export class AgentWorld implements AsyncDisposable {
     this.jwtSvids = new JwtSvidCache({
       ...{ entitlements, upstream, clock, cryptography, size: jwtSize, sizePerUid: jwtSizePerUid },
     })
-    this.policy = new PolicyHolder({
-      ...{ trustDomain: upstream.authority.trustDomain.name, clock, cryptography, log: silentLog, heartbeatMs: 5000 },
-      saved: new SavedPolicy(new MemoryDisk(), '/data'),
-    })
+    this.policy = this.restartedPolicy()
     this.callers = new Callers({
       ...{ clock, status: this.status, holdMs },
       attest: async (peer: Peer) => {
@@ -89,6 +89,16 @@ export class AgentWorld implements AsyncDisposable {
 
   get signal(): AbortSignal {
     return this.#stop.signal
+  }
+
+  /** What an agent has of policy that begins with what this one has saved. */
+  restartedPolicy(): PolicyHolder {
+    const { entitlements, clock, upstream } = this
+    return new PolicyHolder({
+      ...{ trustDomain: upstream.authority.trustDomain.name, entitlements, clock, cryptography, log: silentLog },
+      ...{ agentId: () => AGENT_ID, heartbeatMs: 5000 },
+      saved: new SavedPolicy(this.#disk, '/data'),
+    })
   }
 
   /** Server and agent know of these entries, and of nothing else. */

@@ -55,6 +55,7 @@ export class NodeWorld implements AsyncDisposable {
     const saved = new SavedState(this.disk, '/data')
     this.policy = new PolicyHolder({
       ...{ trustDomain: trustDomain.name, cryptography, clock: this.trusted, log: this.#log(), heartbeatMs: 5000 },
+      ...{ entitlements: this.entitlements, agentId: () => this.node.identity?.spiffeId.toString() },
       saved: new SavedPolicy(this.disk, '/data'),
     })
     this.node = new Node({

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { Entitlements } from '../../../agent/entries/entitlements.ts'
 import { Wake } from '../../../agent/entries/wake.ts'
 import { lackedBy } from '../../../agent/policy/fast-lane-log.ts'
 import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
 import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
+import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import type { CanonicalValue } from '../../../src/jws/canonical-json.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import { silentLog } from '../../../src/log/silent-log.ts'
@@ -24,6 +26,7 @@ class World {
   start(): PolicyHolder {
     this.holder = new PolicyHolder({
       ...{ trustDomain: 'example.org', cryptography, clock: this.clock, log: silentLog, heartbeatMs: 5000 },
+      ...{ entitlements: new Entitlements(TrustDomain.parse('example.org')), agentId: () => undefined },
       saved: new SavedPolicy(this.disk, '/data'),
     })
     return this.holder

@@ -1,0 +1,26 @@
+/** That nothing of an identity is given out at present, and why. */
+export interface Withheld {
+  readonly why: 'quarantined' | 'offboarded'
+  /**
+   * False while each of its quarantines keeps the same conduits open: the X509-SVID that is held stays in use for them, because
+   * without one nothing could come through (ZO-03). Tokens are withheld all the same.
+   */
+  readonly isX509Withheld: boolean
+}
+
+/** What lifecycle says of the identities of this node, by the fast lane as far as the agent holds it (zones.md §3.11). */
+export interface Standing {
+  withheld(spiffeId: string): Withheld | undefined
+  /** @param serialNumber hex, lower case, no leading zeros */
+  isRevoked(spiffeId: string, serialNumber: string): boolean
+}
+
+export const GOOD_STANDING: Standing = { withheld: () => undefined, isRevoked: () => false }
+
+/** Would a workload notice the difference? */
+export const isSameWithheld = (a: Withheld | undefined, b: Withheld | undefined): boolean =>
+  a?.why === b?.why && a?.isX509Withheld === b?.isX509Withheld
+
+/** For a sentence that begins with the identity. */
+export const withheldBecause = (withheld: Withheld | undefined): string =>
+  withheld?.why === 'offboarded' ? 'is offboarded' : 'is in quarantine'
