@@ -15,6 +15,7 @@ export type ZoneEvent =
   /** Status 0: the connection was not let in. */
   | { readonly event: 'answered'; readonly status: number; readonly decisionId: string }
   | { readonly event: 'held'; readonly count: number }
+  | { readonly event: 'kept' }
   | { readonly event: 'allClosed'; readonly atMs: number }
   | {
       readonly event: 'status'
@@ -24,6 +25,8 @@ export type ZoneEvent =
       readonly revision: number
       readonly fastLane: number
       readonly ageMs: number
+      /** As its agent gives it; empty: none. */
+      readonly identity: string
     }
 
 export type ZoneOrder =
@@ -33,7 +36,10 @@ export type ZoneOrder =
       readonly peer: string
       readonly method: string
       readonly path: string
+      /** With the SVID that it has kept, whatever its agent says. */
+      readonly asKept: boolean
     }
+  | { readonly do: 'keep' }
   | { readonly do: 'hold'; readonly port: number; readonly peer: string; readonly count: number }
   | { readonly do: 'status' }
   | { readonly do: 'clock'; readonly offsetMs: number }
@@ -92,10 +98,28 @@ export class ZoneProcess implements AsyncDisposable {
     method = 'GET',
     path = '/v1/orders/1',
   ): Promise<{ readonly status: number; readonly decided: EventOf<'decided'> }> {
+    return this.#call(to, { method, path, asKept: false })
+  }
+
+  /** As `call`, by a thief: with the SVID that `keep` has put aside. */
+  async callAsKept(to: ZoneProcess): ReturnType<ZoneProcess['call']> {
+    return this.#call(to, { method: 'GET', path: '/v1/orders/1', asKept: true })
+  }
+
+  async #call(
+    to: ZoneProcess,
+    asked: Pick<Extract<ZoneOrder, { do: 'call' }>, 'method' | 'path' | 'asKept'>,
+  ): ReturnType<ZoneProcess['call']> {
     to.#forget('decided')
-    this.#tell({ do: 'call', port: to.#port, peer: to.spiffeId, method, path })
+    this.#tell({ do: 'call', port: to.#port, peer: to.spiffeId, ...asked })
     const { status } = await this.next('answered')
     return { status, decided: await to.next('decided') }
+  }
+
+  /** Puts its SVID and key aside, as a thief would. */
+  async keep(): Promise<void> {
+    this.#tell({ do: 'keep' })
+    await this.next('kept')
   }
 
   /** Opens connections to another service and leaves them open. */

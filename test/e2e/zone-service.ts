@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import type { TLSSocket } from 'node:tls'
-import { connectTls, enforce, exactly, PolicySource, X509Source } from '../../src/index.ts'
+import { connectTls, enforce, exactly, PolicySource, X509Source, type X509Identity } from '../../src/index.ts'
+import type { TlsSource } from '../../src/tls/tls-source.ts'
 import type { ZoneEvent, ZoneOrder } from './zone-process.ts'
 
 // A service of one zone: it enforces what its agent tells it, and calls others when it is told to. What it sees it tells, one JSON
@@ -48,14 +49,24 @@ tell({ event: 'ready', port: (server.address() as AddressInfo).port })
 
 const held = new Set<TLSSocket>()
 
-async function connect(port: number, peer: string): Promise<TLSSocket> {
+let kept: X509Identity | undefined
+
+async function connect(port: number, peer: string, by: TlsSource = source): Promise<TLSSocket> {
   const to = { host: '127.0.0.1', port }
-  return (await connectTls(source, { to, server: exactly(peer), alpnProtocols: ['http/1.1'] })).socket
+  return (await connectTls(by, { to, server: exactly(peer), alpnProtocols: ['http/1.1'] })).socket
 }
 
-async function call({ port, peer, method, path }: Extract<ZoneOrder, { do: 'call' }>): Promise<ZoneEvent> {
+const identity = (): string => {
   try {
-    const socket = await connect(port, peer)
+    return source.current().svid.spiffeId.toString()
+  } catch {
+    return ''
+  }
+}
+
+async function call({ port, peer, method, path, asKept }: Extract<ZoneOrder, { do: 'call' }>): Promise<ZoneEvent> {
+  try {
+    const socket = await connect(port, peer, asKept ? { current: () => kept as X509Identity } : source)
     const sent = request({ createConnection: () => socket, method, path, headers: { host: name, connection: 'close' } })
     const answered = once(sent, 'response')
     sent.end()
@@ -97,6 +108,7 @@ function status(): ZoneEvent {
     revision: told.policyRevision,
     fastLane: lifecycle.sequence,
     ageMs: policy.ageMs(),
+    identity: identity(),
   }
 }
 
@@ -105,5 +117,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (order.do === 'call') tell(await call(order))
   else if (order.do === 'hold') tell(await hold(order))
   else if (order.do === 'status') tell(status())
-  else offsetMs = order.offsetMs
+  else if (order.do === 'keep') {
+    kept = source.current()
+    tell({ event: 'kept' })
+  } else offsetMs = order.offsetMs
 }
