@@ -295,6 +295,92 @@ export const errorCodes = {
     means: 'A request carries no bearer token, or more than one.',
     remedy: 'Send one header, Authorization: Bearer <JWT-SVID>.',
   },
+  // src/wit
+  CONTENT_DIGEST_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'The body of a message is not the one that its Content-Digest describes, or it has none where it needs one.',
+    remedy: 'Send Content-Digest: sha-256=:<base64>: of the body as it is on the wire.',
+  },
+  HTTP_SIGNATURE_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'The signature of an HTTP message is malformed, leaves out what it must cover, or does not match.',
+    remedy: 'Sign the message as the WIMSE profile of RFC 9421 asks for; what is wrong stands in the message.',
+  },
+  HTTP_SIGNATURE_MISSING: {
+    grpc: 'UNAUTHENTICATED',
+    http: 502,
+    means: 'A service was asked to sign its response, and answered without a signature.',
+    remedy: 'Give the service a WIT-SVID to sign responses with, or do not ask for it.',
+  },
+  REPLAY_CACHE_FULL: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'More proofs are remembered than there is room for, so that a new one could be used twice unseen.',
+    remedy: 'Ask again in a moment; if it lasts, give the ReplayCache more room or let proofs live for a shorter time.',
+  },
+  RESPONSE_NOT_SIGNABLE: {
+    grpc: 'UNIMPLEMENTED',
+    http: 501,
+    means:
+      'A caller asked for a signed response, and this one cannot be signed: it is a stream, too long, or nothing signs here.',
+    remedy: 'Do not ask for a signature on this request, or answer with a body that is whole before it is sent.',
+  },
+  STRUCTURED_FIELD_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'The value of an HTTP header is not a structured field, or exceeds a limit that the message names.',
+    remedy: 'Write it as RFC 9651 says.',
+  },
+  WIT_KEY_UNKNOWN: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A WIT-SVID names a signing key that is not in the bundle of its trust domain.',
+    remedy: 'Fetch the bundle again; a token of a new key is never issued before its key is published.',
+  },
+  WIT_PROOF_AUDIENCE: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A proof of possession is meant for another service or another path.',
+    remedy: 'Make a proof for each request; the service is told its own addresses by configuration.',
+  },
+  WIT_PROOF_EXPIRED: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A proof of possession is not valid any more or not yet, or would be for too long.',
+    remedy: 'Make a proof for each request, for seconds rather than minutes, and check the clocks of both sides.',
+  },
+  WIT_PROOF_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A proof of possession breaks a rule that the message names, or is not of the key in its WIT-SVID.',
+    remedy: 'Sign the proof with the key of the WIT-SVID that is sent with it.',
+  },
+  WIT_PROOF_MISSING: {
+    grpc: 'UNAUTHENTICATED',
+    http: 400,
+    means: 'A request carries no WIT-SVID, no proof of its key, or more than one of either.',
+    remedy: 'Send one WIT-SVID in Workload-Identity-Token, with a Workload-Proof-Token or an HTTP signature.',
+  },
+  WIT_PROOF_REPLAYED: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A proof of possession was used before.',
+    remedy: 'Make a new proof for each request, also when it is repeated.',
+  },
+  WIT_SVID_EXPIRED: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A WIT-SVID is not valid any more, or not yet.',
+    remedy: 'Get a new one from the Workload API, and check the clocks of both sides.',
+  },
+  WIT_SVID_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A token is not a WIT-SVID: the message names the rule it breaks.',
+    remedy: 'Get a WIT-SVID from the Workload API and pass it unchanged.',
+  },
   // src/broker
   BROKER_ENDPOINT_UNTRUSTED: {
     grpc: 'UNAVAILABLE',

@@ -11,6 +11,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['enforce'],
     ['workload', 'federation'],
     ['wire'],
+    ['wit'],
     ['http', 'grpc'],
     ['tls', 'policy-file'],
     ['svid', 'policy'],
