@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { endianness } from 'node:os'
 import { SallyportError } from '../errors.ts'
-import { watchExit } from './exit-watch.ts'
 import type { Peer } from './peer.ts'
-import { executableOf, overflowId, seesAllIds, startTimeOf } from './process-facts.ts'
-import { closeDescriptor, ENOPROTOOPT, ERANGE, getSocketOption, readableNow, SystemCallError } from './system-calls.ts'
+import { PinnedProcess, PidfdLife, startTimeLife } from './pinned-process.ts'
+import { executableOf, isNamed } from './process-facts.ts'
+import { closeDescriptor, ENOPROTOOPT, ERANGE, getSocketOption, SystemCallError } from './system-calls.ts'
 
 export interface PeerOptions {
   /**
@@ -39,105 +39,12 @@ export function readPeer(socket: Socket, options: PeerOptions = {}): Peer {
     const executable = executableOf(credentials.pid)
     const life = pidfd === undefined ? startTimeLife(credentials.pid) : new PidfdLife(pidfd)
     if (!life.isAlive()) throw refused(`Cannot identify process ${credentials.pid}: it has exited`)
-    const peer = new SocketPeer({ ...credentials, supplementaryGids, executable }, life)
-    socket.on('close', () => peer.release())
+    const peer = new PinnedProcess({ ...credentials, supplementaryGids, executable }, life)
+    socket.on('close', () => peer.release(socketClosed))
     return peer
   } catch (error) {
     if (pidfd !== undefined) closeDescriptor(pidfd)
     throw error
-  }
-}
-
-/** How we know that a process still runs. */
-interface Life {
-  isAlive(): boolean
-  watch(onExit: () => void): Disposable
-  release(): void
-}
-
-class SocketPeer implements Peer {
-  readonly pid: number
-  readonly uid: number
-  readonly gid: number
-  readonly supplementaryGids: readonly number[]
-  readonly executable: Peer['executable']
-  readonly #life: Life
-  #released = false
-  #exit: AbortController | undefined
-  #watch: Disposable | undefined
-
-  constructor(facts: Pick<Peer, 'pid' | 'uid' | 'gid' | 'supplementaryGids' | 'executable'>, life: Life) {
-    this.pid = facts.pid
-    this.uid = facts.uid
-    this.gid = facts.gid
-    this.supplementaryGids = facts.supplementaryGids
-    this.executable = facts.executable
-    this.#life = life
-  }
-
-  isAlive(): boolean {
-    return !this.#released && this.#life.isAlive()
-  }
-
-  get exited(): AbortSignal {
-    if (this.#exit === undefined) {
-      const exit = new AbortController()
-      this.#exit = exit
-      if (this.#released) exit.abort(exited(this.pid))
-      else this.#watch = this.#life.watch(() => exit.abort(exited(this.pid)))
-    }
-    return this.#exit.signal
-  }
-
-  /** The socket is closed, so that nobody is there any more. */
-  release(): void {
-    if (this.#released) return
-    this.#released = true
-    this.#watch?.[Symbol.dispose]()
-    this.#life.release()
-    this.#exit?.abort(socketClosed)
-  }
-}
-
-/** Every connection ends so, and nobody is told: one stack trace is enough for all. */
-const socketClosed = refused('The process has closed its socket')
-
-const exited = (pid: number): SallyportError => refused(`Process ${pid} has exited or closed its socket`)
-
-class PidfdLife implements Life {
-  readonly #pidfd: number
-
-  constructor(pidfd: number) {
-    this.#pidfd = pidfd
-  }
-
-  isAlive(): boolean {
-    return readableNow([this.#pidfd]).length === 0
-  }
-
-  watch(onExit: () => void): Disposable {
-    return watchExit(this.#pidfd, onExit)
-  }
-
-  release(): void {
-    closeDescriptor(this.#pidfd)
-  }
-}
-
-function startTimeLife(pid: number): Life {
-  const startTime = startTimeOf(pid)
-  const isAlive = (): boolean => startTime !== undefined && startTimeOf(pid) === startTime
-  return {
-    isAlive,
-    watch: (onExit) => {
-      const timer = setInterval(() => {
-        if (isAlive()) return
-        clearInterval(timer)
-        onExit()
-      }, 1000).unref()
-      return { [Symbol.dispose]: () => clearInterval(timer) }
-    },
-    release: () => undefined,
   }
 }
 
@@ -167,7 +74,7 @@ function readCredentials(fd: number): Pick<Peer, 'pid' | 'uid' | 'gid'> {
   const [pid = 0, uid = 0, gid = 0] = readInts(getSocketOption(fd, SOL_SOCKET, SO_PEERCRED, 12))
   if (pid <= 0)
     throw refused('Cannot identify the process at a socket: it is in a pid namespace that is hidden from here')
-  if (!seesAllIds() && (uid === overflowId('uid') || gid === overflowId('gid'))) {
+  if (!isNamed({ uid, gid })) {
     throw refused(`Cannot identify process ${pid}: its user or group has no name in our user namespace`)
   }
   return { pid, uid, gid }
@@ -184,6 +91,9 @@ function readGroups(fd: number): readonly number[] {
     )
   }
 }
+
+/** Every connection ends so, and nobody is told: one stack trace is enough for all. */
+const socketClosed = refused('The process has closed its socket')
 
 function readInts(bytes: Buffer): number[] {
   const read = endianness() === 'LE' ? bytes.readUInt32LE : bytes.readUInt32BE

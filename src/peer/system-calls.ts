@@ -6,6 +6,9 @@ const getsockoptCall = libc.func(
 )
 const pollCall = libc.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)')
 const closeCall = libc.func('int close(int fd)')
+// By number: only glibc 2.36 and newer have a function for it.
+const pidfdOpenCall = libc.func('long syscall(long number, int pid, unsigned int flags)')
+const SYS_PIDFD_OPEN = 434
 
 /** A failed system call. */
 export class SystemCallError extends Error {
@@ -21,6 +24,9 @@ export class SystemCallError extends Error {
 export const ENOPROTOOPT = koffi.os.errno['ENOPROTOOPT'] ?? 92
 const EINTR = koffi.os.errno['EINTR'] ?? 4
 export const ERANGE = koffi.os.errno['ERANGE'] ?? 34
+export const ESRCH = koffi.os.errno['ESRCH'] ?? 3
+export const EINVAL = koffi.os.errno['EINVAL'] ?? 22
+export const ENOSYS = koffi.os.errno['ENOSYS'] ?? 38
 
 /** The value of a socket option, at most `maxBytes`. */
 export function getSocketOption(fd: number, level: number, name: number, maxBytes: number): Buffer {
@@ -46,6 +52,13 @@ export function readableNow(fds: readonly number[]): readonly number[] {
     if (koffi.errno() !== EINTR) throw new SystemCallError('poll', koffi.errno())
   }
   return fds.filter((_fd, index) => records.readInt16LE(index * POLLFD_BYTES + 6) !== 0)
+}
+
+/** A descriptor of the process that has this number now (Linux 5.3); closed in programs that this process starts. */
+export function openPidfd(pid: number): number {
+  const fd = pidfdOpenCall(SYS_PIDFD_OPEN, pid, 0) as number
+  if (fd < 0) throw new SystemCallError('pidfd_open', koffi.errno())
+  return fd
 }
 
 export function closeDescriptor(fd: number): void {

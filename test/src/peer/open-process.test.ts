@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { openProcess } from '../../../src/peer/open-process.ts'
+import { executableOf } from '../../../src/peer/process-facts.ts'
+import { canRun, isRoot, run } from './processes.ts'
+
+const canSwitchUser = isRoot && canRun('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
+
+/** A number that the kernel gives to nobody. */
+const UNUSED_PID = 2 ** 30
+
+describe.runIf(process.platform === 'linux')('openProcess()', () => {
+  test('BA-07 tells a process of this node from what the kernel says about it', () => {
+    using opened = openProcess(process.pid)
+    expect(opened).toMatchObject({ pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() })
+    expect(opened?.executable).toEqual(executableOf(process.pid))
+    expect(opened?.isAlive()).toBe(true)
+    expect(opened?.exited.aborted).toBe(false)
+  })
+
+  test.runIf(canSwitchUser)('tells user, group and supplementary groups of another user', async () => {
+    const child = spawn('setpriv', ['--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'cat'])
+    child.stdin.write('.')
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    using opened = openProcess(child.pid!)
+    expect(opened).toMatchObject({ uid: 1234, gid: 4321 })
+    expect(opened?.supplementaryGids.toSorted((a, b) => a - b)).toEqual([27, 100, 4321])
+    child.kill('SIGKILL')
+  })
+
+  test.for([UNUSED_PID, 0, -1])('BA-07 there is no process %i', (pid) => {
+    expect(openProcess(pid)).toBeUndefined()
+  })
+
+  test('BA-31 a process that exits is noticed, and one that waits to be reaped is none', async () => {
+    const child = run('setInterval(() => {}, 1000)')
+    using opened = openProcess(child.pid!)
+    const { exited } = opened!
+    const over = new Promise((resolve) => exited.addEventListener('abort', resolve, { once: true }))
+    child.kill('SIGKILL')
+    await over
+    expect(opened?.isAlive()).toBe(false)
+    expect(exited.reason).toThrowCode('PROCESS_REFUSED', 'has exited')
+    expect(openProcess(child.pid!)).toBeUndefined()
+  })
+
+  test('costs no descriptor once it is disposed, found or not', () => {
+    const before = readdirSync('/proc/self/fd').length
+    for (let count = 0; count < 50; count += 1) {
+      using opened = openProcess(process.pid)
+      void opened?.exited
+      openProcess(UNUSED_PID)
+    }
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
+  })
+
+  test('is not alive to anybody once it is disposed', () => {
+    const opened = openProcess(process.pid)!
+    const { exited } = opened
+    opened[Symbol.dispose]()
+    expect([opened.isAlive(), exited.aborted]).toEqual([false, true])
+  })
+})
