@@ -74,6 +74,16 @@ export const issuerSettings = ({ trustDomain, ca, svid }: ServerConfig): IssuerC
   witIssuer: svid.witIssuer,
 })
 
+/** What is allowed and should be thought over, as sentences for the log. */
+export function warningsOf({ svid, experimental }: ServerConfig): string[] {
+  const isDiscoverable = experimental.witSvid && /^https:/i.test(svid.witIssuer ?? '')
+  return isDiscoverable
+    ? [
+        'svid.witIssuer is an https URL: whoever finds keys for OpenID Connect there may take a WIT-SVID for an ID token',
+      ]
+    : []
+}
+
 export const rateLimitSettings = ({
   limits: { signing, attestation, downstream },
 }: ServerConfig): RateLimitsConfig => ({

@@ -41,12 +41,14 @@ const SIGNING: ReadonlySet<string> = new Set([
   '/spire.api.server.agent.v1.Agent/RenewAgent',
   '/spire.api.server.svid.v1.SVID/BatchNewX509SVID',
   '/spire.api.server.svid.v1.SVID/NewJWTSVID',
+  '/spire.api.server.svid.v1.SVID/BatchNewWITSVID',
 ])
 
 /** Methods of downstream servers that make an authority, which lasts and which every agent is told of. */
 const AUTHORIZING: ReadonlySet<string> = new Set([
   '/spire.api.server.svid.v1.SVID/NewDownstreamX509CA',
   '/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority',
+  '/spire.api.server.bundle.v1.Bundle/PublishWITAuthority',
 ])
 
 type TlsConnection = Extract<Connection, { transport: 'tls' }>

@@ -10,6 +10,7 @@ export function bundleSet({ at, callerId }: Deed, bundle: Bundle): AuditEvent {
     sequenceNumber: bundle.sequenceNumber,
     x509Authorities: bundle.x509Authorities.length,
     jwtKeyIds: bundle.jwtAuthorities.map(({ keyId }) => keyId),
+    witKeyIds: bundle.witAuthorities.length === 0 ? undefined : bundle.witAuthorities.map(({ keyId }) => keyId),
   })
 }
 

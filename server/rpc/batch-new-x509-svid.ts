@@ -9,10 +9,10 @@ import type {
 import type { Sent } from '../../src/wire/service.ts'
 import { decodeCsr, verifyCsr, type Csr } from '../../src/x509/csr.ts'
 import { agentCallerOf } from './agent-caller.ts'
+import { entitledEntry } from './entitled-entry.ts'
 import { failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import { svidToMessage } from './svid-message.ts'
-import { entryNotFound } from './update-entries.ts'
 
 /** The most CSRs of one call, as with SPIRE. */
 export const BATCH_MAX_CSRS = 500
@@ -71,13 +71,11 @@ export async function batchNewX509Svid(
 async function wishOf(
   { entryId, csr }: NewX509SvidParams,
   agentId: RegistrationEntry['parentId'],
-  { directory, cryptography }: RpcDeps,
+  deps: RpcDeps,
 ): Promise<Wish> {
   if (entryId === '') throw new SallyportError('REQUEST_INVALID', 'missing entry ID')
-  const entry = directory.entry(entryId)
-  // Somebody else's entry is as unknown as one that is nobody's.
-  if (entry === undefined || !directory.covers(agentId, entry)) throw entryNotFound(entryId)
+  const entry = entitledEntry(entryId, agentId, deps)
   const decoded = decodeCsr(csr)
-  await verifyCsr(decoded, cryptography)
+  await verifyCsr(decoded, deps.cryptography)
   return { entry, csr: decoded }
 }

@@ -3,6 +3,7 @@ import { SallyportError } from '../../src/errors.ts'
 import { bundleToMessage } from '../../src/wire/bundle-message.ts'
 import type { Handlers } from '../../src/wire/handlers.ts'
 import type { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
+import { witNotOffered } from '../authority/authority-config.ts'
 import { deleteBundles } from './delete-bundles.ts'
 import {
   bundleNotFound,
@@ -12,12 +13,12 @@ import {
   replacedBundle,
   updatedBundle,
 } from './federated-bundles.ts'
-import { appendToOwnBundle, authoritiesOf, newJwtAuthority, ownBundle } from './own-bundle.ts'
+import { appendToOwnBundle, authoritiesOf, newJwtAuthority, newWitAuthority, ownBundle } from './own-bundle.ts'
 import { pageOf } from './page.ts'
 import type { RpcDeps } from './rpc-deps.ts'
 import type { Turns } from './turns.ts'
 
-/** `spire.api.server.bundle.v1.Bundle`. `PublishWITAuthority` is left out: it answers UNIMPLEMENTED, as SPIRE's does. */
+/** `spire.api.server.bundle.v1.Bundle`. `PublishWITAuthority` answers UNIMPLEMENTED, as SPIRE's does, unless WIT-SVIDs are turned on. */
 export function bundleHandlers(deps: RpcDeps, federation: Turns): Handlers<typeof bundleService> {
   const { directory, trustDomain } = deps
   return {
@@ -38,9 +39,17 @@ export function bundleHandlers(deps: RpcDeps, federation: Turns): Handlers<typeo
 
     async publishJwtAuthority({ jwtAuthority }, call) {
       if (jwtAuthority === null) throw new SallyportError('REQUEST_INVALID', 'missing JWT authority')
-      const added = { x509: [], jwt: [newJwtAuthority(jwtAuthority, deps)] }
+      const added = { x509: [], jwt: [newJwtAuthority(jwtAuthority, deps)], wit: [] }
       const { jwtAuthorities } = bundleToMessage(await appendToOwnBundle(added, call, deps))
       return { jwtAuthorities }
+    },
+
+    async publishWitAuthority({ witAuthority }, call) {
+      if (!deps.authorities.offers('wit')) throw witNotOffered()
+      if (witAuthority === null) throw new SallyportError('REQUEST_INVALID', 'missing WIT authority')
+      const added = { x509: [], jwt: [], wit: [newWitAuthority(witAuthority, deps)] }
+      const { witAuthorities } = bundleToMessage(await appendToOwnBundle(added, call, deps))
+      return { witAuthorities }
     },
 
     async listFederatedBundles({ outputMask, pageSize, pageToken }) {

@@ -44,7 +44,7 @@ export async function changeFederatedBundles(
 async function changeOne(message: BundleMessage, change: BundleChange, call: Call, deps: RpcDeps): Promise<Bundle> {
   const trustDomain = foreignTrustDomain(message.trustDomain, deps)
   const before = deps.directory.bundle(trustDomain)
-  const bundle = change(message, before)
+  const bundle = change(offered(message, deps), before)
   checkForeignBundle(bundle)
   const outcome = await deps.store.commit({
     mutations: [{ kind: 'bundle.put', bundle, ifSequence: before?.sequenceNumber ?? 0 }],
@@ -80,9 +80,13 @@ export const updatedBundle =
     return bundleFromMessage(merged, FOREIGN_BUNDLE_LIMITS)
   }
 
+/** Without the keys of WIT-SVIDs where these are not turned on: nobody here would verify any. */
+const offered = (message: BundleMessage, { authorities }: RpcDeps): BundleMessage =>
+  authorities.offers('wit') ? message : { ...message, witAuthorities: [] }
+
 /** SE-18: nobody may grow the messages that our workloads receive, nor give them keys that cost or prove too little. */
-function checkForeignBundle({ trustDomain, x509Authorities, jwtAuthorities }: Bundle): void {
-  for (const { publicKey } of jwtAuthorities) checkPublicKey(publicKey)
+function checkForeignBundle({ trustDomain, x509Authorities, jwtAuthorities, witAuthorities }: Bundle): void {
+  for (const { publicKey } of [...jwtAuthorities, ...witAuthorities]) checkPublicKey(publicKey)
   let sizeBytes = 0
   for (const { certificate } of x509Authorities) {
     checkPublicKey(certificate.publicKey)

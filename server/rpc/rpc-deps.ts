@@ -24,7 +24,7 @@ export interface RpcDeps {
   readonly trustDomain: TrustDomain
   readonly store: Store
   readonly directory: Directory
-  readonly authorities: Pick<Authorities, 'bundle' | 'editBundle' | 'status'>
+  readonly authorities: Pick<Authorities, 'bundle' | 'editBundle' | 'offers' | 'status'>
   readonly issuer: Issuer
   readonly attestors: readonly NodeAttestor[]
   /** Who calls. `server/access` has authorized the call before any handler runs. */

@@ -42,7 +42,8 @@ function bundlePart(bundle: Bundle): Part<BundleMessage> {
   if (part === undefined) {
     const message = bundleToMessage(bundle) as BundleMessage
     const certificates = (message.x509Authorities ?? []).reduce((sum, one) => sum + (one.asn1?.length ?? 0) + 16, 0)
-    const keys = (message.jwtAuthorities ?? []).reduce((sum, one) => sum + (one.publicKey?.length ?? 0) + 320, 0)
+    const tokenKeys = [...(message.jwtAuthorities ?? []), ...(message.witAuthorities ?? [])]
+    const keys = tokenKeys.reduce((sum, one) => sum + (one.publicKey?.length ?? 0) + 320, 0)
     bundleParts.set(bundle, (part = { message, sizeBytes: certificates + keys + 320 }))
   }
   return part

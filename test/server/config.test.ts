@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../src/config/operations-fields.ts'
 import { serverConfig, withAbsolutePaths } from '../../server/config.ts'
+import { authoritySettings, warningsOf } from '../../server/settings.ts'
 import { describeConfig } from '../../src/config/describe.ts'
 import { parseConfig } from '../../src/config/read-config.ts'
 
@@ -39,6 +40,7 @@ describe('server.yaml', () => {
     ['ca: {ttl: 2h}', 'svid.x509Ttl: 1h does not fit: authorities live 2h'],
     ['svid: {jwtTtl: 3d}', 'svid.jwtTtl: 3d does not fit'],
     ['svid: {agentTtl: 30d}', 'svid.agentTtl'],
+    ['svid: {witTtl: 3d}', 'svid.witTtl: 3d does not fit'],
     ['svid: {x509Ttl: 0s}', 'svid.x509Ttl: must be a second or longer'],
     [
       'agents: {purgeExpiredAfter: 10d}',
@@ -46,6 +48,23 @@ describe('server.yaml', () => {
     ],
   ] as const)('rank 22: %s is refused with the numbers', ([yaml, words]) => {
     expect(problemsOf(`trustDomain: example.org\n${yaml}`)).toContain(words)
+  })
+
+  test('ST-01 what is Incubating is off, and with the option nothing else changes', () => {
+    const { experimental, ...others } = read('trustDomain: example.org')
+    expect(experimental).toEqual({ witSvid: false })
+    const on = read('trustDomain: example.org\nexperimental: {witSvid: true}')
+    expect(on).toEqual({ ...others, experimental: { witSvid: true } })
+    expect(authoritySettings(read('trustDomain: example.org')).wit).toBeUndefined()
+    expect(authoritySettings(on).wit).toEqual({ keyType: 'ec-p256', ttlSeconds: 7 * 86_400, longestSvidSeconds: 3600 })
+  })
+
+  test('WI-18 an issuer that OpenID Connect Discovery could find is warned of, where WIT-SVIDs are on', () => {
+    const warned = (issuer: string, on = true): number =>
+      warningsOf(read(`trustDomain: example.org\nsvid: {witIssuer: '${issuer}'}\nexperimental: {witSvid: ${on}}`))
+        .length
+    expect([warned('https://issuer.example'), warned('HTTPS://issuer.example')]).toEqual([1, 1])
+    expect([warned('spiffe://example.org'), warned('https://issuer.example', false)]).toEqual([0, 0])
   })
 
   test('paths count from the folder of the file', () => {

@@ -178,9 +178,4 @@ describe('MintX509SVID and NewDownstreamX509CA', () => {
     expect([...(ca?.keyUsage ?? [])].toSorted()).toEqual(['cRLSign', 'keyCertSign'])
     expect(answer.x509Authorities).toHaveLength(1)
   })
-
-  test('WIT methods are left out, so that they answer UNIMPLEMENTED', () => {
-    expect(Object.keys(server.svids).filter((name) => /wit/i.test(name))).toEqual([])
-    expect(Object.keys(server.bundles).filter((name) => /wit/i.test(name))).toEqual([])
-  })
 })

@@ -51,6 +51,8 @@ export interface TestServerOptions {
   /** Zones by the id of an administrator who is bound to them. */
   readonly admins?: Readonly<Record<string, readonly string[]>>
   readonly groups?: Readonly<Record<string, readonly string[]>>
+  /** Whether WIT-SVIDs are turned on. */
+  readonly wit?: boolean
 }
 
 export async function testServer(options: TestServerOptions = {}) {
@@ -97,6 +99,7 @@ export async function testServer(options: TestServerOptions = {}) {
         keyType: 'ec-p256',
         ttlSeconds: 7 * 86400,
       },
+      wit: options.wit ? { keyType: 'ec-p256', ttlSeconds: 7 * 86400, longestSvidSeconds: 3600 } : undefined,
       longestX509SvidSeconds: 3600,
       longestJwtSvidSeconds: 300,
       refreshHintSeconds: 300,

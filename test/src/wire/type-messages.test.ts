@@ -122,6 +122,10 @@ describe('bundles', () => {
         { keyId: 'one', publicKey: a.keyPair.publicKey, expiresAt: new Date(9e12), tainted: false },
         { keyId: 'two', publicKey: b.keyPair.publicKey, expiresAt: undefined, tainted: true },
       ],
+      witAuthorities: [
+        { keyId: 'three', publicKey: b.keyPair.publicKey, expiresAt: new Date(9e12), tainted: false },
+        { keyId: 'four', publicKey: a.keyPair.publicKey, expiresAt: undefined, tainted: true },
+      ],
       refreshHintSeconds: 300,
       sequenceNumber: 42,
     })
@@ -129,6 +133,10 @@ describe('bundles', () => {
     const read = bundleFromMessage(message)
     expect(bundleToMessage(read)).toEqual(bundleToMessage(bundle))
     expect(read.jwtAuthorities.map(({ expiresAt }) => expiresAt)).toEqual([new Date(9e12), undefined])
+    expect(read.witAuthorities.map(({ keyId, tainted }) => [keyId, tainted])).toEqual([
+      ['three', false],
+      ['four', true],
+    ])
     const mask = {
       x509Authorities: false,
       jwtAuthorities: false,
@@ -156,6 +164,11 @@ describe('bundles', () => {
     )
     const limits = { sizeBytes: 1000, authorities: 1 }
     expect(() => bundleFromMessage({ ...empty, jwtAuthorities: [key, key] }, limits)).toThrowCode(
+      'BUNDLE_INVALID',
+      'more than 1',
+    )
+    expect(() => bundleFromMessage({ ...empty, witAuthorities: [key] })).toThrowCode('BUNDLE_INVALID', 'a WIT key')
+    expect(() => bundleFromMessage({ ...empty, witAuthorities: [key, key] }, limits)).toThrowCode(
       'BUNDLE_INVALID',
       'more than 1',
     )
