@@ -7,11 +7,12 @@ import { ViewDigest } from '../../src/entry/view-digest.ts'
 import type { Selector } from '../../src/entry/selector.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
+import type { Entitled } from './entitled.ts'
 import { Interests, type Interest } from './interests.ts'
 import { SelectorIndex } from './selector-index.ts'
 import { GOOD_STANDING, isSameWithheld, type Standing, type Withheld } from './standing.ts'
 import { Subscription, type Matched } from './subscription.ts'
-import { Wake } from './wake.ts'
+import type { Wake } from './wake.ts'
 
 /** Whole entries and bundles that are new or changed, and the names of those that are gone. */
 export interface Changes {
@@ -33,7 +34,7 @@ export interface Applied {
  * What this agent is entitled to: entries and bundles as the server last said. Streams subscribe by selectors and hear only of
  * changes that concern them.
  */
-export class Entitlements {
+export class Entitlements implements Entitled {
   readonly trustDomain: TrustDomain
   readonly #entries = new Map<string, RegistrationEntry>()
   readonly #bundles = new Map<string, Bundle>()
@@ -167,12 +168,10 @@ export class Entitlements {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  /** The entries that a process with these selectors is entitled to, oldest registration first. */
   matching(selectors: readonly Selector[]): readonly RegistrationEntry[] {
     return this.#index.matching(new Set(selectors.map(({ type, value }) => `${type}:${value}`)))
   }
 
-  /** A place among those that are told of changes; `wake` rings when something concerns these selectors. */
   subscribe(selectors: readonly Selector[], wake: Wake): Subscription {
     const interest = this.#interests.of(selectors)
     const subscription = new Subscription(wake, {
@@ -185,18 +184,6 @@ export class Entitlements {
     })
     interest.subscriptions.add(subscription)
     return subscription
-  }
-
-  /** What matches these selectors, now and again whenever that or a bundle of it changes. Asking for the next state says that the last one was written. */
-  async *watchMatching(selectors: readonly Selector[], signal: AbortSignal): AsyncGenerator<Matched, never> {
-    const wake = new Wake()
-    using subscription = this.subscribe(selectors, wake)
-    for (let last: Matched | undefined; ;) {
-      const matched = subscription.take()
-      if (matched !== last) yield (last = matched)
-      subscription.delivered()
-      await wake.wait(signal)
-    }
   }
 
   /** Resolves when every stream that a change up to `sequence` concerned has been written to or has ended, or when `signal` aborts. */

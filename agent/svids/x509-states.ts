@@ -1,6 +1,6 @@
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { Selector } from '../../src/entry/selector.ts'
-import type { Entitlements } from '../entries/entitlements.ts'
+import type { Entitled } from '../entries/entitled.ts'
 import type { Matched } from '../entries/subscription.ts'
 import { Wake } from '../entries/wake.ts'
 import type { HeldX509Svid } from './held-x509-svid.ts'
@@ -21,7 +21,7 @@ export interface X509State {
  */
 export async function* watchX509States(
   selectors: readonly Selector[],
-  { entitlements, x509Svids }: { readonly entitlements: Entitlements; readonly x509Svids: X509SvidCache },
+  { entitlements, x509Svids }: { readonly entitlements: Entitled; readonly x509Svids: X509SvidCache },
   signal: AbortSignal,
 ): AsyncGenerator<X509State, never> {
   const wake = new Wake()

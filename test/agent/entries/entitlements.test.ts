@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { watchMatched } from '../../../agent/entries/entitled.ts'
 import { Entitlements } from '../../../agent/entries/entitlements.ts'
 import type { Matched } from '../../../agent/entries/subscription.ts'
 import { bundleOf } from '../../../src/bundle/bundle.ts'
@@ -135,12 +136,12 @@ describe('Entitlements', () => {
   })
 })
 
-describe('Entitlements.watchMatching()', () => {
+describe('watchMatched()', () => {
   const watching = (entitlements: Entitlements, ...held: string[]) => {
     const seen: Matched[] = []
     const stop = new AbortController()
     const done = (async () => {
-      for await (const matched of entitlements.watchMatching(selectors(...held), stop.signal)) seen.push(matched)
+      for await (const matched of watchMatched(entitlements, selectors(...held), stop.signal)) seen.push(matched)
     })().catch(() => undefined)
     return { seen, stop: () => (stop.abort(new Error('stopped')), done) }
   }
@@ -196,7 +197,7 @@ describe('Entitlements.delivered()', () => {
   test('resolves once every stream concerned has asked for the next state', async () => {
     const entitlements = new Entitlements(example)
     const stop = new AbortController()
-    const stream = entitlements.watchMatching(selectors('unix:uid:1000'), stop.signal)
+    const stream = watchMatched(entitlements, selectors('unix:uid:1000'), stop.signal)
     await stream.next()
     const idle = stream.next()
     await settled()
@@ -215,7 +216,7 @@ describe('Entitlements.delivered()', () => {
 
   test('whoever gives up waiting is not kept', async () => {
     const entitlements = new Entitlements(example)
-    const never = entitlements.watchMatching(selectors('unix:uid:1000'), new AbortController().signal)
+    const never = watchMatched(entitlements, selectors('unix:uid:1000'), new AbortController().signal)
     await never.next()
     const { sequence } = entitlements.replace([anEntry('a')], [])
     const stop = new AbortController()
@@ -229,7 +230,7 @@ describe('Entitlements.delivered()', () => {
   test('streams that a change does not concern, and those that end, hold nothing back', async () => {
     const entitlements = new Entitlements(example)
     const stop = new AbortController()
-    const stream = entitlements.watchMatching(selectors('unix:uid:1000'), stop.signal)
+    const stream = watchMatched(entitlements, selectors('unix:uid:1000'), stop.signal)
     await stream.next()
     const unconcerned = entitlements.apply(changes({ entries: [anEntry('b', { selectors: selectors('unix:uid:7') })] }))
     await entitlements.delivered(unconcerned.sequence)

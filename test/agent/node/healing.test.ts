@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { watchMatched } from '../../../agent/entries/entitled.ts'
 import { SallyportError } from '../../../src/errors.ts'
 import { encodeMessage } from '../../../src/wire/encode-message.ts'
 import { permissionDeniedDetailsType } from '../../../src/wire/messages/spire-api-types.ts'
@@ -289,7 +290,7 @@ describe('push and polls', () => {
     await using world = await NodeWorld.start({ serverKind: 'spire' })
     world.upstream.entries.set('a', anEntry('a'))
     await world.passUntil(() => world.status.isInSync)
-    const stream = world.entitlements.watchMatching([{ type: 'unix', value: 'uid:1000' }], new AbortController().signal)
+    const stream = watchMatched(world.entitlements, [{ type: 'unix', value: 'uid:1000' }], new AbortController().signal)
     await stream.next()
     const pending = stream.next()
     await settled()
@@ -347,7 +348,7 @@ describe('what is acknowledged', () => {
     await using world = await NodeWorld.inSync()
     await world.acknowledged()
     const stop = new AbortController()
-    const stream = world.entitlements.watchMatching([{ type: 'unix', value: 'uid:1000' }], stop.signal)
+    const stream = watchMatched(world.entitlements, [{ type: 'unix', value: 'uid:1000' }], stop.signal)
     await stream.next()
     const pending = stream.next()
     await settled()
@@ -364,7 +365,7 @@ describe('what is acknowledged', () => {
   test('a workload that never reads holds it back for a while only', async () => {
     await using world = await NodeWorld.inSync()
     await world.acknowledged()
-    const stream = world.entitlements.watchMatching([{ type: 'unix', value: 'uid:1000' }], new AbortController().signal)
+    const stream = watchMatched(world.entitlements, [{ type: 'unix', value: 'uid:1000' }], new AbortController().signal)
     await stream.next()
     const pending = stream.next()
     await settled()
