@@ -12,8 +12,9 @@ export async function runServer(options: GlobalOptions & { config: string; logLe
   const config = withAbsolutePaths(readConfig(path, serverConfig), dirname(path))
   const log = openLog({ ...config.log, level: logLevelOption(options.logLevel) ?? config.log.level })
   const { openServer } = await import('../server/server.ts')
-  await runDaemon(async ({ ready, signal }) => {
+  await runDaemon(async ({ ready, signal, whenQuiet }) => {
     await using server = await openServer(config, { log })
+    whenQuiet(() => server.releaseMemory())
     ready()
     await aborted(signal)
     await server.drain()

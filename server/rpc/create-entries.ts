@@ -5,6 +5,7 @@ import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { Call } from '../../src/wire/call.ts'
 import { entryDraftFromMessage, entryToMessage } from '../../src/wire/entry-message.ts'
+import { rememberedIds } from '../../src/wire/id-message.ts'
 import type {
   BatchCreateEntryRequest,
   BatchCreateEntryResponse,
@@ -27,7 +28,10 @@ export async function createEntries(
 ): Promise<Sent<BatchCreateEntryResponse>> {
   const deed = deedOf(call, deps)
   const agreement = new LabelAgreement(deps.directory)
-  const drafts = eachItem(entries, (message, index) => newEntryOf(message, labels[index], agreement, call, deps))
+  const shared = { createdAt: deps.clock.now(), readParent: rememberedIds() }
+  const drafts = eachItem(entries, (message, index) =>
+    newEntryOf(message, labels[index], { ...shared, agreement, call, deps }),
+  )
   const good = drafts.flatMap((draft) => ('value' in draft ? [draft.value] : []))
   const outcomes = (
     await deps.store.commitAll(
@@ -56,19 +60,22 @@ export async function createEntries(
   return { results }
 }
 
+/** What the entries of one call have in common. */
+interface EntryOrigin {
+  readonly createdAt: Date
+  readonly readParent: ReturnType<typeof rememberedIds>
+  readonly agreement: LabelAgreement
+  readonly call: Call
+  readonly deps: RpcDeps
+}
+
 function newEntryOf(
   message: Entry,
   labels: Labels | undefined,
-  agreement: LabelAgreement,
-  call: Call,
-  deps: RpcDeps,
+  { createdAt, readParent, agreement, call, deps }: EntryOrigin,
 ): RegistrationEntry {
-  const given = {
-    id: message.id === '' ? newEntryId(deps.random) : message.id,
-    createdAt: deps.clock.now(),
-    revisionNumber: 0,
-  }
-  const draft = entryDraftFromMessage(message, given)
+  const given = { id: message.id === '' ? newEntryId(deps.random) : message.id, createdAt, revisionNumber: 0 }
+  const draft = entryDraftFromMessage(message, given, readParent)
   const entry = checkEntry({ ...draft, labels: agreement.labelsFor(draft.spiffeId, labels) }, deps)
   checkFederation(entry, deps)
   agreement.check(entry)

@@ -27,6 +27,11 @@ export function openForWriting(path: string, maxBytes: number): DatabaseSync {
   }
 }
 
+/** Drops the pages that the connection keeps in memory, of which the operating system has another copy. */
+export function releasePages(db: DatabaseSync): void {
+  db.exec('PRAGMA shrink_memory')
+}
+
 export function openForReading(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, readOnly: true })
   db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192')

@@ -172,6 +172,12 @@ export class SqliteStore implements Store {
     while (await this.#queue.between(portion)) continue
   }
 
+  async releaseMemory(): Promise<void> {
+    this.#checkOpen()
+    this.#parts.reader.releaseMemory()
+    await this.#queue.between(() => this.#parts.writer.ask({ kind: 'releaseMemory' }))
+  }
+
   /** Waits for what is queued, takes nothing new, and gives the database back. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (this.#closing ??= this.#close())
@@ -194,7 +200,7 @@ export class SqliteStore implements Store {
         transactions: group.map(({ encoded }) => encoded),
       })
       this.#publish(group, answer)
-      settle(group, answer.kind === 'pruned' ? [] : answer.outcomes)
+      settle(group, 'outcomes' in answer ? answer.outcomes : [])
     } catch (error) {
       const failure = error instanceof SallyportError ? error : failed(error)
       log.error({ err: error, transactions: group.length }, 'Could not commit to the store')

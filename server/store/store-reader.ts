@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SallyportError } from '../../src/errors.ts'
 import type { AuditQuery, StoredAuditRecord } from '../audit/record.ts'
-import { openForReading } from './connection.ts'
+import { openForReading, releasePages } from './connection.ts'
 import { decodeLoggedChanges } from './decode-change.ts'
 import { PolicyReader } from './policy-reader.ts'
 import { preparedBy, type Prepared } from './prepared.ts'
@@ -116,6 +116,10 @@ export class StoreReader implements Disposable {
     return this.#reading(
       () => this.#db.prepare(sql).all(...asked.map(([, value]) => value)) as unknown as readonly AuditRow[],
     )
+  }
+
+  releaseMemory(): void {
+    this.#reading(() => releasePages(this.#db))
   }
 
   [Symbol.dispose](): void {

@@ -217,4 +217,6 @@ export interface Store extends AsyncDisposable {
   decisionCounts(): Promise<DecisionCounts>
   /** Removes log rows (of the fast lane all but the newest), audit records and decisions older than these instants; the audit chain keeps a checkpoint. */
   prune(limits: PruneLimits): Promise<void>
+  /** Drops pages of the database that are kept in memory: they are read again when they are needed. */
+  releaseMemory(): Promise<void>
 }

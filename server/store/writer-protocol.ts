@@ -103,6 +103,7 @@ export type WriterRequest =
       readonly auditBeforeMs: number
       readonly decisions: EncodedDecisionLimits | undefined
     }
+  | { readonly kind: 'releaseMemory' }
   | { readonly kind: 'close' }
 
 /** What one mutation did: the kind of object, its key and the JSON of what it was before. The new value is the mutation's. */
@@ -138,6 +139,7 @@ export type WriterReply =
       readonly auditHead: EncodedPosition
     }
   | { readonly kind: 'pruned'; readonly more: boolean }
+  | { readonly kind: 'released' }
   | {
       readonly kind: 'failed'
       readonly code: ErrorCode

@@ -18,7 +18,7 @@ type Ready = Extract<WriterReply, { kind: 'ready' }>
 type Failed = Extract<WriterReply, { kind: 'failed' }>
 
 export type WriterAnswer =
-  | Extract<WriterReply, { kind: 'written' | 'pruned' }>
+  | Extract<WriterReply, { kind: 'written' | 'pruned' | 'released' }>
   /** The writer died after its commit: the outcomes as the database kept them; the changes are in its log. */
   | { readonly kind: 'recovered'; readonly outcomes: readonly EncodedOutcome[] }
 
@@ -69,12 +69,11 @@ export class WriterThread {
       if (failure !== undefined) throw failure
       if (attempt > WRITER_MAX_ATTEMPTS) throw this.#givenUp()
       const reply = await writer.running.ask(question)
-      if (reply?.kind === 'written' || reply?.kind === 'pruned') return reply
       if (reply?.kind === 'failed') {
         failure = this.#errorOf(reply)
         if (!reply.unsure) throw failure
         await this.#stop()
-      }
+      } else if (reply !== undefined && reply.kind !== 'ready') return reply
     }
   }
 

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { openForWriting } from './connection.ts'
+import { openForWriting, releasePages } from './connection.ts'
 import { pruneDecisions } from './decision-writer.ts'
 import { GroupWriter } from './group-writer.ts'
 import { pruneJournals } from './journal-pruner.ts'
@@ -28,6 +28,9 @@ try {
         return groups.write(request)
       case 'prune':
         return { kind: 'pruned', more: prune(request) }
+      case 'releaseMemory':
+        releasePages(db)
+        return { kind: 'released' }
       case 'close':
         parentPort?.close()
         db.close()

@@ -138,7 +138,11 @@ function selectorsOf(selectors: readonly Selector[]): readonly Selector[] {
   )
 }
 
+// Shared, because most entries have no names and no foreign domains.
+const nothing: readonly never[] = []
+
 function uniqueBy<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[] {
+  if (values.length === 0) return nothing
   return [...new Map(values.map((value) => [keyOf(value), value])).values()]
 }
 

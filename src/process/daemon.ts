@@ -10,6 +10,8 @@ export interface Daemon {
   ready(): void
   /** Aborts at SIGTERM or SIGINT. */
   readonly signal: AbortSignal
+  /** Calls this when the daemon has been quiet for a while, before it gives memory back. */
+  whenQuiet(release: () => Promise<void>): void
 }
 
 /**
@@ -20,13 +22,16 @@ export async function runDaemon(work: (daemon: Daemon) => Promise<void>): Promis
   checkEnvironment(process.env)
   const libc = openLibc()
   libc?.forbidDumps()
-  using _trim = trimMemoryWhenQuiet(systemClock, libc)
+  const releases: (() => Promise<void>)[] = []
+  using _trim = trimMemoryWhenQuiet(systemClock, libc, async () => {
+    await Promise.allSettled(releases.map((release) => release()))
+  })
   const socket = process.env['NOTIFY_SOCKET']
   const notify = (state: string): void => {
     if (socket !== undefined) libc?.sendDatagram(socket, state)
   }
   await runUntilSignal(async (signal) => {
     signal.addEventListener('abort', () => notify('STOPPING=1'), { once: true })
-    await work({ ready: () => notify('READY=1'), signal })
+    await work({ ready: () => notify('READY=1'), signal, whenQuiet: (release) => releases.push(release) })
   })
 }

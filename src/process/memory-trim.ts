@@ -57,19 +57,33 @@ export class TrimDecision {
 /**
  * Gives back what a start or a burst left behind, once the process has been quiet for two seconds: V8 keeps room for new objects that
  * nobody fills any more, malloc keeps freed pieces, and half of the program's pages were needed to start only.
+ *
+ * @param release drops caches first; does not throw
  */
-export function trimMemoryWhenQuiet(clock: Clock, libc: Libc | undefined): Disposable {
+export function trimMemoryWhenQuiet(clock: Clock, libc: Libc | undefined, release: () => Promise<void>): Disposable {
   const decision = new TrimDecision()
   let timer = clock.timer(LOOK_MS, look)
+  let isOver = false
   function look(): void {
     const usage = usageNow(clock)
-    if (decision.isDue(usage)) {
-      trim(usage, libc)
-      decision.trimmed(usageNow(clock))
-    }
-    timer = clock.timer(LOOK_MS, look)
+    if (decision.isDue(usage)) void giveBack(usage)
+    else lookAgain()
   }
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+  function lookAgain(): void {
+    if (!isOver) timer = clock.timer(LOOK_MS, look)
+  }
+  async function giveBack(usage: Usage): Promise<void> {
+    await release()
+    trim(usage, libc)
+    decision.trimmed(usageNow(clock))
+    lookAgain()
+  }
+  return {
+    [Symbol.dispose]: () => {
+      isOver = true
+      timer[Symbol.dispose]()
+    },
+  }
 }
 
 function trim({ heapBytes }: Usage, libc: Libc | undefined): void {

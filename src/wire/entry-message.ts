@@ -42,13 +42,15 @@ function attributesOf(entry: RegistrationEntry): Entry['additionalAttributes'] {
 /**
  * What somebody asks a server to register. Parsed, not judged: `checkEntry` does that.
  *
+ * @param readParent may hold one parent for many entries
  * @throws {@link SallyportError} `REQUEST_INVALID`, `SPIFFE_ID_INVALID`, `TRUST_DOMAIN_INVALID`, `SELECTOR_INVALID`
  */
 export function entryDraftFromMessage(
   message: Entry,
   given: { readonly id: string; readonly createdAt: Date; readonly revisionNumber: number },
+  readParent: typeof idFromMessage = idFromMessage,
 ): EntryDraft {
-  return { ...entryFromMessage(message), ...given }
+  return { ...entryFromMessage(message, readParent), ...given }
 }
 
 /**
@@ -56,12 +58,12 @@ export function entryDraftFromMessage(
  *
  * @throws {@link SallyportError} `REQUEST_INVALID`, `SPIFFE_ID_INVALID`, `TRUST_DOMAIN_INVALID`, `SELECTOR_INVALID`
  */
-export function entryFromMessage(message: Entry): RegistrationEntry {
+export function entryFromMessage(message: Entry, readParent: typeof idFromMessage = idFromMessage): RegistrationEntry {
   const { additionalAttributes } = message
   return {
     id: message.id,
     spiffeId: idFromMessage(message.spiffeId, 'spiffe_id'),
-    parentId: idFromMessage(message.parentId, 'parent_id'),
+    parentId: readParent(message.parentId, 'parent_id'),
     selectors: message.selectors.map(({ type, value }) => selectorOf(type, value)),
     x509TtlSeconds: message.x509SvidTtl,
     jwtTtlSeconds: message.jwtSvidTtl,

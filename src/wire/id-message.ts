@@ -19,6 +19,17 @@ export function idFromMessage(message: SpiffeIdMessage | null | undefined, field
   return SpiffeId.of(trustDomainFromText(message.trustDomain), message.path)
 }
 
+/** {@link idFromMessage} for many ids of which few differ: each is held once. */
+export function rememberedIds(): typeof idFromMessage {
+  const ids = new Map<string, SpiffeId>()
+  return (message, field) => {
+    const read = idFromMessage(message, field)
+    const known = ids.get(read.toString())
+    if (known === undefined) ids.set(read.toString(), read)
+    return known ?? read
+  }
+}
+
 /** Reads a trust domain as clients write it: the name, or the id of the trust domain itself. */
 export const trustDomainFromText = (text: string): TrustDomain =>
   TrustDomain.parse(text.startsWith('spiffe://') ? text.slice('spiffe://'.length) : text)

@@ -441,12 +441,22 @@ export function storeContract(name: string, make: () => StoreUnderTest): void {
       })
     })
 
+    test('gives memory back between changes, and loses nothing', async () => {
+      const entries = Array.from({ length: 20 }, (_unused, index) => anEntry(`e${index}`))
+      const changes = entries.map((entry) => committed(creating(entry)))
+      await Promise.all([store.releaseMemory(), ...changes, store.releaseMemory()])
+      await committed(creating(anEntry('last')))
+      expect((await store.snapshot()).entries).toHaveLength(21)
+      expect(await store.changesSince(20)).toHaveLength(1)
+    })
+
     test('refuses everything when it is closed', async () => {
       await store[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
       await expect(store.commit(creating(anEntry('a')))).rejects.toThrowCode('STORE_CLOSED')
       await expect(store.snapshot()).rejects.toThrowCode('STORE_CLOSED')
       await expect(store.token('t')).rejects.toThrowCode('STORE_CLOSED')
+      await expect(store.releaseMemory()).rejects.toThrowCode('STORE_CLOSED')
     })
   })
 }

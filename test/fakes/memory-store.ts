@@ -326,6 +326,10 @@ export class MemoryStore implements Store {
     return this.#disk.decisions.counts
   }
 
+  async releaseMemory(): Promise<void> {
+    this.#checkOpen()
+  }
+
   async prune({ logBefore, auditBefore, decisions }: PruneLimits): Promise<void> {
     this.#checkOpen()
     const disk = this.#disk
