@@ -1,0 +1,58 @@
+/** The names of the headers that carry a WIT-SVID and its proof. */
+export const WIT_FIELD = 'workload-identity-token'
+export const PROOF_TOKEN_FIELD = 'workload-proof-token'
+
+/** The header fields of a message as they came: repeated ones are still apart, which `headers` of Node does not tell. */
+export class HeaderFields {
+  readonly #values = new Map<string, string[]>()
+
+  private constructor(lines: Iterable<readonly [name: string, value: string]>) {
+    for (const [name, value] of lines) {
+      // Pseudo-headers of HTTP/2 are no fields.
+      if (name.startsWith(':')) continue
+      const key = name.toLowerCase()
+      const values = this.#values.get(key)
+      if (values === undefined) this.#values.set(key, [value])
+      else values.push(value)
+    }
+  }
+
+  static of(lines: Iterable<readonly [name: string, value: string]>): HeaderFields {
+    return new HeaderFields(lines)
+  }
+
+  /** Names and values in turn, as `rawHeaders` of Node has them. */
+  static ofRaw(rawHeaders: readonly string[]): HeaderFields {
+    const lines: (readonly [string, string])[] = []
+    for (let index = 0; index + 1 < rawHeaders.length; index += 2)
+      lines.push([rawHeaders[index] ?? '', rawHeaders[index + 1] ?? ''])
+    return new HeaderFields(lines)
+  }
+
+  /** How many lines of this name there are; names are in lower case. */
+  count(name: string): number {
+    return this.#values.get(name)?.length ?? 0
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name)
+  }
+
+  /** The value of the only line of this name, as it came; undefined when there is none, or more than one. */
+  only(name: string): string | undefined {
+    const [value, ...more] = this.#values.get(name) ?? []
+    return more.length === 0 ? value : undefined
+  }
+
+  /**
+   * The value of all lines of this name as a signature covers it: each without the space around it, joined by a comma.
+   *
+   * @see RFC 9421 §2.1
+   */
+  combined(name: string): string | undefined {
+    return this.#values
+      .get(name)
+      ?.map((value) => value.replace(/^[ \t]+|[ \t]+$/g, ''))
+      .join(', ')
+  }
+}
