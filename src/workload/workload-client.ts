@@ -17,11 +17,13 @@ import {
   type DecisionReport,
   workloadPolicyService,
 } from '../wire/messages/sallyport-policy-v1.ts'
+import type { WitSvidWithKey } from '../wit/wit-svid.ts'
 import { agentError } from './agent-error.ts'
 import { connectWorkloadApi } from './connect-workload-api.ts'
 import { NO_POLICY_CONTEXT, type PolicyContext, PolicyReader } from './policy-context.ts'
 import { jsonOfStruct } from './struct.ts'
 import { type WatchOptions, watchStream } from './watch.ts'
+import { witBundlesOf, witSvidsOf } from './wit-answers.ts'
 import {
   incomplete,
   nonEmpty,
@@ -61,6 +63,13 @@ export interface WatchSettings {
 }
 
 export interface X509WatchSettings extends WatchSettings, X509Reading {}
+
+export interface WitSvidRequest {
+  /** Only this identity; default: all that the workload is entitled to. */
+  readonly spiffeId?: SpiffeId | undefined
+}
+
+export interface WitWatchSettings extends WatchSettings, WitSvidRequest {}
 
 export interface JwtSvidRequest {
   readonly audience: readonly string[] | string
@@ -140,6 +149,33 @@ export class WorkloadClient implements AsyncDisposable {
     return watchStream(open, jwtBundlesOf, bundleSetOf([]), this.#watch(signal, settings))
   }
 
+  /**
+   * WIT-SVIDs with their keys, the default identity's first. Incubating: an agent where they are not turned on answers
+   * `METHOD_UNIMPLEMENTED`.
+   *
+   * @see WIT-SVID.md; SPIFFE_Workload_API.md §7 (Incubating)
+   */
+  fetchWitSvids({ spiffeId }: WitSvidRequest = {}, options: ClientOptions = {}): Promise<readonly WitSvidWithKey[]> {
+    return firstOf(this.#api.fetchWitSvid(witRequestOf(spiffeId), this.#call(options)), witSvidsOf)
+  }
+
+  /** The WIT-SVIDs with their keys, now and after every change, until `signal` aborts. None: the agent has withdrawn them. */
+  watchWitSvids(signal: AbortSignal, settings: WitWatchSettings = {}): AsyncGenerator<readonly WitSvidWithKey[]> {
+    const request = witRequestOf(settings.spiffeId)
+    const open = () => this.#api.fetchWitSvid(request, this.#call({ signal }))
+    return watchStream(open, witSvidsOf, [], this.#watch(signal, settings))
+  }
+
+  /** The bundles that WIT-SVIDs are verified with. They hold nothing else. */
+  fetchWitBundles(options: ClientOptions = {}): Promise<BundleSet> {
+    return firstOf(this.#api.fetchWitBundles({}, this.#call(options)), witBundlesOf)
+  }
+
+  watchWitBundles(signal: AbortSignal, settings: WatchSettings = {}): AsyncGenerator<BundleSet> {
+    const open = () => this.#api.fetchWitBundles({}, this.#call({ signal }))
+    return watchStream(open, witBundlesOf, bundleSetOf([]), this.#watch(signal, settings))
+  }
+
   /** The policy of this workload's identities, now and after every change, until `signal` aborts. */
   watchPolicy(signal: AbortSignal, settings: WatchSettings = {}): AsyncGenerator<PolicyContext> {
     const reader = new PolicyReader(sha256)
@@ -205,6 +241,8 @@ export class WorkloadClient implements AsyncDisposable {
     return { ...options, metadata: { ...options.metadata, ...SECURITY_HEADER } }
   }
 }
+
+const witRequestOf = (spiffeId: SpiffeId | undefined) => ({ spiffeId: spiffeId?.toString() ?? '' })
 
 const sha256 = (content: Buffer): Buffer => createHash('sha256').update(content).digest()
 

@@ -61,7 +61,7 @@ export function x509BundlesReader({ checkRevocation = false }: X509Reading = {})
 }
 
 /** The entries of a map of bundles, which may not be empty. */
-export function nonEmpty(bundles: Readonly<Record<string, Buffer>>): (readonly [string, Buffer])[] {
+export function nonEmpty<T>(bundles: Readonly<Record<string, T>>): (readonly [string, T])[] {
   const entries = Object.entries(bundles)
   if (entries.length === 0) throw incomplete('it has no bundle')
   return entries
