@@ -1,3 +1,4 @@
+import { checkSlices } from '../src/policy-file/check-slices.ts'
 import { readPolicyFile } from '../src/policy-file/read-policy.ts'
 import { withTraffic, type TouchedTraffic } from '../src/policy/analysis/traffic-of-diff.ts'
 import { diffPolicies, type CellChange, type PlacedTables } from '../src/policy/analysis/policy-diff.ts'
@@ -6,6 +7,7 @@ import { compile } from '../src/policy/compile.ts'
 import type { RegisteredIdentity } from '../src/policy/membership.ts'
 import type { PolicySet } from '../src/policy/policy-set.ts'
 import { resolveMembership } from '../src/policy/resolve-membership.ts'
+import { SliceIndex } from '../src/policy/slice-index.ts'
 import type { Transport } from '../src/wire/handlers.ts'
 import { policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { analysedLive } from './analysis-source.ts'
@@ -50,6 +52,9 @@ export async function diffPolicy(options: DiffOptions, a: string, b: string): Pr
     },
     rows: touched.map((one) => rowOf(one, traffic !== undefined)),
     sentence: summary(changes, radii, options),
+    warnings: checkSlices(new SliceIndex(after.tables.set, after.rows)).map(
+      ({ code, message }) => `${code} ${message}`,
+    ),
   }
 }
 

@@ -7,6 +7,7 @@ import { policyKeyCommand } from './policy-key.ts'
 import type { ChangeOptions, listPolicies, showPolicy } from './policy-live.ts'
 import type { SignOptions } from './policy-sign.ts'
 import type { TestOptions } from './policy-test.ts'
+import type { ValidateOptions } from './policy-validate.ts'
 import type { Result } from './print.ts'
 
 /** Zones as code: checked, tested and explained from a file, with or without a server. */
@@ -18,6 +19,7 @@ export function policyCommand(): Command {
     .argument('<file>', 'policy file, YAML or JSON (- for standard input)')
     .description('find what is wrong, dead, too wide or past in a policy file')
     .option('--strict', 'warnings count: exit code 2', false)
+    .option('--entries <file>', 'registered identities: a file of `entry apply`, or `entry list --output json`')
     .addHelpText(
       'after',
       `
@@ -25,10 +27,11 @@ Exit codes: 0 in order, 1 errors, 2 warnings with --strict.
 
 Examples:
   sallyport policy validate policy.yaml
+  sallyport policy validate policy.yaml --entries entries.yaml
   sallyport policy validate policy.yaml --strict --output json`,
     )
     .action(
-      action(async (options: { strict: boolean }, file: string) =>
+      action(async (options: ValidateOptions, file: string) =>
         (await import('./policy-validate.ts')).validatePolicy(options, file),
       ),
     )
@@ -112,7 +115,8 @@ Examples:
     .addHelpText(
       'after',
       `
-What would be lost (every right of a zone in use, the way by which you came) is shown, and applied only with --accept-loss.
+What would be lost (every right of a zone in use, the way by which you came, all that an identity is told because it is too long) is
+shown, and applied only with --accept-loss.
 
 Examples:
   sallyport policy apply policy.yaml --dry-run

@@ -1,11 +1,13 @@
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import { printLongSlices } from '../../src/policy-file/check-slices.ts'
+import { longSlices } from '../../src/policy/long-slices.ts'
 import type { Party } from '../../src/policy/party.ts'
 import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { zonesOfRow, type Members } from './members.ts'
 
 /** Something that works now and would not after a change. */
 export interface Loss {
-  readonly kind: 'zone' | 'adminPath'
+  readonly kind: 'zone' | 'adminPath' | 'slice'
   readonly zone: string
   readonly spiffeId: string
   readonly message: string
@@ -17,7 +19,10 @@ export interface Placed {
   readonly members: Members
 }
 
-/** Every zone in use that would lose all of its rights, and every administrator who would lose the last one. */
+/**
+ * Every zone in use that would lose all of its rights, every administrator who would lose the last one, and identities whose part of
+ * the policy would be too long to be sent.
+ */
 export function lossesOf(before: Placed | undefined, after: Placed, admins: readonly SpiffeId[]): Loss[] {
   if (before === undefined) return []
   const [had, has] = [new Rights(before), new Rights(after)]
@@ -38,7 +43,20 @@ export function lossesOf(before: Placed | undefined, after: Placed, admins: read
       message: `administrator ${admin} would have no right left`,
     })
   }
-  return losses
+  return [...losses, ...slicesLost(before.members, after.members)]
+}
+
+/** One for all of them: what makes one slice too long mostly makes many. */
+function slicesLost(before: Members, after: Members): Loss[] {
+  const long = longSlices(after.sliceIndex)
+  if (long.length === 0) return []
+  const already = new Set(longSlices(before.sliceIndex).map(({ spiffeId }) => spiffeId))
+  const lost = long.filter(({ spiffeId }) => !already.has(spiffeId))
+  const [longest] = lost
+  if (longest === undefined) return []
+  const { spiffeId } = longest
+  const [zone = ''] = after.partyOf(spiffeId).zoneIds
+  return [{ kind: 'slice', zone, spiffeId, message: printLongSlices(lost) }]
 }
 
 function identitiesByZone(members: Members): Map<string, string[]> {

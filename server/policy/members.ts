@@ -68,6 +68,10 @@ export class Members {
     return this.#index.sharesRowsWith(other.#index)
   }
 
+  get sliceIndex(): SliceIndex {
+    return this.#index
+  }
+
   get size(): number {
     return this.#resolved.size
   }

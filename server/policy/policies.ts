@@ -3,6 +3,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
+import { checkEffects } from '../../src/policy-file/check-effects.ts'
 import { checkPolicy } from '../../src/policy-file/check-policy.ts'
 import { PolicyProblems, type Finding } from '../../src/policy-file/finding.ts'
 import { readPolicyFile } from '../../src/policy-file/read-policy.ts'
@@ -15,6 +16,7 @@ import type { PendingPolicy, PolicyRevisionRow, SignatureText } from '../store/p
 import type { Store } from '../store/store.ts'
 import { lossesOf, type Loss } from './losses.ts'
 import { Members, registeredIdentityOf } from './members.ts'
+import { ObservingSince } from './observing-since.ts'
 import type { PolicyBook } from './policy-book.ts'
 import type { PolicyKeys, SecondSigner } from './policy-keys.ts'
 import { checkSecondSignature, touchesTargetFour } from './second-signature.ts'
@@ -67,14 +69,16 @@ export const NOTE_MAX = 1_000
 /** Applies policies: read → check against what is registered → compare with what holds → commit the next revision (SE-45). */
 export class Policies {
   readonly #deps: PoliciesDeps
+  readonly #observingSince: ObservingSince
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(deps: PoliciesDeps) {
     this.#deps = deps
+    this.#observingSince = new ObservingSince(deps.store)
   }
 
   /** Changes nothing. */
-  judge(source: string, caller?: SpiffeId): Judged {
+  async judge(source: string, caller?: SpiffeId): Promise<Judged> {
     const { directory, clock, book, trustDomain } = this.#deps
     let file: ReturnType<typeof readPolicyFile>
     try {
@@ -84,15 +88,18 @@ export class Policies {
       return { set: undefined, digest: '', findings: error.findings, ...NOTHING }
     }
     const { set, placeOf } = file
+    const now = clock.now().getTime()
+    const before = book.current?.row
+    const observingSince = before === undefined ? new Map<string, number>() : await this.#observingSince.of(before, now)
     const { current } = book
     const registered = Array.from(directory.entries(), registeredIdentityOf)
     // Most policies leave the zones as they are: then everybody is where they were.
     const rows = current?.members.resolvedFor(set) ?? resolveMembership(set, registered)
     const findings = [
       ...problemOfTrustDomain(set, trustDomain, placeOf),
-      ...checkPolicy(set, { registered, rows, now: clock.now().getTime(), placeOf }),
+      ...checkPolicy(set, { registered, rows, now, observingSince, placeOf }),
     ]
-    const before = current && { set: current.row.policy, members: current.members }
+    const held = current && { set: current.row.policy, members: current.members }
     const admins = caller === undefined ? this.#deps.admins : [...this.#deps.admins, caller]
     // What does not compile has no members, and gives no rights to compare.
     const isWrong = findings.some(({ severity }) => severity === 'error')
@@ -100,9 +107,9 @@ export class Policies {
     return {
       set,
       digest: sha256Hex(canonicalText(set)),
-      findings,
+      findings: members === undefined ? findings : [...findings, ...checkEffects(members.sliceIndex, { now, placeOf })],
       members,
-      losses: members === undefined ? [] : lossesOf(before, { set, members }, uniqueIds(admins)),
+      losses: members === undefined ? [] : lossesOf(held, { set, members }, uniqueIds(admins)),
       needsSecondSignature: touchesTargetFour(current?.row.policy, set),
     }
   }
@@ -171,7 +178,7 @@ export class Policies {
       )
     }
     this.#checkBase(expectedBase)
-    const { set, digest, findings, losses, needsSecondSignature, members } = this.judge(source, caller)
+    const { set, digest, findings, losses, needsSecondSignature, members } = await this.judge(source, caller)
     const errors = findings.filter(({ severity }) => severity === 'error')
     if (set === undefined || errors.length > 0) throw new PolicyProblems('the policy', errors)
     const { current } = book

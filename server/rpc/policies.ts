@@ -34,7 +34,7 @@ export function policiesHandlers(deps: RpcDeps): Handlers<typeof policiesService
   const { policies, policyKeys, book, slices, store } = deps
   return {
     async validate({ source }, call) {
-      const { findings, losses, digest, needsSecondSignature } = policies.judge(source, callerId(call, deps))
+      const { findings, losses, digest, needsSecondSignature } = await policies.judge(source, callerId(call, deps))
       return {
         findings: findings.map(findingMessage),
         losses: losses.map(lossMessage),

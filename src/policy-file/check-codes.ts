@@ -61,7 +61,7 @@ export const checkCodes = {
   },
   DENY_UNREACHABLE: {
     severity: 'error',
-    means: 'A deny rule is about a service that no conduit reaches: probably it names the wrong one.',
+    means: 'A deny rule is about a service, or an action, that no conduit reaches: probably it names the wrong one.',
     remedy: 'Correct the rule, or remove it.',
   },
   ENFORCE_ONLY_WITHOUT_OBSERVE: {
@@ -114,6 +114,11 @@ export const checkCodes = {
     means: 'Entries of one identity have different labels.',
     remedy: 'Give all entries of the identity the same labels: peers see ids, not entries.',
   },
+  LEVEL_BELOW_TARGET: {
+    severity: 'warning',
+    means: 'What is written lets a zone reach less than its target in one of the requirements of IEC 62443.',
+    remedy: 'Do what the message names, or lower the target; `sallyport zone level ZONE` shows all requirements.',
+  },
   LISTENER_REPEATED: {
     severity: 'error',
     means: 'A service has two listeners of the same name or port.',
@@ -138,6 +143,12 @@ export const checkCodes = {
     severity: 'warning',
     means: 'A zone has been observing for more than 60 days.',
     remedy: 'Look at `sallyport zone promote ZONE --check` and let it enforce.',
+  },
+  OUT_DEGREE_HIGH: {
+    severity: 'warning',
+    means: 'Services can act as more than one other service on average: then most of them lead to most others.',
+    remedy:
+      'Look at `sallyport paths` for the steps that matter most, narrow their rules, or declare actions that hand nothing over with `pivot: false`.',
   },
   PATTERN_OUTSIDE_FEDERATION: {
     severity: 'warning',
@@ -178,6 +189,13 @@ export const checkCodes = {
     severity: 'warning',
     means: 'The identity of a service is in no zone: nobody reaches it.',
     remedy: 'Add it to the members of a zone.',
+  },
+  SLICE_TOO_LONG: {
+    severity: 'warning',
+    means:
+      'What an identity would have to know of the policy is longer than agents take: it gets nothing, and reaches nothing.',
+    remedy:
+      'Let fewer services be within its reach: narrow conduits to identities, let zones enforce, place identities by pattern instead of by label.',
   },
   TEST_GATE_MISMATCH: {
     severity: 'error',

@@ -2,7 +2,6 @@ import type { Place } from '../config/yaml-source.ts'
 import type { IdentityRow, RegisteredIdentity } from '../policy/membership.ts'
 import type { PolicySet } from '../policy/policy-set.ts'
 import { resolveMembership } from '../policy/resolve-membership.ts'
-import { checkCodes } from './check-codes.ts'
 import { checkConduits } from './check-conduits.ts'
 import { checkElevation } from './check-elevation.ts'
 import { checkIdentities } from './check-identities.ts'
@@ -12,7 +11,7 @@ import { checkServices } from './check-services.ts'
 import { checkTime } from './check-time.ts'
 import { checkZones } from './check-zones.ts'
 import type { Finding } from './finding.ts'
-import type { Found } from './found.ts'
+import { findingOf, type Found } from './found.ts'
 import { PolicyIndex } from './policy-index.ts'
 
 export interface CheckOptions {
@@ -47,15 +46,7 @@ export function checkPolicy(set: PolicySet, options: CheckOptions = {}): Finding
     ...checkIdentities(registered, rows),
     ...(now === undefined ? [] : checkTime(index, now, observingSince)),
   ]
-  const findings = found.map(({ code, path, message }): Finding => ({
-    code,
-    severity: checkCodes[code].severity,
-    path: path.join('.'),
-    place: placeOf(path),
-    message,
-    remedy: checkCodes[code].remedy,
-  }))
-  return findings.toSorted((a, b) => rank(a) - rank(b))
+  return found.map((one) => findingOf(one, placeOf)).sort((a, b) => rank(a) - rank(b))
 }
 
 const rank = ({ severity }: Finding): number => (severity === 'error' ? 0 : 1)

@@ -1,5 +1,6 @@
 import { isExact } from '../policy/pattern.ts'
-import type { Rule, Subject, Validity } from '../policy/policy-set.ts'
+import { covers } from '../policy/conduit.ts'
+import type { Conduit, Rule, Service, Subject, Validity } from '../policy/policy-set.ts'
 import type { Found } from './found.ts'
 import { patternCovers } from './pattern-cover.ts'
 import type { PolicyIndex } from './policy-index.ts'
@@ -8,19 +9,19 @@ type Path = readonly PropertyKey[]
 
 /** Rules that do nothing, that others make needless, and that are too wide. @see zones.md §3.19, §4.8; ZO-12 */
 export function* checkRules(index: PolicyIndex): Generator<Found> {
-  const covers = new Covers(index)
+  const wider = new Covers(index)
   for (const [at, rule] of index.set.rules.entries()) {
     const path = ['rules', at]
     yield* checkSubjects(index, rule, path)
     if (rule.stage === 'draft') continue
     yield* checkReach(index, rule, path)
     if (rule.effect === 'deny') continue
-    const deny = covers.of(rule, 'deny')
+    const deny = wider.of(rule, 'deny')
     if (deny !== undefined)
       yield { code: 'RULE_SHADOWED', path, message: `${deny.id} refuses all that ${rule.id} allows` }
-    const wider = covers.of(rule, 'allow')
-    if (wider !== undefined)
-      yield { code: 'RULE_REDUNDANT', path, message: `${wider.id} allows all that ${rule.id} allows` }
+    const other = wider.of(rule, 'allow')
+    if (other !== undefined)
+      yield { code: 'RULE_REDUNDANT', path, message: `${other.id} allows all that ${rule.id} allows` }
   }
 }
 
@@ -62,8 +63,31 @@ function* checkReach(index: PolicyIndex, rule: Rule, path: Path): Generator<Foun
   if (rule.effect === 'deny') {
     if (conduits.length === 0)
       yield { code: 'DENY_UNREACHABLE', path: [...path, 'to'], message: `no conduit reaches ${rule.to}` }
+    else yield* checkDenied(service, conduits, rule, path)
   } else if (!conduits.some((conduit) => index.mayUse(rule, conduit)))
     yield { code: 'RULE_DEAD', path, message: `no conduit lets a subject of ${rule.id} reach ${rule.to}` }
+}
+
+/** Actions that need a listener to which no conduit leads: they are refused anyway, so that the rule is probably about others. */
+function* checkDenied(
+  { listeners, actions }: Service,
+  conduits: readonly Conduit[],
+  { to, actions: denied }: Rule,
+  path: Path,
+): Generator<Found> {
+  const open = listeners.filter(({ protocol, port }) => conduits.some(({ allow }) => covers(allow, protocol, port)))
+  for (const [at, name] of denied.entries()) {
+    const match = actions.find((action) => action.name === name)?.match ?? []
+    const isServed = match.some(({ kind }) =>
+      open.some(({ protocol }) => (kind === 'connect') === (protocol === 'tcp')),
+    )
+    if (match.length > 0 && !isServed)
+      yield {
+        code: 'DENY_UNREACHABLE',
+        path: [...path, 'actions', at],
+        message: `no conduit reaches a listener of ${to} that serves ${name}`,
+      }
+  }
 }
 
 /** Finds rules that cover others: by equal text or among the few that have wildcards, so that many exact rules cost little. */

@@ -40,9 +40,6 @@ export class BlastRadii {
   readonly #reached: BitRows
   readonly #known = new Map<string, Radius>()
 
-  /** Services that a service can act as next, on average: near 1 and above most can reach most (§4.1). */
-  readonly meanOutDegree: number
-
   constructor(graph: ReachGraph) {
     this.#graph = graph
     const services = [...graph.tables.services.values()]
@@ -54,7 +51,6 @@ export class BlastRadii {
     this.#weights = Uint8Array.from(services, ({ party }) => weightOf(party.zone?.target))
     const next = services.map(({ party }) => this.#pivots(graph.direct(party.id)))
     this.#closure = new Closure(next)
-    this.meanOutDegree = next.reduce((sum, { length }) => sum + length, 0) / Math.max(1, next.length)
     this.#reached = new BitRows(1, services.length)
   }
 
@@ -119,6 +115,17 @@ export class BlastRadii {
   #pivots(direct: readonly DirectReach[]): number[] {
     return direct.filter(isPivot).map(({ service }) => this.#numberOf.get(service) as number)
   }
+}
+
+/**
+ * Services that a service can act as next, on average: near 1 and above most can reach most.
+ *
+ * @see zones.md §4.1
+ */
+export function meanOutDegree(graph: ReachGraph): number {
+  const services = [...graph.tables.services.values()]
+  const steps = services.reduce((sum, { party }) => sum + graph.direct(party.id).filter(isPivot).length, 0)
+  return steps / Math.max(1, services.length)
 }
 
 const isPivot = ({ actions }: DirectReach): boolean => actions.some(({ pivot }) => pivot)

@@ -1,5 +1,5 @@
 import { isExact, parsePattern } from '../pattern.ts'
-import type { Target } from '../policy-set.ts'
+import type { Rule, Target } from '../policy-set.ts'
 import type { Tables } from '../tables.ts'
 import type { RegisteredEntry } from './compromise.ts'
 import { X509_TTL_MS } from './compromise.ts'
@@ -53,6 +53,28 @@ export function zoneLevels(tables: Tables, zone: string, facts: LevelFacts): Req
     ...{ requirement, target, capability, achieved, evidence },
     gap: achieved >= target ? undefined : next,
   }))
+}
+
+/** What another text of the policy would reach. */
+export interface PolicyGap extends Pick<RequirementLevel, 'requirement' | 'target' | 'achieved'> {
+  /** What the next level needs. */
+  readonly next: string
+}
+
+/** Where a zone stays below its target by the policy alone, whatever is registered and seen, and the product could do more. */
+export function gapsOfPolicy(tables: Tables, zone: string): readonly PolicyGap[] {
+  const target = tables.zones.get(zone)?.target ?? 0
+  const unseen = { observations: undefined }
+  const judged = [
+    useControl(tables, zone),
+    confidentiality(tables, zone, unseen),
+    // Whether callers enforce too is seen in traffic only.
+    ...(tables.zones.get(zone)?.observes === true ? [dataFlow(tables, zone, unseen)] : []),
+    availability(tables, zone),
+  ]
+  return judged
+    .filter(({ achieved, capability }) => achieved < Math.min(target, capability))
+    .map(({ requirement, achieved, next }) => ({ requirement, target, achieved, next }))
 }
 
 interface Judged {
@@ -112,10 +134,7 @@ const ttlLimit = ({ set, zones }: Tables, zone: string): number =>
 
 function useControl(tables: Tables, zone: string): Judged {
   const requirement = 'use control'
-  const services = servicesIn(tables, zone)
-  const rules = tables.set.rules.filter(
-    ({ effect, stage, to }) => effect === 'allow' && stage === 'live' && services.has(to),
-  )
+  const rules = zoneContents(tables).get(zone)?.rules ?? []
   const wide = rules.filter(({ from }) =>
     from.some((subject) => 'zone' in subject || !isExact(parsePattern(subject.pattern))),
   )
@@ -145,7 +164,7 @@ function integrity({ secondSignatures }: LevelFacts): Judged {
   }
 }
 
-function confidentiality(tables: Tables, zone: string, { observations }: LevelFacts): Judged {
+function confidentiality(tables: Tables, zone: string, { observations }: Pick<LevelFacts, 'observations'>): Judged {
   const silent = silentServices(tables, zone, observations)
   const { maxAgeMs } = tables.set.settings.connection
   const level = silent.length > 0 ? 1 : maxAgeMs <= HOUR_MS ? 4 : 3
@@ -161,7 +180,7 @@ function confidentiality(tables: Tables, zone: string, { observations }: LevelFa
   }
 }
 
-function dataFlow(tables: Tables, zone: string, { observations }: LevelFacts): Judged {
+function dataFlow(tables: Tables, zone: string, { observations }: Pick<LevelFacts, 'observations'>): Judged {
   const requirement = 'restricted data flow'
   if (tables.zones.get(zone)?.observes === true)
     return { requirement, capability: 3, achieved: 1, evidence: 'observes', next: 'mode: enforce' }
@@ -216,12 +235,35 @@ function availability({ set, zones }: Tables, zone: string): Judged {
   }
 }
 
-function servicesIn(tables: Tables, zone: string): Set<string> {
-  return new Set([...tables.services.values()].filter(({ party }) => party.zone?.id === zone).map(({ id }) => id))
+/** The services of a zone, and the live rules that allow somebody to call them. */
+interface ZoneContent {
+  readonly services: string[]
+  readonly rules: Rule[]
+}
+
+const known = new WeakMap<Tables, ReadonlyMap<string, ZoneContent>>()
+
+/** Found once for all zones. */
+function zoneContents(tables: Tables): ReadonlyMap<string, ZoneContent> {
+  let contents = known.get(tables)
+  if (contents === undefined) known.set(tables, (contents = findContents(tables)))
+  return contents
+}
+
+function findContents({ zones, services, set }: Tables): ReadonlyMap<string, ZoneContent> {
+  const contents = new Map(
+    Array.from(zones.keys(), (zone): [string, ZoneContent] => [zone, { services: [], rules: [] }]),
+  )
+  const contentOf = (service: string): ZoneContent | undefined =>
+    contents.get(services.get(service)?.party.zone?.id ?? '')
+  for (const id of services.keys()) contentOf(id)?.services.push(id)
+  for (const rule of set.rules)
+    if (rule.effect === 'allow' && rule.stage === 'live') contentOf(rule.to)?.rules.push(rule)
+  return contents
 }
 
 function silentServices(tables: Tables, zone: string, observations: readonly Observation[] | undefined): string[] {
   if (observations === undefined) return []
   const seen = new Set(observations.filter(({ side }) => side === 'server').map(({ service }) => service))
-  return [...servicesIn(tables, zone)].filter((id) => !seen.has(id))
+  return (zoneContents(tables).get(zone)?.services ?? []).filter((id) => !seen.has(id))
 }

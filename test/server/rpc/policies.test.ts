@@ -13,6 +13,10 @@ import { testServer, type TestServer } from './test-server.ts'
 const elsewhere = generateKeyPairSync('ed25519')
 const secondSigner = secondSignerOf(elsewhere.publicKey.export({ type: 'spki', format: 'pem' }), 'key.pem')
 
+const DAY_MS = 86_400_000
+const zone = (mode: string): string =>
+  `  - { id: old, target: 1, sensitivity: internal, admin: none, mode: ${mode}, owner: a, members: [ { spiffe: /old/** } ] }`
+
 describe('Policies', () => {
   let server: TestServer
   let admin: Call
@@ -93,6 +97,37 @@ describe('Policies', () => {
     expect(losses?.map(({ kind, zone }) => [kind, zone])).toEqual([['zone', 'web']])
     await apply(without, { acceptLoss: true })
     expect(server.book.policyRevision).toBe(2)
+  })
+
+  test('a policy of which an identity would be told nothing, because it is too long, is applied only when the loss is accepted', async () => {
+    await apply(shopPolicy())
+    const wordy = Array.from(
+      { length: 3500 },
+      (_, at) =>
+        `  - { id: c${at}, from: web, to: shop, allow: [ { protocol: http, ports: [8443] } ], owner: a, review: 2099-03-01, justification: ${'x'.repeat(900)} }`,
+    )
+    const source = shopPolicy({ conduits: wordy.join('\n') })
+    const why = /the slice of spiffe:\/\/example.org\/(web\/store|shop\/orders) and of one other would take 3.\d MB/
+    const { findings, losses } = await server.policies.validate({ source }, admin)
+    expect(findings?.filter(({ code }) => code === 'SLICE_TOO_LONG')).toMatchObject([
+      { severity: 'warning', message: expect.stringMatching(why) },
+    ])
+    expect(losses).toMatchObject([{ kind: 'slice', message: expect.stringMatching(why) }])
+    await expect(apply(source)).rejects.toThrowCode('POLICY_WOULD_LOSE', 'the slice of')
+    expect(server.book.policyRevision).toBe(1)
+  })
+
+  test('tells of a zone that has observed for more than 60 days', async () => {
+    const observing = shopPolicy({ zones: zone('observe') })
+    await apply(shopPolicy({ zones: zone('enforce') }))
+    server.advance(10 * DAY_MS)
+    await apply(observing)
+    const codes = async (): Promise<unknown> =>
+      (await server.policies.validate({ source: observing }, admin)).findings?.map(({ code }) => code)
+    server.advance(60 * DAY_MS)
+    expect(await codes()).not.toContain('OBSERVE_TOO_LONG')
+    server.advance(1)
+    expect(await codes()).toContain('OBSERVE_TOO_LONG')
   })
 
   test("a policy that cuts the caller's own way in is a loss", async () => {

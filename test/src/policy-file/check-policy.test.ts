@@ -2,8 +2,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkCodes } from '../../../src/policy-file/check-codes.ts'
+import { checkEffects } from '../../../src/policy-file/check-effects.ts'
 import { checkPolicy } from '../../../src/policy-file/check-policy.ts'
 import { readPolicy } from '../../../src/policy-file/read-policy.ts'
+import type { RegisteredIdentity } from '../../../src/policy/membership.ts'
+import type { PolicySet } from '../../../src/policy/policy-set.ts'
+import { resolveMembership } from '../../../src/policy/resolve-membership.ts'
+import { SliceIndex } from '../../../src/policy/slice-index.ts'
+import { acme } from '../policy/acme.ts'
 import { changed, findingsOf, SMALL } from './small-policy.ts'
 
 const NOW = Date.UTC(2026, 10, 20, 12)
@@ -359,6 +365,26 @@ describe('checkPolicy()', () => {
     expect(shown(text)).toContain('DENY_UNREACHABLE rules.0.to: no conduit reaches orders')
   })
 
+  test('a deny rule about an action whose listener no conduit reaches is an error', () => {
+    const raw = (port: number) =>
+      changed(
+        ['protocol: http }]', 'protocol: http }, { name: raw, port: 9000, protocol: tcp }]'],
+        ['path: /orders }] }', 'path: /orders }], raw: [{ connect: true }] }'],
+        [
+          'allow: [{ protocol: http, ports: [8443] }], owner',
+          `allow: [{ protocol: http, ports: [8443] }, { protocol: tcp, ports: [${port}] }], owner`,
+        ],
+        [
+          'rules:',
+          'rules:\n  - { id: no, effect: deny, from: [/web/back], to: orders, actions: [write, raw], owner: s }',
+        ],
+      )
+    expect(shown(raw(9001))).toEqual([
+      'DENY_UNREACHABLE rules.0.actions.1: no conduit reaches a listener of orders that serves raw',
+    ])
+    expect(shown(raw(9000))).toEqual([])
+  })
+
   test('SE-44: registered identities in two zones are errors, each named with what placed it', () => {
     const registered = [
       { spiffeId: 'spiffe://example.org/web/front', labels: { tier: 'shop', env: 'prod' }, selectors: ['unix:uid:1'] },
@@ -461,5 +487,79 @@ describe('checkPolicy()', () => {
   test('every code has a test here that finds it', () => {
     const text = readFileSync(join(import.meta.dirname, 'check-policy.test.ts'), 'utf8')
     expect(Object.keys(checkCodes).filter((code) => !text.includes(`${code} `))).toEqual([])
+  })
+})
+
+describe('checkEffects()', () => {
+  const effects = (set: PolicySet, registered: readonly RegisteredIdentity[] = []): string[] =>
+    checkEffects(new SliceIndex(set, resolveMembership(set, registered)), { now: NOW }).map(
+      ({ code, path, message, severity }) => `${severity} ${code} ${path}: ${message}`,
+    )
+
+  test('finds nothing in policies that are in order', () => {
+    expect(effects(readPolicy(SMALL))).toEqual([])
+    expect(effects(acme)).toEqual([])
+  })
+
+  test.for([
+    [
+      'wildcards into it',
+      ['from: [/shop/orders], to: ledger', 'from: [/shop/*], to: ledger'],
+      'use control reaches 2: it needs rules without wildcards: post',
+    ],
+    [
+      'old connections',
+      ['zones:', 'settings: { connection: { maxAge: 2h } }\nzones:'],
+      'data confidentiality reaches 3: it needs connection.maxAge: 1h',
+    ],
+  ] as const)('tells of a zone that stays below its target by what is written: %s', ([, edit, message]) => {
+    expect(effects(readPolicy(changed(edit)))).toContain(
+      `warning LEVEL_BELOW_TARGET zones.2.target: zone pay has target 4, and by this policy ${message}`,
+    )
+  })
+
+  test('a zone that observes stays below target 2, not below 1', () => {
+    expect(effects(readPolicy(changed(['target: 1,', 'target: 1, mode: observe,'])))).toEqual([])
+    expect(effects(readPolicy(changed(['target: 2,', 'target: 2, mode: observe,'])))).toEqual([
+      'warning LEVEL_BELOW_TARGET zones.1.target: zone shop has target 2, and by this policy use control reaches 1: it needs mode: enforce',
+      'warning LEVEL_BELOW_TARGET zones.1.target: zone shop has target 2, and by this policy restricted data flow reaches 1: it needs mode: enforce',
+    ])
+  })
+
+  test('tells of services that can act as more than one other on average, and not of actions that hand nothing over', () => {
+    const ring = (pivot: string): PolicySet =>
+      readPolicy(
+        SMALL.replace(
+          /services:\n[^]*?(?=conduits:)/,
+          () => `services:\n${[1, 2, 3].map((at) => service(at, pivot)).join('')}`,
+        )
+          .replace(/conduits:\n[^]*?(?=grantTemplates:)/, () => RING)
+          .replace(/tests:\n[^]*$/, '')
+          .replace('access: { to: orders', 'access: { to: s1'),
+      )
+    const service = (at: number, pivot: string): string =>
+      `  - { id: s${at}, identity: /shop/s${at}, listeners: [{ name: api, port: 8443, protocol: http }], actions: { read: { match: [{ methods: [GET], path: / }]${pivot} } } }\n`
+    const RING = `conduits:
+  - { id: mesh, from: shop, to: shop, allow: [{ protocol: http, ports: [8443] }], owner: s, justification: j, review: 2027-01-01 }
+rules:
+  - { id: s1, from: [/shop/s2, /shop/s3], to: s1, actions: [read], owner: s }
+  - { id: s2, from: [/shop/s1, /shop/s3], to: s2, actions: [read], owner: s }
+`
+    expect(effects(ring(''))).toEqual(['warning OUT_DEGREE_HIGH services: a service can act as 1.3 others on average'])
+    expect(effects(ring(', pivot: false'))).toEqual([])
+  })
+
+  test('tells of identities whose slice agents would not take', () => {
+    const conduit = acme.conduits.find(({ id }) => id === 'edge-to-shop')
+    const wordy = Array.from({ length: 4000 }, (_, at) => ({
+      ...conduit!,
+      id: `c${at}`,
+      justification: 'x'.repeat(700),
+    }))
+    const found = effects({ ...acme, conduits: [...acme.conduits, ...wordy] })
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(
+      /^warning SLICE_TOO_LONG : the slice of spiffe:\/\/prod.acme.example\/ns\/shop\/sa\/orders would take 3\.\d MB, and agents take 3.1 MB$/,
+    )
   })
 })
