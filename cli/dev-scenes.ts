@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SallyportError } from '../src/errors.ts'
 import { decisionsService, lifecycleService, type StoredDecision } from '../src/wire/messages/sallyport-server-v1.ts'
 import type { Client } from '../src/wire/handlers.ts'
@@ -14,6 +15,9 @@ export interface Stage {
   readonly say: Say
   readonly signal: AbortSignal
 }
+
+const AGAIN_PAUSE_MS = 100
+const AGAIN_TRIES = 300
 
 const read = { method: 'GET', path: '/v1/orders/42' } as const
 
@@ -82,27 +86,26 @@ async function quarantined({ storefront, orders, ...stage }: Stage): Promise<voi
   const decided = await orders.next('decided', signal, ({ deniedBy }) => deniedBy === 'lifecycle')
   say(
     'quarantine closed it',
-    `${atMs - startMs} ms after \`sallyport quarantine add ${storefront.spiffeId}\`; no new SVIDs either`,
+    `${atMs - startMs} ms after \`sallyport quarantine add ${storefront.spiffeId}\`; its agent gives it no SVID either`,
     `decision ${decided.id}`,
     // It is lifted in a moment: the record is what still says why.
     `sallyport decisions show ${await recorded(decided.id, stage)}`,
   )
   await withLifecycle(stage, (lifecycle) => lifecycle.removeQuarantine({ id: storefront.spiffeId, reason: 'shown' }))
-  await allowedAgain(storefront, orders, stage)
+  await allowedAgain(storefront, orders, signal)
   say('quarantine lifted', 'storefront → orders is allowed again')
 }
 
-/** The services hear of it when the server has answered already. */
-async function allowedAgain(
-  storefront: DemoService,
-  orders: DemoService,
-  { signal }: Pick<Stage, 'signal'>,
-): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    const asked = await ask(storefront, orders, { ...read, keep: false }, signal)
-    if (asked.answered.status === 200) return
-    check(tries < 100, 'the storefront was to be let in again', asked)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+/** Its agent gives it its SVID again when it next asks, within seconds. */
+async function allowedAgain(storefront: DemoService, orders: DemoService, signal: AbortSignal): Promise<void> {
+  const port = await orders.port(signal)
+  for (let tries = 1; ; tries += 1) {
+    const answered = await storefront.call({ ...read, port, keep: false }, signal)
+    if (answered.status === 200) return
+    if (tries === AGAIN_TRIES) {
+      throw failed(`the storefront was to be let in again, and got no answer (${answered.answer})`)
+    }
+    await sleep(AGAIN_PAUSE_MS, undefined, { signal })
   }
 }
 
@@ -161,5 +164,7 @@ function check(holds: boolean, what: string, { answered: { status, answer }, dec
   if (holds) return
   const came = status === 0 ? `no answer (${answer})` : `${status} ${answer}`
   const why = [decided.decision, decided.deniedBy, decided.code].filter((part) => part !== null).join(' ')
-  throw new SallyportError('DEV_SCENE_FAILED', `Not what zones promise: ${what}, and got ${came}: ${why}`)
+  throw failed(`${what}, and got ${came}: ${why}`)
 }
+
+const failed = (why: string): SallyportError => new SallyportError('DEV_SCENE_FAILED', `Not what zones promise: ${why}`)

@@ -89,7 +89,6 @@ const CALL_EVERY_MS = 1000
 async function followCalls(storefront: DemoService, orders: DemoService, say: Say, signal: AbortSignal): Promise<void> {
   const call = { port: await orders.port(signal), method: 'GET', path: '/v1/orders/42', keep: true }
   for (let before: string | undefined; ;) {
-    orders.forget('decided')
     const { status, decisionId } = await storefront.call(call, signal)
     const outcome = status === 200 ? 'allowed' : status === 0 ? 'refused at the connection' : `refused with ${status}`
     if (outcome !== before && before !== undefined) {
@@ -97,6 +96,8 @@ async function followCalls(storefront: DemoService, orders: DemoService, say: Sa
       say(`storefront → orders`, outcome, ...(last === undefined ? [] : [`sallyport decisions show ${last}`]))
     }
     before = outcome
+    // What closes the connection until the next call is its reason.
+    orders.forget('decided')
     await sleep(CALL_EVERY_MS, undefined, { signal }).catch(() => undefined)
   }
 }
