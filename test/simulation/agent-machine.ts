@@ -46,6 +46,8 @@ export class AgentMachine {
   /** The server's time as a heartbeat last told it, and when. */
   floor: { readonly serverMs: number; readonly atMs: number } | undefined
   lastChangeMs = 0
+  /** When its fast lane last changed. */
+  lastEntryMs = 0
 
   constructor(world: World, name: string, options: { readonly heartbeat: string }) {
     this.#world = world

@@ -165,6 +165,7 @@ export class Invariants {
     const { fastLane, keys } = agent.running?.policy.state ?? {}
     if (fastLane === undefined || fastLane === this.#seenFastLane.get(agent)) return
     this.#seenFastLane.set(agent, fastLane)
+    agent.lastEntryMs = this.#now
     const from = fastLane.snapshot?.sequence ?? 0
     const isWhole = fastLane.entries.every(({ sequence }, index) => sequence === from + index + 1)
     if (!isWhole) this.#broken(`${agent.name} has a gap in the fast lane`)
@@ -221,6 +222,7 @@ export class Invariants {
       this.#broken(`${agent.name} acknowledges entry ${entry}, which is not committed`)
     }
     agent.acknowledgedEntry = Math.max(agent.acknowledgedEntry, entry)
+    this.#checkWithdrawn(agent, ack?.policy?.fastLaneSequence ?? 0)
     if (!ack) return
     if (ack.revision > this.#largestRevision)
       this.#broken(`${agent.name} acknowledges ${ack.revision}, which nobody told`)
@@ -249,6 +251,21 @@ export class Invariants {
           )
         }
       }
+    }
+  }
+
+  /** Once a quarantine is acknowledged no stream has what it withholds (§3.11). */
+  #checkWithdrawn(agent: AgentMachine, acknowledged: number): void {
+    const { oracle } = this.#system.world
+    const heard = agent.running?.policy.state.fastLane.sequence ?? 0
+    if (this.#now - agent.lastEntryMs > DELIVERY_LIMIT_MS) return
+    const states = oracle.quarantinedSince(0).filter(({ sequence }) => sequence > acknowledged && sequence <= heard)
+    const withheld = [oracle.quarantinedAt(acknowledged), ...states.map(({ ids }) => ids)]
+    for (const { agent: own, lastSent, name } of this.#system.workloads) {
+      if (own !== agent || lastSent?.by !== agent.process) continue
+      const kept = lastSent.given.svids.find(({ spiffeId }) => withheld.every((ids) => ids.has(spiffeId)))
+      if (kept === undefined) continue
+      this.#broken(`${agent.name} acknowledges entry ${acknowledged} while ${name} still has ${kept.spiffeId}`)
     }
   }
 
@@ -303,7 +320,12 @@ export class Invariants {
     const given = readIdentities(message, this.#now)
     workload.lastSent = { by: agent.process, given }
     const held = agent.running?.entitlements.entries
+    const heard = agent.running?.policy.state.fastLane.sequence ?? 0
+    const quarantined = this.#system.world.oracle.quarantinedAt(heard)
     for (const svid of given.svids) {
+      if (quarantined.has(svid.spiffeId)) {
+        this.#broken(`${workload.name} is given ${svid.spiffeId}, which is in quarantine by entry ${heard}`)
+      }
       if (svid.notAfterMs <= agent.process.wallMs || svid.notAfterMs <= this.#floorOf(agent)) {
         this.#broken(`${workload.name} is given ${svid.spiffeId}, which has expired`)
       }
@@ -381,6 +403,9 @@ export class Invariants {
     if (!views.some(({ entries }) => entries.has(entryId))) {
       this.#broken(`an SVID of entry ${entryId} is signed for ${agentId}, which is not entitled to it`)
     }
+    const spiffeId = String(facts['spiffeId'])
+    if (oracle.quarantinedSince(recently).every(({ ids }) => ids.has(spiffeId)))
+      this.#broken(`an SVID of ${spiffeId} is signed, which is in quarantine`)
     const outcastMs = this.#outcast.get(agentId)
     if (outcastMs !== undefined && outcastMs < recently)
       this.#broken(`an SVID is signed for ${agentId}, which is outcast`)
@@ -441,7 +466,8 @@ export class Invariants {
     // It is about to be told again what it had.
     if (time.nowMs - workload.reopenedMs < SHOWS_WITHIN_MS) return
     const views = oracle.viewsSince(agent.identity, time.nowMs - SHOWS_WITHIN_MS)
-    const wanted = views.map((view) => identitiesOf(view, workload))
+    const withheld = oracle.quarantinedSince(time.nowMs - SHOWS_WITHIN_MS)
+    const wanted = views.flatMap((view) => withheld.map(({ ids }) => identitiesOf(view, workload, ids)))
     const has = workload.streamSinceMs === undefined ? '' : printIdentities(current)
     if (wanted.includes(has)) {
       const wallMs = agent.process.wallMs
@@ -477,9 +503,9 @@ const hasLive = (current: GivenIdentities | undefined, authorityId: string, wall
   current?.svids.some((svid) => svid.authorityId === authorityId && svid.notAfterMs > wallMs) ?? false
 
 /** What a workload should have, in words that say which state of each entry it was signed for. */
-export function identitiesOf(view: ExpectedView, { selectors }: Workload): string {
+export function identitiesOf(view: ExpectedView, { selectors }: Workload, quarantined: ReadonlySet<string>): string {
   return [...view.entries.values()]
-    .filter((entry) => matches(entry.selectors, selectors))
+    .filter((entry) => matches(entry.selectors, selectors) && !quarantined.has(entry.spiffeId.toString()))
     .map(({ spiffeId, dnsNames }) => `${spiffeId} ${dnsNames.join(',')}`)
     .toSorted()
     .join('; ')

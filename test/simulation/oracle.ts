@@ -1,7 +1,8 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { printSelector, type Selector } from '../../src/entry/selector.ts'
-import type { PolicyRevisionRow } from '../../server/store/policy-rows.ts'
+import type { FastLaneEntry } from '../../src/policy/fast-lane.ts'
+import type { FastLaneRow, PolicyRevisionRow } from '../../server/store/policy-rows.ts'
 import type { AttestedAgent, AuthorityRow, Change, Revision } from '../../server/store/store.ts'
 
 /** What one agent should hold from a revision on, until the next of its history. */
@@ -13,6 +14,13 @@ export interface ExpectedView {
   readonly entries: ReadonlyMap<string, RegistrationEntry>
   readonly bundle: Bundle | undefined
   readonly mayBeServed: boolean
+}
+
+/** Who is in quarantine from an entry of the fast lane on, until the next of the history. */
+export interface Quarantined {
+  readonly sequence: number
+  readonly atMs: number
+  readonly ids: ReadonlySet<string>
 }
 
 export const OWN_TRUST_DOMAIN = 'example.org'
@@ -33,6 +41,8 @@ export class Oracle {
   /** The newest. */
   policy: PolicyRevisionRow | undefined
   fastLaneSequence = 0
+  readonly #quarantines = new Map<string, string>()
+  readonly #quarantined: Quarantined[] = [{ sequence: 0, atMs: 0, ids: new Set() }]
 
   apply({ revision, changes }: Revision, atMs: number): void {
     if (revision !== this.revision + 1) throw new Error(`revision ${revision} follows ${this.revision}`)
@@ -40,7 +50,10 @@ export class Oracle {
     this.#times.push({ revision, atMs })
     const touched = new Set<string>()
     let isForAll = false
-    for (const change of changes) isForAll = this.#take(change, touched) || isForAll
+    for (const change of changes) {
+      isForAll = this.#take(change, touched) || isForAll
+      if (change.kind === 'fastLane') this.#quarantine(change.row, atMs)
+    }
     for (const id of isForAll ? [...this.agents.keys(), ...this.#histories.keys()] : touched) this.#remember(id, atMs)
   }
 
@@ -78,6 +91,23 @@ export class Oracle {
     )
     const found = history.slice(start).find((view) => view.key === key)
     return found === undefined ? undefined : Math.max(found.revision, from)
+  }
+
+  /** Who is in quarantine for somebody who has heard of everything up to an entry. */
+  quarantinedAt(sequence: number): ReadonlySet<string> {
+    return this.#quarantined.findLast((one) => one.sequence <= sequence)?.ids ?? new Set()
+  }
+
+  /** Who has been in quarantine at any time since, in order. */
+  quarantinedSince(atMs: number): readonly Quarantined[] {
+    return this.#quarantined.slice(this.#quarantined.findLastIndex((one) => one.atMs <= atMs))
+  }
+
+  #quarantine({ sequence, content }: FastLaneRow, atMs: number): void {
+    const { kind, body } = JSON.parse(content) as FastLaneEntry
+    if (kind === 'quarantine.add' && 'identity' in body.target) this.#quarantines.set(body.id, body.target.identity)
+    if (kind === 'quarantine.remove') this.#quarantines.delete(body.id)
+    this.#quarantined.push({ sequence, atMs, ids: new Set(this.#quarantines.values()) })
   }
 
   #take(change: Change, touched: Set<string>): boolean {

@@ -7,11 +7,10 @@ const deeds = ['apply', 'apply', 'rollback', 'quarantine', 'quarantine', 'releas
 
 /** The share of runs in which somebody does. */
 const SHARE = 0.4
+/** The share of quarantines that are of somebody registered. */
+const REAL_SHARE = 0.6
 
-/**
- * Policies that come and go, and quarantines: of identities that nobody has, because issuance is not what is looked at here. Draws
- * from numbers of its own.
- */
+/** Policies that come and go, and quarantines, most of them of identities that workloads have. Draws from numbers of its own. */
 export class PolicyDeeds {
   readonly #system: SimulatedSystem
   readonly #random: Random
@@ -61,7 +60,7 @@ export class PolicyDeeds {
       case 'rollback':
         return await admin.rollbackPolicy()
       case 'quarantine': {
-        const id = `spiffe://example.org/suspect/${++this.#count}`
+        const id = this.#suspect()
         this.#quarantined.push(id)
         await admin.quarantine(id)
         return this.#mustBeStored('a quarantine', oracle.fastLaneSequence, before.sequence)
@@ -76,6 +75,13 @@ export class PolicyDeeds {
       case 'revoke-key':
         return await admin.revokePolicyKey()
     }
+  }
+
+  #suspect(): string {
+    const { oracle } = this.#system.world
+    const ids = [...oracle.entries.values()].map(({ spiffeId }) => spiffeId.toString())
+    const isReal = ids.length > 0 && this.#random.chance(REAL_SHARE)
+    return isReal ? this.#random.pick(ids) : `spiffe://example.org/suspect/${++this.#count}`
   }
 
   #mustBeStored(what: string, now: number, before: number): void {

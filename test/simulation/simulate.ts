@@ -159,7 +159,7 @@ function workloadProblem({ world: { oracle } }: SimulatedSystem, workload: Workl
   const { agent } = workload
   const view = oracle.viewAt(agent.identity, oracle.revision)
   if (view === undefined || !view.mayBeServed) return undefined
-  const wanted = identitiesOf(view, workload)
+  const wanted = identitiesOf(view, workload, oracle.quarantinedAt(oracle.fastLaneSequence))
   const has = workload.streamSinceMs === undefined ? '' : printIdentities(workload.current)
   return wanted === has ? undefined : `${workload.name} has "${has}", not "${wanted}" (${workload.lastRefusal})`
 }

@@ -114,4 +114,11 @@ export const serverBugs: readonly PlantedBug[] = [
     'this.#sequence = isSameEpoch ? held.fastLaneSequence : 0',
     'this.#sequence = book.fastLaneSequence',
   ),
+  bug(
+    'the server signs for who is in quarantine',
+    3,
+    'server/policy/issuance-gate.ts',
+    "if (quarantined) return refused(spiffeId, 'it is in quarantine')",
+    '',
+  ),
 ]
