@@ -13,11 +13,14 @@ import type { Peer } from '../src/peer/peer.ts'
 import { openChannel } from '../src/wire/channel.ts'
 import { reflection } from '../src/wire/reflection.ts'
 import { serve } from '../src/wire/serve.ts'
+import { openProcess, type OpenProcess } from '../src/peer/open-process.ts'
 import { attest } from './attest/attest.ts'
 import { workloadAttestors } from './attest/catalog.ts'
 import { checkSameExecutable } from './attest/same-executable.ts'
 import type { WorkloadAttestor } from './attest/workload-attestor.ts'
 import { parseAddress } from '../src/config/operations-fields.ts'
+import { BrokeredEntitlements } from './broker/brokered-entitlements.ts'
+import { checkSameIds } from './broker/same-ids.ts'
 import type { AgentConfig } from './config.ts'
 import { Entitlements } from './entries/entitlements.ts'
 import { agentGauges, agentMetrics } from './metrics.ts'
@@ -38,7 +41,8 @@ import {
   WORKLOAD_SOCKET_MODE,
 } from './rpc/admin-access.ts'
 import { adminApi, ownProcessesApi } from './rpc/admin.ts'
-import { Callers } from './rpc/callers.ts'
+import { BrokerEndpoint } from './rpc/broker-endpoint.ts'
+import { Callers, type CallersDeps } from './rpc/callers.ts'
 import { debugApi } from './rpc/debug.ts'
 import { healthApi } from './rpc/health.ts'
 import { loggerApi } from './rpc/logger.ts'
@@ -69,6 +73,7 @@ export interface AgentDeps {
   readonly serve: typeof serve
   readonly attestors: readonly WorkloadAttestor[]
   readonly checkSameExecutable: (peer: Peer) => void
+  readonly openProcess: (pid: number) => OpenProcess | undefined
   readonly prepareFolders: (config: AgentConfig) => void
 }
 
@@ -82,6 +87,8 @@ export interface RunningAgent extends AsyncDisposable {
   readonly jwtSvids: JwtSvidCache
   readonly metrics: MetricRegistry
   readonly httpPorts: { readonly metrics: number | undefined; readonly health: number | undefined }
+  /** Of the broker endpoint, where it has an address. */
+  readonly brokerPort: number | undefined
   /** Ends streams so that workloads come back, saves what it has, closes everything. Once. */
   drain(): Promise<void>
 }
@@ -166,7 +173,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   // Who calls, and what they may ask
   const attestCaller = (peer: Peer, signal: AbortSignal) =>
     attest(peer, deps.attestors, signal, log, deps.checkSameExecutable)
-  const callers = new Callers({
+  const calling: CallersDeps = {
     ...{ clock, status },
     attest: attestCaller,
     checkSameExecutable: deps.checkSameExecutable,
@@ -175,7 +182,8 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
       heldCallersPerUid: config.limits.heldCallersPerUser,
       jwtSigningPerUid: config.limits.jwtSigningPerUser,
     },
-  })
+  }
+  const callers = new Callers(calling)
   const explaining = { entitlements, x509Svids, policy, status, attest: attestCaller }
   const isServing = (): boolean => entitlements.ownBundle !== undefined
   const recordCall = (method: string, result: string, durationMs: number): void =>
@@ -213,6 +221,24 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
       ...{ recordCall, log, clock },
     }),
   )
+  const { broker } = config.experimental
+  const brokerEndpoint =
+    broker === undefined
+      ? undefined
+      : parts.use(
+          new BrokerEndpoint(broker, {
+            ...{ serve: deps.serve, recordCall, log, clock, cryptography, x509Svids, jwtSvids, attest: attestCaller },
+            // Apart from the workloads' own calls, so that neither takes the other's share.
+            callers: new Callers({ ...calling, checkSameExecutable: checkSameProcess(deps.checkSameExecutable) }),
+            entitlements: new BrokeredEntitlements(entitlements),
+            bundles: entitlements,
+            isInSync: () => status.isInSync,
+            identity: () => node.identity,
+            openProcess: deps.openProcess,
+            callsPerBroker: config.limits.streamsPerUser,
+            limits: { connections: limits.connections },
+          }),
+        )
   agentGauges(metrics, { entitlements, x509Svids, jwtSvids, policy, decisions, status, node, callers, clock })
 
   // What runs by itself
@@ -227,6 +253,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const { allowStartTimeFallback } = config
   await workloadWire.listenUnix(config.socket, { mode: WORKLOAD_SOCKET_MODE, allowStartTimeFallback })
   await adminWire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE, allowStartTimeFallback })
+  const brokerPort = await brokerEndpoint?.listen()
   const httpPorts = await openHttp(
     config,
     { log, metrics, ready: [{ name: 'serving', check: () => checkServing(status, isServing()) }] },
@@ -238,13 +265,13 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   let draining: Promise<void> | undefined
   const drain = async (): Promise<void> => {
     log.info({}, 'Agent drains')
-    await Promise.all([workloadWire.drain(DRAIN_MS), adminWire.drain(DRAIN_MS)])
+    await Promise.all([workloadWire.drain(DRAIN_MS), adminWire.drain(DRAIN_MS), brokerEndpoint?.drain(DRAIN_MS)])
     await owned.disposeAsync()
     await Promise.allSettled([node.flush(), warmRestart.flush()])
     log.info({}, 'Agent stopped')
   }
   return {
-    ...{ status, node, entitlements, policy, x509Svids, jwtSvids, metrics, httpPorts },
+    ...{ status, node, entitlements, policy, x509Svids, jwtSvids, metrics, httpPorts, brokerPort },
     drain: () => (draining ??= drain()),
     [Symbol.asyncDispose]: () => (draining ??= drain()),
   }
@@ -268,15 +295,25 @@ function withRealParts(config: AgentConfig, given: Partial<AgentDeps>): AgentDep
       }),
     ],
     checkSameExecutable,
-    prepareFolders: ({ socket, adminSocket }) => {
+    openProcess: (pid) => openProcess(pid, { allowStartTimeFallback: config.allowStartTimeFallback }),
+    prepareFolders: ({ socket, adminSocket, experimental: { broker } }) => {
       prepareWorkloadFolder(socket)
       prepareAdminFolder(adminSocket)
+      if (broker?.socket !== undefined) prepareWorkloadFolder(broker.socket)
     },
     ...given,
     clock,
     log: given.log ?? openLog(config.log),
   }
 }
+
+/** A process that a broker refers to may have changed its program or its user since it was attested. */
+const checkSameProcess =
+  (checkExecutable: (peer: Peer) => void) =>
+  (peer: Peer): void => {
+    checkExecutable(peer)
+    checkSameIds(peer)
+  }
 
 /** Trust domain and address: as configured, else as the join file says, else as they were when it was still there. */
 async function homeOf(

@@ -59,6 +59,33 @@ const limits = z
   })
   .prefault({})
 
+const references = z.array(z.enum(['pid', 'kubernetes'])).default([])
+
+/** SPIFFE Broker Endpoint, which is Incubating: nothing of it is there unless this section is. */
+const broker = z.strictObject({
+  socket: fieldTypes.socketPath.optional().describe('unix socket of the broker endpoint; mutual TLS on it too'),
+  socketFor: z
+    .enum(['owner', 'group', 'everyone'])
+    .default('owner')
+    .describe('who may open that socket (0600, 0660 or 0666); what they get is decided by their SVID'),
+  listen: fieldTypes.address.optional().describe('host:port of the broker endpoint; off when not set'),
+  allow: z
+    .array(
+      z.strictObject({
+        id: fieldTypes.spiffeId,
+        references,
+        referencesOverTcp: references,
+      }),
+    )
+    .max(1000)
+    .default([])
+    .describe(
+      'brokers, each with `id`, a SPIFFE ID, and what it may refer to workloads by over the socket (`references`) and over TCP (`referencesOverTcp`): `pid`, `kubernetes`; nobody else is served',
+    ),
+})
+
+export type BrokerConfig = z.output<typeof broker>
+
 const unix = z
   .strictObject({
     discoverWorkloadPath: z
@@ -148,6 +175,7 @@ export const agentConfig = z
       .describe('how often the server is expected to be heard; three missed ones and the agent connects anew'),
     pollInterval: fieldTypes.duration.prefault(seconds(5)).describe('how often a server that does not push is asked'),
     limits,
+    experimental: z.strictObject({ broker: broker.optional() }).prefault({}),
     ...operationsFields,
   })
   .superRefine((config, context) => {
@@ -170,6 +198,7 @@ function problemsOf(config: {
   readonly insecureBootstrap: boolean
   readonly socket: string
   readonly adminSocket: string
+  readonly experimental: { readonly broker?: BrokerConfig | undefined }
 }): Problem[] {
   const problems: Problem[] = []
   const { joinFile, x509pop } = config.attestor
@@ -188,6 +217,24 @@ function problemsOf(config: {
   if (config.socket === config.adminSocket) {
     problems.push({ path: ['adminSocket'], message: 'is the socket of the Workload API' })
   }
+  const { broker } = config.experimental
+  return broker === undefined ? problems : [...problems, ...brokerProblemsOf(broker, config)]
+}
+
+function brokerProblemsOf(
+  { socket, listen, allow }: BrokerConfig,
+  others: { readonly socket: string; readonly adminSocket: string },
+): Problem[] {
+  const problems: Problem[] = []
+  const path = ['experimental', 'broker']
+  if (socket === undefined && listen === undefined) problems.push({ path, message: 'has neither socket nor listen' })
+  if (socket === others.socket || socket === others.adminSocket) {
+    problems.push({ path: [...path, 'socket'], message: 'is another socket of this agent' })
+  }
+  const ids = allow.map(({ id }) => id.toString())
+  for (const id of new Set(ids.filter((one, index) => ids.indexOf(one) !== index))) {
+    problems.push({ path: [...path, 'allow'], message: `names ${id} twice` })
+  }
   return problems
 }
 
@@ -196,8 +243,13 @@ export function withAbsolutePaths(config: AgentConfig, folder: string): AgentCon
   const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(folder, path))
   const optional = (path: string | undefined): string | undefined => (path === undefined ? undefined : absolute(path))
   const { x509pop, joinFile, joinTokenFile } = config.attestor
+  const { broker } = config.experimental
   return {
     ...config,
+    experimental: {
+      ...config.experimental,
+      broker: broker === undefined ? undefined : { ...broker, socket: optional(broker.socket) },
+    },
     dataDir: absolute(config.dataDir),
     runtimeDir: absolute(config.runtimeDir),
     socket: absolute(config.socket),

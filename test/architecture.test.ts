@@ -39,7 +39,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['agent.ts'],
     ['metrics.ts'],
     ['rpc'],
-    ['svids', 'policy'],
+    ['svids', 'policy', 'broker'],
     ['node', 'entries'],
     ['attest', 'upstream'],
     ['config.ts'],

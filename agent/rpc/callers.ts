@@ -32,14 +32,11 @@ export interface Caller {
 
 const HEADER = 'workload.spiffe.io'
 
-/** Every Workload API method wants this header once (WE-05): no browser and no proxy sends it by accident. */
-export function checkHeader({ metadata }: Call): void {
-  const values = metadata.get(HEADER) ?? []
+/** Every method of the Workload API wants this header once (WE-05), as those of the broker endpoint want theirs: no browser and no proxy sends it by accident. */
+export function checkHeader({ metadata }: Call, name = HEADER): void {
+  const values = metadata.get(name) ?? []
   if (values.length === 1 && values[0] === 'true') return
-  throw new SallyportError(
-    'HEADER_MISSING',
-    `Cannot serve the call: it needs the metadata ${HEADER}: true, exactly once`,
-  )
+  throw new SallyportError('HEADER_MISSING', `Cannot serve the call: it needs the metadata ${name}: true, exactly once`)
 }
 
 /** The process at the other end of a unix socket; anything else has no identity to be found. */
