@@ -5,6 +5,7 @@ import type { IdentityRow, RegisteredIdentity } from '../../src/policy/membershi
 import { MembershipRules } from '../../src/policy/membership-rules.ts'
 import { resolveIdentity, resolveMembership } from '../../src/policy/resolve-membership.ts'
 import type { Party } from '../../src/policy/party.ts'
+import { segmentsOf } from '../../src/policy/pattern.ts'
 import { isSame } from '../../src/policy/policy-difference.ts'
 import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { SliceIndex } from '../../src/policy/slice-index.ts'
@@ -141,7 +142,7 @@ export class Members {
   #concerned(spiffeId: string, rows: readonly (IdentityRow | undefined)[]): ConcernedSlices {
     const { path } = SpiffeId.parse(spiffeId)
     const { servicesByIdentity } = this.#index
-    const byPattern = this.#rules.byPattern(path).map(({ zone }) => zone)
+    const byPattern = this.#rules.byPattern(segmentsOf(path)).map(({ zone }) => zone)
     const isElsewhere = rows.some((row) => row !== undefined && zonesOfRow(row).join() !== byPattern.join())
     if (isElsewhere || servicesByIdentity.has(path)) return 'all'
     const hasLabels = rows.some((row) => row !== undefined && Object.keys(row.labels).length > 0)

@@ -52,7 +52,7 @@ export class PolicyIndex {
       const path = `/${pattern.segments.join('/')}`
       const row = this.#rows.get(`spiffe://${this.set.trustDomain}${path}`)
       if (row !== undefined) return row.zone === null ? [] : [row.zone].flat()
-      return this.#membership.byPattern(path).map(({ zone }) => zone)
+      return this.#membership.byPattern(pattern.segments).map(({ zone }) => zone)
     }
     const byPattern = this.set.zones.filter(({ members }) =>
       members.some(({ spiffe }) => spiffe === undefined || patternsOverlap(this.pattern(spiffe), pattern)),

@@ -78,7 +78,7 @@ export class IdentityRows {
   }
 
   #isPlacedElsewhere(row: IdentityRow, path: string): boolean {
-    const patterns = this.#membership.byPattern(path)
+    const patterns = this.#membership.byPattern(segmentsOf(path))
     const zones = zonesOf(row)
     return zones.length !== patterns.length || patterns.some(({ zone }, index) => zone !== zones[index])
   }

@@ -1,4 +1,4 @@
-import { parsePattern, segmentsOf, matchesSegments, type Pattern } from './pattern.ts'
+import { parsePattern, matchesSegments, type Pattern } from './pattern.ts'
 import { PatternIndex } from './pattern-index.ts'
 import type { Member, PolicySet } from './policy-set.ts'
 
@@ -48,11 +48,14 @@ export class MembershipRules {
   }
 
   /** The zones whose explicit items hold for these labels and selectors, in the order of their names. */
-  explicit(path: string, labels: Readonly<Record<string, string>>, selectors: ReadonlySet<string>): Placement[] {
+  explicit(
+    segments: readonly string[],
+    labels: Readonly<Record<string, string>>,
+    selectors: ReadonlySet<string>,
+  ): Placement[] {
     const found: ExplicitItem[] = []
     for (const label of Object.entries(labels)) found.push(...(this.#byLabel.get(keyOf(label)) ?? []))
     for (const selector of selectors) found.push(...(this.#bySelector.get(selector) ?? []))
-    const segments = segmentsOf(path)
     return onePerZone(
       found.filter(
         (item) =>
@@ -64,8 +67,8 @@ export class MembershipRules {
   }
 
   /** The zones of the most specific pattern, in the order of their names. */
-  byPattern(path: string): Placement[] {
-    return onePerZone(this.#patterns.mostSpecific(segmentsOf(path)))
+  byPattern(segments: readonly string[]): Placement[] {
+    return onePerZone(this.#patterns.mostSpecific(segments))
   }
 }
 

@@ -8,8 +8,8 @@ import { PatternIndex } from './pattern-index.ts'
 import type { PolicySet } from './policy-set.ts'
 import type { CompiledZone } from './zone.ts'
 
-/** So many parties are kept as they were resolved; whoever sends more ids costs time, not memory. */
-const PARTIES_KEPT = 8192
+/** So many parties are kept as they were resolved, more than a busy service has peers; whoever sends more ids costs time, not memory. */
+const PARTIES_KEPT = 16_384
 
 interface Accepted {
   readonly zone: string
@@ -54,7 +54,7 @@ export class Parties {
     const row = this.#rows.get(id)
     if (row !== undefined) return row.via
     return this.#membership
-      .byPattern(`/${segments.join('/')}`)
+      .byPattern(segments)
       .map(({ via }) => via)
       .join('; ')
   }
@@ -66,29 +66,31 @@ export class Parties {
     if (domain === this.#trustDomain) return this.#local(id, parsed.path)
     const accepted = this.#federation.get(domain)
     if (accepted === undefined) return 'UNKNOWN_TRUST_DOMAIN'
-    const isAccepted = accepted.accept.mostSpecific(segmentsOf(parsed.path)).length > 0
-    return this.#party(id, domain, parsed.path, isAccepted ? [accepted.zone] : [], {})
+    const segments = segmentsOf(parsed.path)
+    const isAccepted = accepted.accept.mostSpecific(segments).length > 0
+    return this.#party(id, domain, segments, isAccepted ? [accepted.zone] : [], {})
   }
 
   #local(id: string, path: string): Party {
+    const segments = segmentsOf(path)
     const row = this.#rows.get(id)
     if (row === undefined) {
-      const zones = this.#membership.byPattern(path).map(({ zone }) => zone)
-      return this.#party(id, undefined, path, zones, {})
+      const zones = this.#membership.byPattern(segments).map(({ zone }) => zone)
+      return this.#party(id, undefined, segments, zones, {})
     }
     const zones = row.zone === null ? [] : typeof row.zone === 'string' ? [row.zone] : row.zone
-    return this.#party(id, undefined, path, zones, row.labels)
+    return this.#party(id, undefined, segments, zones, row.labels)
   }
 
   #party(
     id: string,
     foreignDomain: string | undefined,
-    path: string,
+    segments: readonly string[],
     zoneIds: readonly string[],
     labels: Readonly<Record<string, string>>,
   ): Party {
     const zone = zoneIds.length === 1 ? this.#zones.get(zoneIds[0] as string) : undefined
-    return partyOf({ id, foreignDomain, path, zone, zoneIds, labels })
+    return partyOf({ id, foreignDomain, segments, zone, zoneIds, labels })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PartyFacts } from './condition/compile-condition.ts'
 import type { Code } from './codes.ts'
-import { matchesSegments, parsePattern, segmentsOf, type Pattern } from './pattern.ts'
+import { matchesSegments, parsePattern, type Pattern } from './pattern.ts'
 import type { CompiledZone } from './zone.ts'
 import type { Pair } from './pair.ts'
 
@@ -49,17 +49,17 @@ export function localPattern(text: string, trustDomain: string): Pattern {
 export interface PartyParts {
   readonly id: string
   readonly foreignDomain: string | undefined
-  readonly path: string
+  readonly segments: readonly string[]
   readonly zone: CompiledZone | undefined
   readonly zoneIds: readonly string[]
   readonly labels: Readonly<Record<string, string>>
 }
 
-export function partyOf({ id, foreignDomain, path, zone, zoneIds, labels }: PartyParts): Party {
+export function partyOf({ id, foreignDomain, segments, zone, zoneIds, labels }: PartyParts): Party {
   return {
     id,
     foreignDomain,
-    segments: segmentsOf(path),
+    segments,
     zone,
     zoneProblem: zone !== undefined ? null : zoneIds.length > 1 ? 'AMBIGUOUS_ZONE' : 'UNKNOWN_ZONE',
     zoneIds,

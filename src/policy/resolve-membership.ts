@@ -1,6 +1,7 @@
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { IdentityRow, RegisteredIdentity } from './membership.ts'
 import { MembershipRules, type Placement } from './membership-rules.ts'
+import { segmentsOf } from './pattern.ts'
 import type { PolicySet } from './policy-set.ts'
 
 /** The rows of all registered identities, in the order of their first entries. */
@@ -23,9 +24,9 @@ export function resolveIdentity(rules: MembershipRules, entries: readonly Regist
   const [first] = entries
   if (first === undefined) throw new TypeError('An identity without entries has no row')
   const labels = agreedLabels(entries)
-  const { path } = SpiffeId.parse(first.spiffeId)
-  const explicit = rules.explicit(path, labels, sharedSelectors(entries))
-  const placements = explicit.length > 0 ? explicit : rules.byPattern(path)
+  const segments = segmentsOf(SpiffeId.parse(first.spiffeId).path)
+  const explicit = rules.explicit(segments, labels, sharedSelectors(entries))
+  const placements = explicit.length > 0 ? explicit : rules.byPattern(segments)
   return { spiffeId: first.spiffeId, zone: zoneOf(placements), via: placements.map(viaOf).join('; '), labels }
 }
 

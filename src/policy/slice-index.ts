@@ -5,6 +5,7 @@ import { IdentityRows, zonesOf } from './identity-rows.ts'
 import type { IdentityRow } from './membership.ts'
 import { MembershipRules } from './membership-rules.ts'
 import { identitySet, partyOf, type Party } from './party.ts'
+import { segmentsOf } from './pattern.ts'
 import { isSame } from './policy-difference.ts'
 import type { PolicySet, Rule, Service, Zone } from './policy-set.ts'
 import { byId, RuleIndex } from './rule-index.ts'
@@ -141,11 +142,11 @@ export class SliceIndex {
 
   /** An identity of the own trust domain as decisions see it. */
   partyOf(spiffeId: string): Party {
-    const { path } = SpiffeId.parse(spiffeId)
+    const segments = segmentsOf(SpiffeId.parse(spiffeId).path)
     const row = this.#rows.get(spiffeId)
-    const zoneIds = row === undefined ? this.#membership.byPattern(path).map(({ zone }) => zone) : zonesOf(row)
+    const zoneIds = row === undefined ? this.#membership.byPattern(segments).map(({ zone }) => zone) : zonesOf(row)
     const zone = zoneIds.length === 1 ? this.#zones.get(zoneIds[0] as string) : undefined
-    return partyOf({ id: spiffeId, foreignDomain: undefined, path, zone, zoneIds, labels: row?.labels ?? {} })
+    return partyOf({ id: spiffeId, foreignDomain: undefined, segments, zone, zoneIds, labels: row?.labels ?? {} })
   }
 
   partyOfService({ identity }: Pick<Service, 'identity'>): Party {
