@@ -30,6 +30,8 @@ export class Connection implements OpenConnection {
   readonly #clock: Clock
   #reason: CloseReason | undefined
   #isDraining = false
+  /** Of draining. */
+  #end: Disposable | undefined
   #farewell: () => void
 
   constructor({ socket, peer, own, role }: OpenConnection, openedAt: Date, deadlines: Deadlines, clock: Clock) {
@@ -66,8 +68,12 @@ export class Connection implements OpenConnection {
     this.#isDraining = true
     this.#farewell()
     if (drainMs === Infinity || this.socket.destroyed) return
-    const end = this.#deadlines.add(this.#clock.monotonicMs() + drainMs, () => this.socket.destroy())
-    this.socket.once('close', () => end[Symbol.dispose]())
+    this.#end = this.#deadlines.add(this.#clock.monotonicMs() + drainMs, () => this.socket.destroy())
+  }
+
+  /** Its socket has closed. */
+  closed(): void {
+    this.#end?.[Symbol.dispose]()
   }
 
   /** Ends it now; what is on its way is lost. */

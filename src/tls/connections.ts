@@ -107,6 +107,7 @@ export class Connections implements Iterable<Connection> {
   }
 
   #forget(connection: Connection, key: string): void {
+    connection.closed()
     this.#all.delete(connection)
     const ofPeer = this.#byPeer.get(key)
     ofPeer?.delete(connection)
