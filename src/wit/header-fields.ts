@@ -29,6 +29,13 @@ export class HeaderFields {
     return new HeaderFields(lines)
   }
 
+  /** With these instead of what has their names. */
+  with(headers: Readonly<Record<string, string>>): HeaderFields {
+    const changed = new HeaderFields(Object.entries(headers))
+    for (const [name, values] of this.#values) if (!changed.#values.has(name)) changed.#values.set(name, values)
+    return changed
+  }
+
   /** How many lines of this name there are; names are in lower case. */
   count(name: string): number {
     return this.#values.get(name)?.length ?? 0

@@ -6,14 +6,19 @@ import type { Cryptography } from '../key/cryptography.ts'
 import { threadPoolCryptography } from '../key/thread-pool-cryptography.ts'
 import { claimsOfTokens, coveredTokens, problemOfTokens, tokenHash } from './carried-tokens.ts'
 import type { HeaderFields } from './header-fields.ts'
-import { checkProofTimes, type ProofLimits, type ProvenRequest, proofTimes, type ProofTiming } from './proof.ts'
+import {
+  checkProofTimes,
+  PROOF_ID_MAX,
+  type ProofLimits,
+  type ProvenRequest,
+  proofTimes,
+  type ProofTiming,
+} from './proof.ts'
 import type { Addressee } from './target.ts'
 import type { WitSvid, WitSvidWithKey } from './wit-svid.ts'
 
 /** Random bytes of a proof's id. */
 const PROOF_ID_BYTES = 16
-/** The longest id of a proof that is remembered. */
-export const PROOF_ID_MAX = 256
 
 /** What a Workload Proof Token says. */
 export interface ProofTokenOrder extends ProofTiming {

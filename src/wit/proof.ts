@@ -6,6 +6,8 @@ import type { WitSvid } from './wit-svid.ts'
 export const PROOF_LIFE_SECONDS = 60
 /** The longest that a proof may be good for. */
 export const PROOF_LIFE_MAX_SECONDS = 300
+/** The longest id of a proof, its `jti` or `nonce`, that is remembered. */
+export const PROOF_ID_MAX = 256
 
 export interface ProofTiming {
   readonly now: Date

@@ -256,7 +256,7 @@ describe('checkProofToken()', () => {
     }
   })
 
-  test.for([
+  test.for<unknown>([
     { 'x-unknown': sha256('') },
     { 'x-there': sha256('another') },
     { 'X-There': sha256('there') },
