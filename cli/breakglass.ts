@@ -5,6 +5,7 @@ import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
 import { counted, printInstant, type Result, type Row } from './print.ts'
+import { printEnd } from './print-end.ts'
 import { wholeIdAt } from './whole-id.ts'
 
 interface StartOptions extends GlobalOptions {
@@ -60,7 +61,7 @@ async function start(options: StartOptions, declaration: string): Promise<Result
     const item = await transport.client(lifecycleService).startBreakGlass(order)
     return {
       value: readable(item),
-      sentence: `Started ${item.id}. Nothing is open yet: another person has to say \`sallyport breakglass approve ${item.id}\`.`,
+      sentence: `Started ${item.id}. Nothing is open yet: another person has to say \`sallyport breakglass approve ${item.id}\` until ${printInstant(new Date(item.approveByMs), new Date())}.`,
     }
   })
 }
@@ -94,20 +95,21 @@ async function list({ all, ...options }: GlobalOptions & { readonly all: boolean
   })
 }
 
-const readable = ({ requestedMs, sinceMs, untilMs, ...rest }: BreakGlassItem) => ({
+const readable = ({ requestedMs, sinceMs, untilMs, approveByMs, ...rest }: BreakGlassItem) => ({
   ...rest,
+  approveBy: approveByMs === 0 ? null : new Date(approveByMs).toISOString(),
   requested: new Date(requestedMs).toISOString(),
   since: sinceMs === 0 ? null : new Date(sinceMs).toISOString(),
   until: untilMs === 0 ? null : new Date(untilMs).toISOString(),
 })
 
 function rowOf(item: BreakGlassItem): Row {
-  const { id, declaration, subjects, fromZones, toZones, state, startedBy, approvalsNeeded, untilMs, reason } = item
+  const { id, declaration, subjects, fromZones, toZones, state, startedBy, approvalsNeeded, reason } = item
   return {
     ...{ id, declaration, state, subjects: subjects.join(', ') },
     open: `${fromZones.join(', ')} to ${toZones.join(', ')}`,
     people: `${startedBy.join(', ')} (${startedBy.length} of ${approvalsNeeded})`,
-    until: untilMs === 0 ? '' : printInstant(new Date(untilMs), new Date()),
+    until: printEnd(item.untilMs, item.approveByMs),
     reason,
   }
 }

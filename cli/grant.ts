@@ -8,6 +8,7 @@ import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
 import { counted, printInstant, type Result, type Row } from './print.ts'
+import { printEnd } from './print-end.ts'
 import { wholeIdAt } from './whole-id.ts'
 
 interface RequestOptions extends GlobalOptions {
@@ -66,7 +67,7 @@ async function request(options: RequestOptions, template: string): Promise<Resul
     const item = await transport.client(lifecycleService).requestGrant(order)
     return {
       value: readable(item),
-      sentence: `Requested ${item.id} for ${item.subject}. It waits for ${counted(item.approvalsNeeded, 'approval')} from ${item.approvalsFrom}: \`sallyport grant approve ${item.id}\`.`,
+      sentence: `Requested ${item.id} for ${item.subject}. It waits for ${counted(item.approvalsNeeded, 'approval')} from ${item.approvalsFrom} until ${printInstant(new Date(item.approveByMs), new Date())}: \`sallyport grant approve ${item.id}\`.`,
     }
   })
 }
@@ -131,18 +132,20 @@ async function list({ all, ...options }: GlobalOptions & { readonly all: boolean
   })
 }
 
-const readable = ({ requestedMs, fromMs, untilMs, ...rest }: GrantItem) => ({
+const readable = ({ requestedMs, fromMs, untilMs, approveByMs, ...rest }: GrantItem) => ({
   ...rest,
+  approveBy: approveByMs === 0 ? null : new Date(approveByMs).toISOString(),
   requested: new Date(requestedMs).toISOString(),
   from: fromMs === 0 ? null : new Date(fromMs).toISOString(),
   until: untilMs === 0 ? null : new Date(untilMs).toISOString(),
 })
 
 function rowOf(item: GrantItem): Row {
-  const { id, template, subject, state, untilMs, requester, approvers, approvalsNeeded, reason, ticket } = item
+  const { id, template, subject, state, untilMs, approveByMs, requester, approvers, approvalsNeeded, reason, ticket } =
+    item
   return {
     ...{ id, template, subject, state },
-    until: untilMs === 0 ? '' : printInstant(new Date(untilMs), new Date()),
+    until: printEnd(untilMs, approveByMs),
     requester,
     approved: approvers.length === 0 ? `0 of ${approvalsNeeded}` : approvers.join(', '),
     why: [ticket, reason].filter((text) => text !== '').join(': '),

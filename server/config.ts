@@ -8,6 +8,10 @@ import { defaultLimits } from '../src/wire/limits.ts'
 /** An authority must outlive what it signs by so much that it can be replaced in time, with agents that are slow to hear of it. */
 export const AUTHORITY_LIVES_MIN = 3
 
+/** How long requests wait for approval: a day for what somebody plans, half an hour for what somebody needs now. */
+export const GRANT_WAITS_HOURS = 24
+export const BREAK_GLASS_WAITS_MINUTES = 30
+
 const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
 const ca = z
   .strictObject({
@@ -153,6 +157,16 @@ const policy = z
       .describe(
         'who is in the groups that policies name (`group:<name>`): SPIFFE IDs, or users of the admin socket as uid:1000',
       ),
+    approvals: z
+      .strictObject({
+        grant: fieldTypes.duration
+          .prefault(hours(GRANT_WAITS_HOURS))
+          .describe('how long a request for a grant waits for those who may approve it'),
+        breakGlass: fieldTypes.duration
+          .prefault(minutes(BREAK_GLASS_WAITS_MINUTES))
+          .describe('how long a break-glass session waits for its second person'),
+      })
+      .prefault({}),
     secondSigners: z
       .array(fieldTypes.path)
       .max(10)

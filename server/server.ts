@@ -37,6 +37,7 @@ import { openPolicy } from './policy/open-policy.ts'
 import { ZoneRights } from './rpc/zone-rights.ts'
 import { serverImplementations } from './rpc/server-implementations.ts'
 import {
+  approvalLimits,
   authoritySettings,
   CLOCK_SETTLE_SECONDS,
   decisionLimits,
@@ -108,7 +109,8 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   })
   const { book, slices, fastLane, gate } = policyParts
   const groups = new Groups(config.policy.groups)
-  const lifecycle = { store, directory, book, fastLane, groups, clock, random }
+  const approvals = approvalLimits(config)
+  const lifecycle = { store, directory, book, fastLane, groups, approvals, clock, random }
 
   // Who may call
   const refusals = new RefusalCounter({ store, clock, log })

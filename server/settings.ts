@@ -9,6 +9,7 @@ import type { AuthorityConfig } from './authority/authority-config.ts'
 import type { IssuerConfig } from './authority/issuer.ts'
 import type { ServerConfig } from './config.ts'
 import type { DecisionRetention } from './entries/prune.ts'
+import type { ApprovalLimits } from './lifecycle/waiting.ts'
 import { secondSignerOf } from './policy/open-policy.ts'
 import type { SecondSigner } from './policy/policy-keys.ts'
 
@@ -33,6 +34,11 @@ export function x509popSettings({ attestors }: ServerConfig): NodeAttestorDeps['
 
 export const secondSignerSettings = ({ policy }: ServerConfig): SecondSigner[] =>
   policy.secondSigners.map((path) => secondSignerOf(readPem(path, 'policy.secondSigners'), path))
+
+export const approvalLimits = ({ policy: { approvals } }: ServerConfig): ApprovalLimits => ({
+  grantMs: approvals.grant * 1000,
+  breakGlassMs: approvals.breakGlass * 1000,
+})
 
 export const decisionLimits = ({ policy: { decisions } }: ServerConfig): DecisionRetention => ({
   retentionMs: decisions.retention * 1000,

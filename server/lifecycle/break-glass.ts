@@ -5,10 +5,10 @@ import type { LifecycleChange } from '../policy/fast-lane.ts'
 import { isLive, sessionOf } from '../policy/live-lifecycle.ts'
 import type { CurrentPolicy } from '../policy/policy-book.ts'
 import type { BreakGlassRow, LifecycleObject } from '../store/policy-rows.ts'
-import { isOver } from './grants.ts'
 import {
   changed,
   checkReason,
+  isRegistered,
   nameOf,
   newId,
   notFound,
@@ -17,6 +17,7 @@ import {
   registeredId,
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
+import { checkWaits, isOver } from './waiting.ts'
 
 /** Whatever a declaration says (SE-46, §3.10). */
 export const BREAK_GLASS_PEOPLE = 2
@@ -57,7 +58,7 @@ export async function startBreakGlass(order: BreakGlassOrder, deed: Deed, deps: 
       ...{ opens: { from, to, overrides }, durationMs: order.durationMs === 0 ? longest : order.durationMs },
       ...{ reason: order.reason, by: starter, sinceMs: deed.at.getTime(), startedBy: [starter] },
       approvalsNeeded: Math.max(BREAK_GLASS_PEOPLE, declaration.approvals),
-      approvalsFrom: declaration.activate,
+      ...{ approvalsFrom: declaration.activate, approveByMs: deed.at.getTime() + deps.approvals.breakGlassMs },
     }
     return {
       mutations: [{ kind: 'lifecycle.put', row }],
@@ -75,7 +76,7 @@ export async function approveBreakGlass(id: string, deed: Deed, deps: LifecycleD
     const what = `approve ${id}`
     const approver = nameOf(deed)
     const nowMs = deed.at.getTime()
-    if (isOver(pending, nowMs) || isLive(pending)) throw refused(what, 'it does not wait for approval')
+    checkWaits(pending, what, nowMs)
     if (pending.startedBy.includes(approver))
       throw refused(what, `${approver} has started it: another person is needed`)
     const declaration = declarationOf(pending.declaration, deps)
@@ -114,6 +115,35 @@ export async function stopBreakGlass(
   return made(row)
 }
 
+/** Ends sessions that are for nobody any more: their subjects are elsewhere, or the policy does not declare them. */
+export async function recheckSessions(at: Date, deps: LifecycleDeps): Promise<void> {
+  const unfounded = (): BreakGlassRow[] =>
+    sessions(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()) && !isForSomebody(row, deps))
+  if (unfounded().length === 0) return
+  const reason = 'none of its subjects is in a zone that the policy declares it for'
+  await deps.fastLane.change((): LifecycleChange => {
+    const ending = unfounded()
+    return {
+      mutations: ending.map((row) => ({
+        kind: 'lifecycle.put',
+        row: changed(row, { endedMs: at.getTime(), endedBy: 'server' }),
+      })),
+      events: ending.map(({ id }) => ({ kind: 'breakGlass.end', body: { id } })),
+      audit: ending.map((row) => lifecycleEvent('break-glass.stopped', { at }, { ...factsOf(row), reason })),
+    }
+  })
+}
+
+function isForSomebody({ declaration, subjects }: BreakGlassRow, deps: LifecycleDeps): boolean {
+  const declared = policyFor(WHAT, deps).breakGlass.find(({ id }) => id === declaration)
+  return declared !== undefined && subjects.some((one) => isRegistered(one, deps) && isIn(one, declared.from, deps))
+}
+
+function isIn(subject: string, zones: readonly string[], { book }: LifecycleDeps): boolean {
+  const zone = (book.current as CurrentPolicy).members.partyOf(subject).zone?.id
+  return zone !== undefined && zones.includes(zone)
+}
+
 export const sessions = ({ book }: Pick<LifecycleDeps, 'book'>): BreakGlassRow[] =>
   [...book.lifecycleRows()].filter(isSession)
 
@@ -145,11 +175,9 @@ function subjectsOf(
 ): readonly string[] {
   if (subjects.length === 0) throw refused(WHAT, 'it must name the identities that it is for')
   if (subjects.length > SUBJECTS_MAX) throw refused(WHAT, `more than ${SUBJECTS_MAX} identities`)
-  const { members } = deps.book.current as CurrentPolicy
   return [...new Set(subjects)].map((text) => {
     const subject = registeredId(WHAT, text, deps)
-    const zone = members.partyOf(subject).zone?.id
-    if (zone === undefined || !from.includes(zone)) {
+    if (!isIn(subject, from, deps)) {
       throw refused(WHAT, `${subject} is in none of the zones that ${id} starts from: ${from.join(', ')}`)
     }
     return subject

@@ -10,6 +10,7 @@ import type { GrantRow, LifecycleObject } from '../store/policy-rows.ts'
 import {
   changed,
   checkReason,
+  isRegistered,
   nameOf,
   newId,
   notFound,
@@ -18,6 +19,7 @@ import {
   registeredId,
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
+import { checkWaits, isOver } from './waiting.ts'
 
 export interface GrantOrder {
   readonly template: string
@@ -55,6 +57,7 @@ export async function requestGrant(order: GrantOrder, deed: Deed, deps: Lifecycl
       ...{ reason: order.reason, ticket: order.ticket, by: nameOf(deed), sinceMs: deed.at.getTime() },
       // Nobody gives a right to themselves: one other person at least (ZO-60).
       ...{ approvers: [], approvalsNeeded: Math.max(1, count), approvalsFrom, notSelf: true },
+      approveByMs: deed.at.getTime() + deps.approvals.grantMs,
     }
     return {
       mutations: [{ kind: 'lifecycle.put', row }],
@@ -106,8 +109,37 @@ export async function revokeGrant(id: string, reason: string, deed: Deed, deps: 
   return made(row)
 }
 
-export const isOver = ({ endedMs, untilMs }: Pick<GrantRow, 'endedMs' | 'untilMs'>, nowMs: number): boolean =>
-  endedMs !== undefined || (untilMs !== undefined && untilMs <= nowMs)
+/**
+ * Ends what would not be given any more: the subject is another one by its labels, its entries or the policy (§3.11). It does not come
+ * back when the subject does.
+ */
+export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void> {
+  const unfounded = (): { readonly row: GrantRow; readonly why: string }[] =>
+    grants(deps)
+      .filter((row) => isLive(row) && !isOver(row, at.getTime()))
+      .flatMap((row) => {
+        const why = whyNotAnyMore(row, deps)
+        return why === undefined ? [] : [{ row, why }]
+      })
+  if (unfounded().length === 0) return
+  await deps.fastLane.change((): LifecycleChange => {
+    const ending = unfounded()
+    return {
+      mutations: ending.map(({ row }) => ({
+        kind: 'lifecycle.put',
+        row: changed(row, { endedMs: at.getTime(), endedBy: 'server' }),
+      })),
+      events: ending.map(({ row: { id } }) => ({ kind: 'grant.end', body: { id } })),
+      audit: ending.map(({ row, why }) => lifecycleEvent('grant.ended', { at }, { ...factsOf(row), reason: why })),
+    }
+  })
+}
+
+function whyNotAnyMore({ template: name, subject }: GrantRow, deps: LifecycleDeps): string | undefined {
+  if (!isRegistered(subject, deps)) return `${subject} is not registered any more`
+  const template = policyFor(WHAT, deps).grantTemplates.find(({ id }) => id === name)
+  return template === undefined ? `the policy has no template ${name} any more` : whyNot(template, subject, deps)
+}
 
 export const grants = ({ book }: Pick<LifecycleDeps, 'book'>): GrantRow[] => [...book.lifecycleRows()].filter(isGrant)
 
@@ -138,20 +170,25 @@ function checkOrder(
 }
 
 /** The subject is one that the template names, in the zone that it starts from, and no hard guard stands between. */
-function checkMayHold(template: GrantTemplate, subject: string, { book }: LifecycleDeps): void {
+function checkMayHold(template: GrantTemplate, subject: string, deps: LifecycleDeps): void {
+  const why = whyNot(template, subject, deps)
+  if (why !== undefined) throw refused(WHAT, why)
+}
+
+/** What stands between a subject and a template, or undefined. */
+function whyNot(template: GrantTemplate, subject: string, { book }: LifecycleDeps): string | undefined {
   const current = book.current as CurrentPolicy
   const { policy } = current.row
   const party = current.members.partyOf(subject)
   const isNamed = (patterns: readonly string[] | undefined): boolean =>
     patterns === undefined || identitySet(patterns, policy.trustDomain).has(party)
-  if (!isNamed(template.subject)) throw refused(WHAT, `${subject} is no subject of template ${template.id}`)
+  if (!isNamed(template.subject)) return `${subject} is no subject of template ${template.id}`
   const { zone, identities } = template.movement.from
   if (party.zone?.id !== zone || !isNamed(identities)) {
-    throw refused(WHAT, `${subject} is not where template ${template.id} starts, in zone ${zone}`)
+    return `${subject} is not where template ${template.id} starts, in zone ${zone}`
   }
   const guard = hardGuardBetween(policy, current, subject, template)
-  if (guard !== undefined)
-    throw refused(WHAT, `hard guard ${guard} stands between ${subject} and ${template.access.to}`)
+  return guard && `hard guard ${guard} stands between ${subject} and ${template.access.to}`
 }
 
 function hardGuardBetween(
@@ -184,7 +221,7 @@ function checkNoOverlap(template: GrantTemplate, subject: string, deps: Lifecycl
 
 function checkMayApprove(row: GrantRow, approver: string, { groups, clock }: LifecycleDeps): void {
   const what = `approve the grant ${row.id}`
-  if (isOver(row, clock.now().getTime()) || isLive(row)) throw refused(what, 'it does not wait for approval')
+  checkWaits(row, what, clock.now().getTime())
   if (row.by === approver) throw refused(what, 'whoever asked for it cannot approve it')
   if (row.subject === approver) throw refused(what, 'whoever gets it cannot approve it')
   if (row.approvers.includes(approver)) throw refused(what, `${approver} has approved it already`)

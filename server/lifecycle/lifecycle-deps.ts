@@ -9,6 +9,7 @@ import type { PolicyBook } from '../policy/policy-book.ts'
 import type { LifecycleObject } from '../store/policy-rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Groups } from './groups.ts'
+import type { ApprovalLimits } from './waiting.ts'
 
 export interface LifecycleDeps {
   readonly store: Store
@@ -16,6 +17,7 @@ export interface LifecycleDeps {
   readonly book: PolicyBook
   readonly fastLane: Pick<FastLane, 'change'>
   readonly groups: Groups
+  readonly approvals: ApprovalLimits
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
 }
@@ -47,10 +49,13 @@ export function policyFor(what: string, { book }: Pick<LifecycleDeps, 'book'>): 
   return book.current.row.policy
 }
 
+export const isRegistered = (spiffeId: string, { directory }: Pick<LifecycleDeps, 'directory'>): boolean =>
+  directory.entriesWithSpiffeId(SpiffeId.parse(spiffeId)).length > 0
+
 /** A registered id of the own trust domain, as text. */
-export function registeredId(what: string, text: string, { directory }: Pick<LifecycleDeps, 'directory'>): string {
-  const spiffeId = SpiffeId.parse(text)
-  if (directory.entriesWithSpiffeId(spiffeId).length > 0) return spiffeId.toString()
+export function registeredId(what: string, text: string, deps: Pick<LifecycleDeps, 'directory'>): string {
+  const spiffeId = SpiffeId.parse(text).toString()
+  if (isRegistered(spiffeId, deps)) return spiffeId
   throw refused(what, `${spiffeId} is not registered`)
 }
 

@@ -2,10 +2,13 @@ import type { Log } from '../../src/log/log.ts'
 import type { DirectoryUpdate } from '../entries/directory.ts'
 import type { LifecycleObject } from '../store/policy-rows.ts'
 import type { Change } from '../store/store.ts'
+import { recheckSessions } from './break-glass.ts'
+import { recheckGrants } from './grants.ts'
 import type { LifecycleDeps } from './lifecycle-deps.ts'
 import { reconcileOffboarding } from './offboarding.ts'
 import { proposeQuarantine } from './quarantine.ts'
 import { forgetEndedSerials } from './serials.ts'
+import { endLapsed } from './waiting.ts'
 
 export interface UpkeepDeps extends LifecycleDeps {
   readonly log: Log
@@ -15,7 +18,10 @@ export interface UpkeepDeps extends LifecycleDeps {
 
 const LOOK_MS = 60_000
 
-/** What the lifecycle does by itself: grants and sessions end by the clock of whoever decides, so nothing here is urgent. */
+/**
+ * What the lifecycle does by itself. Grants and sessions end, and requests lapse, by the clock of whoever looks: to write that down
+ * is not urgent.
+ */
 export async function lifecycleUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
   await Promise.all([onChanges(deps, signal), onTime(deps, signal)])
 }
@@ -28,9 +34,12 @@ async function onChanges(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
       const changes = updates.flatMap((update: DirectoryUpdate) => update.changes)
       try {
         await propose(changes, deps)
-        const hasEntries =
-          changes.some(({ kind }) => kind === 'entry') || updates.some(({ concerned }) => concerned === 'all')
-        if (hasEntries) await reconcileOffboarding(clock.now(), deps)
+        const isAnything = updates.some(({ concerned }) => concerned === 'all')
+        const has = (...kinds: readonly Change['kind'][]): boolean =>
+          isAnything || changes.some(({ kind }) => kinds.includes(kind))
+        if (has('entry')) await reconcileOffboarding(clock.now(), deps)
+        // A grant may be approved while who holds it becomes another one.
+        if (has('entry', 'policy', 'lifecycle')) await recheck(deps)
       } catch (error) {
         log.error({ err: error }, 'Cannot bring the lifecycle up to date')
       }
@@ -55,10 +64,20 @@ async function propose(changes: readonly Change[], deps: UpkeepDeps): Promise<vo
   }
 }
 
+async function recheck(deps: UpkeepDeps): Promise<void> {
+  const { book, clock } = deps
+  if (book.current === undefined) return
+  await recheckGrants(clock.now(), deps)
+  await recheckSessions(clock.now(), deps)
+}
+
 async function onTime(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
   const { clock, log } = deps
   while (!signal.aborted) {
     try {
+      await endLapsed(clock.now(), deps)
+      // What happened while no server ran.
+      await recheck(deps)
       await forgetEndedSerials(clock.now(), deps)
       await removeOld(deps)
     } catch (error) {

@@ -13,7 +13,7 @@ import type {
 } from '../../src/wire/messages/sallyport-server-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { approveBreakGlass, sessions, startBreakGlass, stopBreakGlass } from '../lifecycle/break-glass.ts'
-import { approveGrant, grants, isOver, requestGrant, revokeGrant } from '../lifecycle/grants.ts'
+import { approveGrant, grants, requestGrant, revokeGrant } from '../lifecycle/grants.ts'
 import {
   listOffboarded,
   offboard,
@@ -23,6 +23,7 @@ import {
 } from '../lifecycle/offboarding.ts'
 import { addQuarantine, quarantines, removeQuarantine } from '../lifecycle/quarantine.ts'
 import { revokeSerial, serials } from '../lifecycle/serials.ts'
+import { approveByMsOf, hasLapsed, isOver } from '../lifecycle/waiting.ts'
 import { signedContentOf } from '../policy/signed-text.ts'
 import type { BreakGlassRow, GrantRow, QuarantineRow, RevokedSerialRow } from '../store/policy-rows.ts'
 import { deedOf } from './deed.ts'
@@ -174,9 +175,9 @@ function offboardedMessage({ spiffeId, complete, rows }: Offboarded): Sent<Offbo
   }
 }
 
-type Timed = Pick<GrantRow, 'fromMs' | 'untilMs' | 'endedMs'>
-
-function stateOf({ fromMs, untilMs = 0, endedMs }: Timed, nowMs: number, early: string): string {
+function stateOf(row: GrantRow | BreakGlassRow, nowMs: number, early: string): string {
+  const { fromMs, untilMs = 0, endedMs } = row
+  if (hasLapsed(row, nowMs)) return 'lapsed'
   if (endedMs !== undefined) return fromMs === undefined ? 'refused' : early
   if (fromMs === undefined) return 'pending'
   return untilMs <= nowMs ? 'ended' : 'live'
@@ -188,6 +189,7 @@ function grantMessage(row: GrantRow, nowMs: number): Sent<GrantItem> {
     ...{ id, template, subject, state: stateOf(row, nowMs, 'revoked'), reason, ticket, requester: by, approvers },
     ...{ approvalsNeeded, approvalsFrom, requestedMs: sinceMs, durationSeconds: Math.floor(row.durationMs / 1000) },
     ...{ fromMs: row.fromMs ?? 0, untilMs: row.untilMs ?? 0, endedBy: row.endedBy ?? '' },
+    approveByMs: row.fromMs === undefined ? approveByMsOf(row) : 0,
   }
 }
 
@@ -201,6 +203,7 @@ function sessionMessage(row: BreakGlassRow, nowMs: number): Sent<BreakGlassItem>
       durationSeconds: Math.floor(row.durationMs / 1000),
     },
     ...{ sinceMs: row.fromMs ?? 0, untilMs: row.untilMs ?? 0, endedBy: row.endedBy ?? '' },
+    approveByMs: row.fromMs === undefined ? approveByMsOf(row) : 0,
   }
 }
 

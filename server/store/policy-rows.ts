@@ -105,6 +105,8 @@ export interface GrantRow extends LifecycleRow {
   readonly approvalsNeeded: number
   readonly approvalsFrom: string
   readonly notSelf: boolean
+  /** From when on nobody can approve it any more. */
+  readonly approveByMs?: number
   /** Once it is approved. */
   readonly fromMs?: number
   readonly untilMs?: number
@@ -119,6 +121,7 @@ export interface BreakGlassRow extends LifecycleRow {
   readonly startedBy: readonly string[]
   readonly approvalsNeeded: number
   readonly approvalsFrom: string
+  readonly approveByMs?: number
   readonly fromMs?: number
   readonly untilMs?: number
 }

@@ -653,6 +653,7 @@ export interface GrantItem {
   readonly fromMs: number
   readonly untilMs: number
   readonly endedBy: string
+  readonly approveByMs: number
 }
 
 export const grantItemType: MessageType<GrantItem> = {
@@ -673,6 +674,7 @@ export const grantItemType: MessageType<GrantItem> = {
     fromMs: 0,
     untilMs: 0,
     endedBy: '',
+    approveByMs: 0,
   }),
   fields: [
     { number: 1, name: 'id', kind: 'string' },
@@ -690,6 +692,7 @@ export const grantItemType: MessageType<GrantItem> = {
     { number: 13, name: 'fromMs', kind: 'int64' },
     { number: 14, name: 'untilMs', kind: 'int64' },
     { number: 15, name: 'endedBy', kind: 'string' },
+    { number: 16, name: 'approveByMs', kind: 'int64' },
   ],
 }
 
@@ -772,6 +775,7 @@ export interface BreakGlassItem {
   readonly sinceMs: number
   readonly untilMs: number
   readonly endedBy: string
+  readonly approveByMs: number
 }
 
 export const breakGlassItemType: MessageType<BreakGlassItem> = {
@@ -791,6 +795,7 @@ export const breakGlassItemType: MessageType<BreakGlassItem> = {
     sinceMs: 0,
     untilMs: 0,
     endedBy: '',
+    approveByMs: 0,
   }),
   fields: [
     { number: 1, name: 'id', kind: 'string' },
@@ -807,6 +812,7 @@ export const breakGlassItemType: MessageType<BreakGlassItem> = {
     { number: 12, name: 'sinceMs', kind: 'int64' },
     { number: 13, name: 'untilMs', kind: 'int64' },
     { number: 14, name: 'endedBy', kind: 'string' },
+    { number: 15, name: 'approveByMs', kind: 'int64' },
   ],
 }
 

@@ -234,6 +234,197 @@ describe('Lifecycle', () => {
     })
   })
 
+  describe('grants and sessions that nobody approves in time', () => {
+    const HOUR_MS = 3_600_000
+    const request = () =>
+      server.lifecycle.requestGrant(
+        { template: 'oncall-db', subject: id('/ops/alice'), durationSeconds: 600, reason: 'slow', ticket: 'T-1' },
+        as(7),
+      )
+    const start = () =>
+      server.lifecycle.startBreakGlass(
+        { declaration: 'bg-shop', subjects: [id('/ops/alice')], durationSeconds: 0, reason: 'outage' },
+        as(1),
+      )
+    const listed = async (includeEnded = true) => ({
+      grants: (await server.lifecycle.listGrants({ includeEnded }, as(0))).grants ?? [],
+      sessions: (await server.lifecycle.listBreakGlass({ includeEnded }, as(0))).sessions ?? [],
+    })
+
+    test('say until when they wait: a day and half an hour, where the configuration says nothing else', async () => {
+      const now = server.clock.now().getTime()
+      expect(await request()).toMatchObject({ state: 'pending', approveByMs: now + 24 * HOUR_MS })
+      expect(await start()).toMatchObject({ state: 'pending', approveByMs: now + HOUR_MS / 2 })
+    })
+
+    test('lapse by the clock: at that instant nobody can approve them, before anything was written down', async () => {
+      const [{ id: session = '' }, { id: grant = '' }] = [await start(), await request()]
+      server.advance(HOUR_MS / 2 - 1)
+      expect((await listed()).sessions).toMatchObject([{ state: 'pending' }])
+      server.advance(1)
+      await expect(server.lifecycle.approveBreakGlass({ id: session }, as(2))).rejects.toThrowCode(
+        'LIFECYCLE_REFUSED',
+        'it was to be approved by 2026-01-01T00:30:00.000Z',
+      )
+      expect(await listed()).toMatchObject({ sessions: [{ state: 'lapsed' }], grants: [{ state: 'pending' }] })
+      server.advance(23.5 * HOUR_MS)
+      await expect(server.lifecycle.approveGrant({ id: grant }, as(1))).rejects.toThrowCode(
+        'LIFECYCLE_REFUSED',
+        'it was to be approved by 2026-01-02T00:00:00.000Z',
+      )
+      expect(await listed(false)).toEqual({ grants: [], sessions: [] })
+      expect(await kinds()).toEqual([])
+    })
+
+    test('one that is approved an instant before is live, for as long as was asked', async () => {
+      const { id: grant = '' } = await request()
+      server.advance(24 * HOUR_MS - 1)
+      expect(await server.lifecycle.approveGrant({ id: grant }, as(1))).toMatchObject({ state: 'live', approveByMs: 0 })
+      server.advance(600_000)
+      expect((await listed()).grants).toMatchObject([{ state: 'ended' }])
+    })
+
+    test('stand in the journal once, by the server, and stay lapsed', async () => {
+      await Promise.all([request(), start()])
+      server.advance(24 * HOUR_MS)
+      const stop = new AbortController()
+      const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)
+      await eventually(async () => (await audited('grant.lapsed')) + (await audited('break-glass.lapsed')) === 2)
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+      stop.abort()
+      await running
+      const [record] = (await server.audit()).filter(({ type }) => type === 'grant.lapsed')
+      expect(JSON.parse(record?.facts ?? '')).toMatchObject({
+        ...{ spiffeId: id('/ops/alice'), template: 'oncall-db', requester: 'local:uid:7' },
+        approveBy: '2026-01-02T00:00:00.000Z',
+      })
+      expect([await audited('grant.lapsed'), await audited('break-glass.lapsed'), await kinds()]).toEqual([1, 1, []])
+      expect(await listed()).toMatchObject({ sessions: [{ state: 'lapsed' }], grants: [{ state: 'lapsed' }] })
+      const [grant] = (await listed()).grants
+      await expect(server.lifecycle.revokeGrant({ id: grant?.id ?? '', reason: '' }, as(0))).rejects.toThrowCode(
+        'LIFECYCLE_REFUSED',
+        'ended already',
+      )
+    })
+
+    test('leave the way free for another request', async () => {
+      await request()
+      await expect(request()).rejects.toThrowCode('LIFECYCLE_REFUSED', 'already')
+      server.advance(24 * HOUR_MS)
+      expect(await request()).toMatchObject({ state: 'pending' })
+    })
+  })
+
+  describe('what a grant rests on', () => {
+    let stop: AbortController
+    let running: Promise<void>
+    beforeEach(async () => {
+      stop = new AbortController()
+      const { signal } = stop
+      // Time stands: only what changes is looked at.
+      const sleep = () => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+      const deps = { ...server.deps.lifecycle, clock: { ...server.clock, sleep } }
+      running = lifecycleUpkeep({ ...deps, log: silentLog, retentionMs: 1e9 }, signal)
+      await settled()
+    })
+    afterEach(async () => {
+      stop.abort()
+      await running
+    })
+    const granted = async (path = '/ops/alice'): Promise<string> => {
+      const { id: name = '' } = await server.lifecycle.requestGrant(
+        { template: 'oncall-db', subject: id(path), durationSeconds: 600, reason: 'slow', ticket: 'T-1' },
+        as(7),
+      )
+      await server.lifecycle.approveGrant({ id: name }, as(1))
+      return name
+    }
+    const entryOf = (path: string): RegistrationEntry => {
+      const [entry] = server.directory.entriesWithSpiffeId(anId(path))
+      if (entry === undefined) throw new Error(`${path} is not registered`)
+      return entry
+    }
+    const change = async (path: string, fields: Partial<RegistrationEntry>): Promise<void> => {
+      const entry = entryOf(path)
+      const next = { ...entry, ...fields, revisionNumber: entry.revisionNumber + 1 }
+      const outcome = await server.store.commit(doing({ kind: 'entry.update', entry: next }))
+      if (!outcome.ok) throw new Error(outcome.reason)
+    }
+    const whyEnded = async () =>
+      (await server.audit())
+        .filter(({ type }) => type === 'grant.ended')
+        .map(({ facts }) => (JSON.parse(facts) as { reason: string }).reason)
+
+    test('§3.11: labels that move its subject elsewhere revoke it, with the reason in the journal', async () => {
+      const [alice] = [await granted(), await granted('/ops/bob')]
+      await change('/ops/alice', { labels: { pci: 'true' } })
+      await eventually(async () => (await kinds()).includes('grant.end'))
+      expect((await heard()).grants.map(({ subject }) => subject)).toEqual([id('/ops/bob')])
+      expect(await whyEnded()).toEqual([`${id('/ops/alice')} is not where template oncall-db starts, in zone ops`])
+      const { grants } = await server.lifecycle.listGrants({ includeEnded: true }, as(0))
+      expect(grants?.find((one) => one.id === alice)).toMatchObject({ state: 'revoked', endedBy: 'server' })
+      // It does not come back with the label.
+      await change('/ops/alice', { labels: {} })
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+      expect((await heard()).grants).toHaveLength(1)
+    })
+
+    test('§3.11: labels that change nothing about it leave it alone', async () => {
+      await granted()
+      await change('/ops/alice', { labels: { team: 'night' } })
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+      expect([await kinds(), await whyEnded()]).toEqual([['grant.add'], []])
+    })
+
+    test('the end of the last entry of its subject revokes it', async () => {
+      await granted()
+      await server.store.commit(doing({ kind: 'entry.delete', id: entryOf('/ops/alice').id }))
+      await eventually(async () => (await kinds()).includes('grant.end'))
+      expect(await whyEnded()).toEqual([`${id('/ops/alice')} is not registered any more`])
+    })
+
+    test('a policy with a hard guard in between, or without the template, revokes it', async () => {
+      await granted()
+      const guards =
+        'guards:\n  - { id: g-ops, gate: movement, from: { identities: [ /ops/alice ] }, to: { sensitivity: restricted }, hard: true }\n'
+      const apply = (source: string) =>
+        server.policies.apply({ source, dryRun: false, acceptLoss: true, note: '' }, as(0))
+      await apply(shopPolicy({ more: guards }))
+      await eventually(async () => (await kinds()).includes('grant.end'))
+      expect(await whyEnded()).toEqual([`hard guard g-ops stands between ${id('/ops/alice')} and db`])
+      await granted('/ops/bob')
+      await apply(shopPolicy().replace(/id: oncall-db/, 'id: another'))
+      await eventually(async () => (await whyEnded()).length === 2)
+      expect((await whyEnded())[1]).toBe('the policy has no template oncall-db any more')
+    })
+
+    test('a change of labels while it is approved is not missed', async () => {
+      const { id: name = '' } = await server.lifecycle.requestGrant(
+        { template: 'oncall-db', subject: id('/ops/alice'), durationSeconds: 600, reason: 'slow', ticket: 'T-1' },
+        as(7),
+      )
+      // Either order will do: it is refused, or revoked.
+      const approved = server.lifecycle.approveGrant({ id: name }, as(1)).catch(() => undefined)
+      await Promise.all([change('/ops/alice', { labels: { pci: 'true' } }), approved])
+      await eventually(async () => (await heard()).grants.length === 0)
+      expect((await heard()).grants).toEqual([])
+    })
+
+    test('a session of which no subject is left where it starts is stopped', async () => {
+      const order = { declaration: 'bg-shop', durationSeconds: 0, reason: 'outage' }
+      const subjects = [id('/ops/alice'), id('/ops/bob')]
+      const { id: name = '' } = await server.lifecycle.startBreakGlass({ ...order, subjects }, as(1))
+      await server.lifecycle.approveBreakGlass({ id: name }, as(2))
+      await change('/ops/alice', { labels: { pci: 'true' } })
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+      expect(await kinds()).toEqual(['breakGlass.start'])
+      await change('/ops/bob', { labels: { pci: 'true' } })
+      await eventually(async () => (await kinds()).includes('breakGlass.end'))
+      expect((await heard()).breakGlass).toEqual([])
+      expect(await audited('break-glass.stopped')).toBe(1)
+    })
+  })
+
   describe('break-glass', () => {
     const start = (fields: Partial<StartBreakGlassRequest> = {}, uid = 1) =>
       server.lifecycle.startBreakGlass(

@@ -12,6 +12,7 @@ import { bundleHandlers } from '../../../server/rpc/bundle.ts'
 import { decisionsHandlers } from '../../../server/rpc/decisions.ts'
 import { entryHandlers } from '../../../server/rpc/entry.ts'
 import { Groups } from '../../../server/lifecycle/groups.ts'
+import { APPROVAL_LIMITS } from '../../../server/lifecycle/waiting.ts'
 import { openPolicy } from '../../../server/policy/open-policy.ts'
 import type { SecondSigner } from '../../../server/policy/policy-keys.ts'
 import { lifecycleHandlers } from '../../../server/rpc/lifecycle.ts'
@@ -127,7 +128,8 @@ export async function testServer(options: TestServerOptions = {}) {
   const followed = policyParts.book.run(stop.signal)
   const groups = new Groups(options.groups ?? {})
   const { book, fastLane } = policyParts
-  const lifecycle = { store, directory, book, fastLane, groups, clock, random: randomBytes }
+  const approvals = APPROVAL_LIMITS
+  const lifecycle = { store, directory, book, fastLane, groups, approvals, clock, random: randomBytes }
   const issuer = createIssuer({
     authorities,
     store,

@@ -7,6 +7,7 @@ import { PolicyReading } from '../../../agent/upstream/policy-messages.ts'
 import type { KeyStore } from '../../../server/keys/key-store.ts'
 import { memoryKeyStore } from '../../../server/keys/memory-key-store.ts'
 import { addQuarantine, removeQuarantine } from '../../../server/lifecycle/quarantine.ts'
+import { APPROVAL_LIMITS } from '../../../server/lifecycle/waiting.ts'
 import { Groups } from '../../../server/lifecycle/groups.ts'
 import { activeKeyId } from '../../../server/policy/policy-keys.ts'
 import { openPolicy, type PolicyParts } from '../../../server/policy/open-policy.ts'
@@ -273,7 +274,16 @@ describe('the push of policy', () => {
     await addQuarantine({ target, forensics: [], reason: 'drill' }, deed, lifecycle())
     await quiet()
   }
-  const lifecycle = () => ({ store, directory, ...policy, groups: new Groups({}), clock, random: randomBytes })
+  const approvals = APPROVAL_LIMITS
+  const lifecycle = () => ({
+    store,
+    directory,
+    ...policy,
+    groups: new Groups({}),
+    approvals,
+    clock,
+    random: randomBytes,
+  })
 
   test('an agent that handles no policy hears nothing of it', async () => {
     await apply(shopPolicy())
