@@ -54,6 +54,7 @@ import { PolicyHolder } from './policy/policy-holder.ts'
 import { SavedPolicy } from './policy/saved-policy.ts'
 import { JwtSvidCache } from './svids/jwt-svid-cache.ts'
 import { WarmRestart } from './svids/warm-restart.ts'
+import { WitSvidCache } from './svids/wit-svid-cache.ts'
 import { X509SvidCache } from './svids/x509-svid-cache.ts'
 import { serverCalls } from './upstream/server-calls.ts'
 import { verifyServerName, verifyServerWith, type VerifyServer } from './upstream/server-identity.ts'
@@ -139,6 +140,14 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     size: config.svids.jwtCacheSize,
     sizePerUid: config.svids.jwtCachePerUser,
   })
+  const witSvids = config.experimental.witSvid
+    ? new WitSvidCache({
+        ...{ entitlements, upstream, clock, cryptography, random, log },
+        isConnected: () => status.isInSync,
+        keyType: config.svids.keyType,
+        keyPoolSize: config.svids.keyPool,
+      })
+    : undefined
   const policy = new PolicyHolder({
     ...{ trustDomain: trustDomain.name, entitlements, clock, cryptography, log },
     agentId: () => node.identity?.spiffeId.toString(),
@@ -154,6 +163,10 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const warmRestart = new WarmRestart({ x509Svids, disk, clock, log, folder: config.runtimeDir })
 
   // Its own membership
+  const hurry = (): void => {
+    x509Svids.hurry()
+    witSvids?.hurry()
+  }
   const node: Node = new Node({
     ...{ trustDomain, serverAddress, upstream, link, saved, view, policy, status, clock, cryptography, random, log },
     holdings: entitlements,
@@ -162,8 +175,8 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
     heartbeatMs: config.heartbeatInterval * 1000,
     pollMs: config.pollInterval * 1000,
     bootstrapBundle: (signal) => bootstrapBundle(config, trustDomain, link, disk, signal),
-    onConnected: () => x509Svids.hurry(),
-    onClockJump: () => x509Svids.hurry(),
+    onConnected: hurry,
+    onClockJump: hurry,
   })
   await node.restore()
   await policy.restore()
@@ -189,7 +202,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   const recordCall = (method: string, result: string, durationMs: number): void =>
     counts.callSeconds.observe(durationMs / 1000, { method, status: result })
   const workload = workloadApi({
-    ...{ entitlements, x509Svids, jwtSvids, callers, clock, cryptography, log },
+    ...{ entitlements, x509Svids, jwtSvids, witSvids, callers, clock, cryptography, log },
     foreignClaims: config.allowedForeignJwtClaims,
   })
   const limits = {
@@ -239,11 +252,12 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
             limits: { connections: limits.connections },
           }),
         )
-  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, policy, decisions, status, node, callers, clock })
+  agentGauges(metrics, { entitlements, x509Svids, jwtSvids, witSvids, policy, decisions, status, node, callers, clock })
 
   // What runs by itself
   parts.use(loops)
   loops.start('svids', (signal) => x509Svids.run(signal))
+  if (witSvids !== undefined) loops.start('witSvids', (signal) => witSvids.run(signal))
   loops.start('warmRestart', (signal) => warmRestart.run(signal))
   loops.start('policy', (signal) => policy.run(signal))
   loops.start('decisions', (signal) => decisions.run(signal))

@@ -175,7 +175,15 @@ export const agentConfig = z
       .describe('how often the server is expected to be heard; three missed ones and the agent connects anew'),
     pollInterval: fieldTypes.duration.prefault(seconds(5)).describe('how often a server that does not push is asked'),
     limits,
-    experimental: z.strictObject({ broker: broker.optional() }).prefault({}),
+    experimental: z
+      .strictObject({
+        broker: broker.optional(),
+        witSvid: z
+          .boolean()
+          .default(false)
+          .describe('give workloads WIT-SVIDs, where the server issues them; the specification is Incubating'),
+      })
+      .prefault({}),
     ...operationsFields,
   })
   .superRefine((config, context) => {

@@ -6,6 +6,7 @@ import type { DecisionLog } from './policy/decision-log.ts'
 import type { PolicyHolder } from './policy/policy-holder.ts'
 import type { Callers } from './rpc/callers.ts'
 import type { JwtSvidCache } from './svids/jwt-svid-cache.ts'
+import type { WitSvidCache } from './svids/wit-svid-cache.ts'
 import type { X509SvidCache } from './svids/x509-svid-cache.ts'
 import type { TrustedClock } from './upstream/trusted-clock.ts'
 
@@ -35,6 +36,7 @@ export function agentGauges(
     readonly entitlements: Entitlements
     readonly x509Svids: X509SvidCache
     readonly jwtSvids: JwtSvidCache
+    readonly witSvids: WitSvidCache | undefined
     readonly policy: PolicyHolder
     readonly decisions: DecisionLog
     readonly status: NodeStatus
@@ -43,12 +45,13 @@ export function agentGauges(
     readonly clock: TrustedClock
   },
 ): void {
-  const { entitlements, x509Svids, jwtSvids, policy, decisions, status, node, callers, clock } = parts
+  const { entitlements, x509Svids, jwtSvids, witSvids, policy, decisions, status, node, callers, clock } = parts
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.gauge(`sallyport_agent_${name}`, help, read)
   gauge('entries', 'Registration entries of this node', () => entitlements.entries.size)
   gauge('x509_svids', 'X509-SVIDs held for workloads', () => x509Svids.size)
   gauge('jwt_svids', 'JWT-SVIDs held for workloads', () => jwtSvids.size)
+  if (witSvids !== undefined) gauge('wit_svids', 'WIT-SVIDs held for workloads', () => witSvids.size)
   gauge('open_streams', 'Workload streams that are open', () => entitlements.openStreams)
   gauge('held_callers', 'Workloads that wait for an entry', () => callers.held)
   gauge('undelivered_streams', 'Workload streams that a change is still on its way to', () => entitlements.undelivered)

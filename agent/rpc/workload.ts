@@ -16,9 +16,11 @@ import type { Sent } from '../../src/wire/service.ts'
 import { structOf } from '../../src/workload/struct.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
 import type { Matched } from '../entries/subscription.ts'
+import type { WitSvidCache } from '../svids/wit-svid-cache.ts'
 import { bundlesFor, invalid, jwtOrderOf, jwtSvidsFor, type MaterialDeps, x509SvidsFor } from './caller-material.ts'
 import { checkHeader, type Caller } from './callers.ts'
 import { jwtBundles } from './jwt-messages.ts'
+import { wantedIdOf, witBundlesFor, type WitMaterialDeps, witSvidsFor } from './wit-material.ts'
 import { X509Messages } from './x509-messages.ts'
 
 export interface WorkloadDeps extends MaterialDeps {
@@ -26,6 +28,8 @@ export interface WorkloadDeps extends MaterialDeps {
   readonly clock: Clock
   readonly cryptography: Cryptography
   readonly log: Log
+  /** Undefined where WIT-SVIDs are not turned on. */
+  readonly witSvids: WitSvidCache | undefined
   /** Claims of foreign tokens that are passed on besides `sub`, `aud` and `exp` (WA-43). */
   readonly foreignClaims: readonly string[]
 }
@@ -50,12 +54,14 @@ export function workloadApi(deps: WorkloadDeps): Implementation {
       yield* bundlesFor(await callers.identify(call), deps, (matched) => jwtBundles(matched, deps.log), call.signal)
     },
     validateJwtSvid: (request, call) => validateJwtSvid(deps, request, call),
-    // The header comes first on every method, those that are not offered too (WE-05).
-    async *fetchWitSvid(_request, call) {
-      throw unoffered(call)
+    async *fetchWitSvid(request, call) {
+      const witDeps = offered(deps, call)
+      const wanted = wantedIdOf(request)
+      yield* witSvidsFor(await callers.identify(call), witDeps, wanted, call.signal)
     },
     async *fetchWitBundles(_request, call) {
-      throw unoffered(call)
+      const witDeps = offered(deps, call)
+      yield* witBundlesFor(await callers.identify(call), witDeps, call.signal)
     },
   }
   return implement(spiffeWorkloadApiService, handlers)
@@ -105,7 +111,12 @@ function spiffeClaims({ claims }: JwtSvid, { foreignClaims }: WorkloadDeps): Jwt
   return Object.fromEntries(Object.entries(claims).filter(([name]) => passed.has(name)))
 }
 
-function unoffered(call: Call): SallyportError {
+/** The header comes first on every method, those that are not offered too (WE-05). */
+function offered(deps: WorkloadDeps, call: Call): WitMaterialDeps {
   checkHeader(call)
-  return new SallyportError('METHOD_UNIMPLEMENTED', 'WIT-SVIDs are not offered by this agent')
+  const { witSvids } = deps
+  if (witSvids !== undefined) return { ...deps, witSvids }
+  throw new SallyportError('METHOD_UNIMPLEMENTED', 'WIT-SVIDs are not offered by this agent', {
+    hint: 'They are Incubating: set experimental.witSvid to true in agent.yaml, and in server.yaml.',
+  })
 }

@@ -63,12 +63,27 @@ export function serverCalls(deps: ServerCallsDeps): Upstream {
       return readReply(svid, false)
     },
     signX509Svids: (orders, signal) =>
-      signInBatches(orders, async (batch) => {
-        const { results } = await transport()
-          .client(svidService)
-          .batchNewX509Svid({ params: batch }, { signal, timeoutMs: CALL_TIMEOUT_MS })
-        return results
-      }),
+      signInBatches(
+        orders,
+        async (batch) => {
+          const { results } = await transport()
+            .client(svidService)
+            .batchNewX509Svid({ params: batch }, { signal, timeoutMs: CALL_TIMEOUT_MS })
+          return results
+        },
+        ({ certChain }) => (certChain.length === 0 ? undefined : { chain: certChain }),
+      ),
+    signWitSvids: (orders, signal) =>
+      signInBatches(
+        orders,
+        async (batch) => {
+          const { results } = await transport()
+            .client(svidService)
+            .batchNewWitSvid({ params: batch }, { signal, timeoutMs: CALL_TIMEOUT_MS })
+          return results
+        },
+        ({ token }) => (token === '' ? undefined : { token }),
+      ),
     async signJwtSvid(entryId, audience, signal) {
       const client = transport().client(svidService)
       const { svid } = await client.newJwtSvid({ entryId, audience }, { signal, timeoutMs: CALL_TIMEOUT_MS })

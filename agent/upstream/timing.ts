@@ -9,7 +9,7 @@ const EARLIEST = 0.45
 const SPREAD = 0.1
 
 /** Servers date what they issue back by this much, for clocks that differ; it is no part of the life that a renewal halves. */
-const BACKDATED_MS = 10_000
+export const BACKDATED_MS = 10_000
 
 /** No renewal comes sooner after the one before it, however little is left. */
 const SOONEST_MS = 1_000

@@ -6,7 +6,7 @@ import type { DecisionBatch } from '../../src/wire/messages/sallyport-sync-v1.ts
 import type { Attestation } from './attestation.ts'
 import type { Follow, FollowOptions } from './follow.ts'
 
-/** The most CSRs that are sent in one call; servers refuse more (client-quirks 44). */
+/** The most CSRs or keys that are sent in one call; servers refuse more (client-quirks 44). */
 export const SIGN_BATCH_MAX = 500
 
 export interface X509SvidOrder {
@@ -23,6 +23,17 @@ export interface SignedJwtSvid {
   readonly issuedAt: Date
   readonly expiresAt: Date
 }
+
+export interface WitSvidOrder {
+  readonly entryId: string
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer
+  /** What the workload signs its proofs with, such as ES256. */
+  readonly signingAlgorithm: string
+}
+
+/** A token, or why this one was refused. */
+export type WitSvidResult = { readonly token: string } | { readonly refused: Error }
 
 /** An agent's own SVID as the server returned it. */
 export interface AgentSvidReply {
@@ -45,6 +56,8 @@ export interface Upstream {
   renew(csr: Buffer, signal: AbortSignal): Promise<AgentSvidReply>
   /** As many results as orders, in their order. A failed call is repeated with smaller batches, then every order of it is refused. */
   signX509Svids(orders: readonly X509SvidOrder[], signal: AbortSignal): Promise<readonly X509SvidResult[]>
+  /** As {@link signX509Svids}; METHOD_UNIMPLEMENTED where the server has no WIT-SVIDs. */
+  signWitSvids(orders: readonly WitSvidOrder[], signal: AbortSignal): Promise<readonly WitSvidResult[]>
   signJwtSvid(entryId: string, audience: readonly string[], signal: AbortSignal): Promise<SignedJwtSvid>
   fetchBundle(signal: AbortSignal): Promise<Bundle>
   /** Undefined when the server does not know it (client-quirks 46). */

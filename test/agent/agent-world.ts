@@ -4,6 +4,7 @@ import { Callers } from '../../agent/rpc/callers.ts'
 import { PolicyHolder } from '../../agent/policy/policy-holder.ts'
 import { SavedPolicy } from '../../agent/policy/saved-policy.ts'
 import { JwtSvidCache } from '../../agent/svids/jwt-svid-cache.ts'
+import { WitSvidCache } from '../../agent/svids/wit-svid-cache.ts'
 import { X509SvidCache } from '../../agent/svids/x509-svid-cache.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { parseSelector, type Selector } from '../../src/entry/selector.ts'
@@ -22,6 +23,8 @@ export interface AgentWorldOptions {
   readonly jwtSize?: number
   readonly jwtSizePerUid?: number
   readonly jwtSigningPerUid?: number
+  /** Whether WIT-SVIDs are turned on, at the agent and at its server. */
+  readonly wit?: boolean
   /** A server that lives on from another world. */
   readonly upstream?: FakeUpstream
   readonly random?: (bytes: number) => Buffer
@@ -36,6 +39,8 @@ export class AgentWorld implements AsyncDisposable {
   readonly entitlements: Entitlements
   readonly x509Svids: X509SvidCache
   readonly jwtSvids: JwtSvidCache
+  readonly witSvids: WitSvidCache
+  readonly wit: boolean
   readonly status = new NodeStatus()
   readonly callers: Callers
   readonly policy: PolicyHolder
@@ -63,6 +68,14 @@ export class AgentWorld implements AsyncDisposable {
       keyType: 'ec-p256',
       keyPoolSize: 0,
     })
+    this.wit = options.wit ?? false
+    this.witSvids = new WitSvidCache({
+      ...{ entitlements, upstream, clock, cryptography, random, log: silentLog },
+      isConnected: () => this.status.isInSync,
+      keyType: 'ec-p256',
+      keyPoolSize: 0,
+    })
+    if (this.wit) upstream.bundle = upstream.bundleWith([upstream.authority], ['jwt-1'], 1, ['wit-1'])
     this.jwtSvids = new JwtSvidCache({
       ...{ entitlements, upstream, clock, cryptography, size: jwtSize, sizePerUid: jwtSizePerUid },
     })
@@ -79,7 +92,8 @@ export class AgentWorld implements AsyncDisposable {
       limits: { heldCallersPerUid, jwtSigningPerUid: options.jwtSigningPerUid ?? 256 },
     })
     // Ends with the world; the reason is that it ends.
-    this.#running = this.x509Svids.run(this.#stop.signal).catch(() => undefined)
+    const { signal } = this.#stop
+    this.#running = Promise.allSettled([this.x509Svids.run(signal), this.witSvids.run(signal)])
   }
 
   static async create(options: AgentWorldOptions = {}): Promise<AgentWorld> {

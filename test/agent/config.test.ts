@@ -13,6 +13,13 @@ describe('agentConfig', () => {
     expect(config.svids.keyType).toBe('ec-p256')
   })
 
+  test('ST-01 what is Incubating is off', () => {
+    expect(parse('attestor: {joinFile: j}').experimental).toEqual({ witSvid: false })
+    const on = parse('attestor: {joinFile: j}\nexperimental: {witSvid: true}')
+    expect(on.experimental.witSvid).toBe(true)
+    expect(withAbsolutePaths(on, '/etc/x').experimental.witSvid).toBe(true)
+  })
+
   test('without one, names everything that is missing at once', () => {
     expect(() => parse('socket: /x/a.sock\n')).toThrowCode('CONFIG_INVALID', 'trustDomain: is missing')
     expect(() => parse('socket: /x/a.sock\n')).toThrowCode('CONFIG_INVALID', 'server.address: is missing')

@@ -9,6 +9,7 @@ import { signJws } from '../../src/jws/sign-jws.ts'
 import { threadPoolCryptography as cryptography } from '../../src/key/thread-pool-cryptography.ts'
 import type { DecisionBatch, PolicyAck } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import { decodeCsr, verifyCsr } from '../../src/x509/csr.ts'
+import { publicKeyOfSpki } from '../../src/x509/spki.ts'
 import type { Attestation } from '../../agent/upstream/attestation.ts'
 import type { Follow, FollowOptions, PushedDelta, PushedState } from '../../agent/upstream/follow.ts'
 import type { VerifiedHeartbeat } from '../../agent/upstream/heartbeats.ts'
@@ -18,6 +19,8 @@ import type {
   PolledState,
   SignedJwtSvid,
   Upstream,
+  WitSvidOrder,
+  WitSvidResult,
   X509SvidOrder,
   X509SvidResult,
 } from '../../agent/upstream/upstream.ts'
@@ -60,6 +63,11 @@ export class FakeUpstream implements Upstream {
   reattestable = false
   /** Signs JWT-SVIDs with a key that is not in the bundle until it is told. */
   jwtKeyId = 'jwt-1'
+  /** As {@link jwtKeyId}, for WIT-SVIDs. */
+  witKeyId = 'wit-1'
+  /** By entry: what its WIT-SVIDs say instead. */
+  readonly witClaims = new Map<string, object>()
+  witOrders: WitSvidOrder[] = []
   entriesRefused = new Map<string, Error>()
 
   private constructor(authority: TestAuthority, clock: Clock) {
@@ -84,7 +92,15 @@ export class FakeUpstream implements Upstream {
     authorities: readonly (TestAuthority | { readonly authority: TestAuthority; readonly tainted: boolean })[],
     keyIds: readonly string[],
     sequenceNumber: number,
+    witKeyIds: readonly string[] = [],
   ): Bundle {
+    const tokenKeys = (ids: readonly string[]) =>
+      ids.map((keyId) => ({
+        keyId,
+        publicKey: this.authority.keyPair.publicKey,
+        expiresAt: undefined,
+        tainted: false,
+      }))
     return bundleOf({
       trustDomain: this.authority.trustDomain,
       x509Authorities: authorities.map((one) =>
@@ -92,12 +108,8 @@ export class FakeUpstream implements Upstream {
           ? { certificate: one.certificate, tainted: false }
           : { certificate: one.authority.certificate, tainted: one.tainted },
       ),
-      jwtAuthorities: keyIds.map((keyId) => ({
-        keyId,
-        publicKey: this.authority.keyPair.publicKey,
-        expiresAt: undefined,
-        tainted: false,
-      })),
+      jwtAuthorities: tokenKeys(keyIds),
+      witAuthorities: tokenKeys(witKeyIds),
       sequenceNumber,
     })
   }
@@ -188,6 +200,12 @@ export class FakeUpstream implements Upstream {
     return { token, issuedAt: new Date(iat * 1000), expiresAt: new Date(exp * 1000) }
   }
 
+  async signWitSvids(orders: readonly WitSvidOrder[]): Promise<readonly WitSvidResult[]> {
+    this.#check()
+    this.witOrders.push(...orders)
+    return Promise.all(orders.map((order) => this.#signWit(order)))
+  }
+
   async fetchBundle(): Promise<Bundle> {
     this.#check()
     return this.bundle
@@ -248,6 +266,18 @@ export class FakeUpstream implements Upstream {
     this.signed.push(entryId)
     const ttl = entry.x509TtlSeconds === 0 ? this.ttlSeconds : entry.x509TtlSeconds
     return { chain: [await this.#certificate(entry.spiffeId, csr, ttl)] }
+  }
+
+  async #signWit({ entryId, publicKey, signingAlgorithm }: WitSvidOrder): Promise<WitSvidResult> {
+    const refused = this.entriesRefused.get(entryId)
+    const entry = this.entries.get(entryId)
+    if (refused !== undefined || entry === undefined) return { refused: refused ?? new Error(`no entry ${entryId}`) }
+    const iat = Math.floor(this.#clock.now().getTime() / 1000)
+    const ttl = entry.x509TtlSeconds === 0 ? this.ttlSeconds : entry.x509TtlSeconds
+    const key = publicKeyOfSpki(publicKey).export({ format: 'jwk' })
+    const cnf = { jwk: { ...key, alg: signingAlgorithm } }
+    const claims = { sub: entry.spiffeId.toString(), iat, exp: iat + ttl, cnf, ...this.witClaims.get(entryId) }
+    return { token: await signJws({ kid: this.witKeyId, typ: 'wit+jwt' }, claims, this.authority.signer, 'ES256') }
   }
 
   async #agentSvid(der: Buffer): Promise<AgentSvidReply> {

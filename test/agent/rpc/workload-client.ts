@@ -13,9 +13,11 @@ export function handlersOf(world: AgentWorld, foreignClaims: readonly string[] =
   return workloadApi({ ...worldParts(world), foreignClaims }).handlers as unknown as Served
 }
 
-const worldParts = ({ entitlements, x509Svids, jwtSvids, callers, clock, cryptography, log }: AgentWorld) => ({
-  ...{ entitlements, x509Svids, jwtSvids, callers, clock, cryptography, log },
-})
+const worldParts = (world: AgentWorld) => {
+  const { entitlements, x509Svids, jwtSvids, callers, clock, cryptography, log } = world
+  const witSvids = world.wit ? world.witSvids : undefined
+  return { entitlements, x509Svids, jwtSvids, witSvids, callers, clock, cryptography, log }
+}
 
 export interface CallOptions {
   readonly uid?: number

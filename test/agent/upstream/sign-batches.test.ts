@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { signInBatches } from '../../../agent/upstream/sign-batches.ts'
+import { signInBatches as signInBatchesOf } from '../../../agent/upstream/sign-batches.ts'
 import { SIGN_BATCH_MAX, type X509SvidOrder } from '../../../agent/upstream/upstream.ts'
 import { SallyportError } from '../../../src/errors.ts'
+import type { BatchNewX509SvidResponseResult } from '../../../src/wire/messages/spire-api-server-svid-v1.ts'
 import { RpcError } from '../../../src/wire/status.ts'
 
 const orders = (count: number): X509SvidOrder[] =>
@@ -11,6 +12,10 @@ const signed = (batch: readonly X509SvidOrder[]) =>
     status: { code: 0, message: '' },
     svid: { certChain: [Buffer.from(entryId)], id: null, expiresAt: 0, hint: '' },
   }))
+const signInBatches = (
+  all: readonly X509SvidOrder[],
+  send: (batch: readonly X509SvidOrder[]) => Promise<readonly BatchNewX509SvidResponseResult[]>,
+) => signInBatchesOf(all, send, ({ certChain }) => (certChain.length === 0 ? undefined : { chain: certChain }))
 const names = (results: Awaited<ReturnType<typeof signInBatches>>) =>
   results.map((result) => ('chain' in result ? String(result.chain[0]) : result.refused.message))
 
@@ -51,11 +56,19 @@ describe('signInBatches()', () => {
 
   test('quirk 44: as many answers as orders, each with its own status', async () => {
     const short = await signInBatches(orders(2), async (batch) => signed(batch).slice(1))
-    expect(names(short).every((name) => name.includes('answered 1 CSRs with 0'))).toBe(true)
+    expect(names(short).every((name) => name.includes('answered 1 orders with 0'))).toBe(true)
     const refused = await signInBatches(orders(2), async (batch) => [
       { status: { code: 5, message: 'no such entry' }, svid: null },
       ...signed(batch).slice(1),
     ])
     expect(names(refused)).toEqual(['NOT_FOUND: no such entry', 'e1'])
+  })
+
+  test('an answer that is neither an SVID nor a refusal is refused', async () => {
+    const [none, empty] = await signInBatches(orders(2), async () => [
+      { status: null, svid: null },
+      { status: null, svid: { certChain: [], id: null, expiresAt: 0, hint: '' } },
+    ])
+    expect(names([none!, empty!]).every((name) => name.includes('with no SVID'))).toBe(true)
   })
 })
