@@ -44,6 +44,7 @@ import {
   issuerSettings,
   rateLimitSettings,
   secondSignerSettings,
+  warningsOf,
   wireLimitSettings,
   x509popSettings,
 } from './settings.ts'
@@ -75,6 +76,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly directory: Directory
   readonly metrics: MetricRegistry
   isReady(): boolean
+  /** Gives back what is kept in memory only to be faster, such as pages of the database. */
+  releaseMemory(): Promise<void>
   /** Stops accepting, ends streams so that agents come back later, lets calls finish, then closes everything. Once. */
   drain(): Promise<void>
 }
@@ -91,6 +94,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   const { clock, cryptography, random, log, metrics } = deps
   const { trustDomain } = config
   const startedAt = clock.now()
+  for (const warning of warningsOf(config)) log.warn({}, warning)
   await using parts = new AsyncDisposableStack()
 
   // What the server must not lose
@@ -166,6 +170,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     { name: 'serving', check: () => checkServing(state.isDraining, loops) },
     { name: 'x509Authority', check: () => void authorities.activeX509() },
     { name: 'jwtAuthority', check: () => void authorities.activeJwt() },
+    ...(authorities.offers('wit') ? [{ name: 'witAuthority', check: () => void authorities.activeWit() }] : []),
     { name: 'ownSvid', check: () => void ownSvid.credentials() },
     { name: 'store', check: async () => void (await store.commit({ mutations: [], audit: [] })) },
   ]
@@ -241,6 +246,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   }
   return {
     ...{ port: state.port, httpPorts: http, directory, metrics, isReady },
+    releaseMemory: () => store.releaseMemory(),
     drain: () => (draining ??= drain()),
     [Symbol.asyncDispose]: () => (draining ??= drain()),
   }
