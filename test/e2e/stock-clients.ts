@@ -15,6 +15,7 @@ export type Message = Record<string, never>
 
 const files = {
   SpiffeWorkloadAPI: 'spiffe/workload.proto',
+  'spiffe.broker.API': 'spiffe/broker.proto',
   'grpc.health.v1.Health': 'grpc/health/v1/health.proto',
   'spire.api.server.agent.v1.Agent': 'spire/api/server/agent/v1/agent.proto',
   'spire.api.server.bundle.v1.Bundle': 'spire/api/server/bundle/v1/bundle.proto',
