@@ -20,6 +20,27 @@ describe('agentConfig', () => {
     expect(withAbsolutePaths(on, '/etc/x').experimental.witSvid).toBe(true)
   })
 
+  const brokerOf = (text: string) =>
+    parse(`attestor: {joinFile: j}\nexperimental: {broker: ${text}}`).experimental.broker
+
+  test('ST-01 BE-08 brokers are a list in the file: nobody by default, and nothing to refer to by default', () => {
+    expect(parse('attestor: {joinFile: j}').experimental.broker).toBeUndefined()
+    const broker = brokerOf('{socket: b.sock, allow: [{id: "spiffe://example.org/gateway"}]}')
+    expect(broker).toMatchObject({ socketFor: 'owner', allow: [{ references: [], referencesOverTcp: [] }] })
+    expect(broker?.listen).toBeUndefined()
+    expect(brokerOf('{socket: b.sock}')?.allow).toEqual([])
+  })
+
+  test.for([
+    ['{}', 'has neither socket nor listen'],
+    ['{socket: /run/sallyport/agent/api.sock}', 'is another socket of this agent'],
+    ['{socket: b, allow: [{id: "example.org/gateway"}]}', 'must start with spiffe://'],
+    ['{socket: b, allow: [{id: "spiffe://a.b/c", references: [docker]}]}', 'experimental.broker.allow.0.references.0'],
+    ['{socket: b, allow: [{id: "spiffe://a.b/c"}, {id: "spiffe://a.b/c"}]}', 'names spiffe://a.b/c twice'],
+  ])('BE-08 refuses the brokers %s', ([text, why]) => {
+    expect(() => brokerOf(text!)).toThrowCode('CONFIG_INVALID', why)
+  })
+
   test('without one, names everything that is missing at once', () => {
     expect(() => parse('socket: /x/a.sock\n')).toThrowCode('CONFIG_INVALID', 'trustDomain: is missing')
     expect(() => parse('socket: /x/a.sock\n')).toThrowCode('CONFIG_INVALID', 'server.address: is missing')
@@ -61,7 +82,9 @@ attestor:
   })
 
   test('relative paths count from the folder of the file', () => {
-    const config = withAbsolutePaths(parse('attestor: { joinFile: j }\ndataDir: d\n'), '/etc/x')
+    const text = 'attestor: { joinFile: j }\ndataDir: d\nexperimental: { broker: { socket: b.sock } }\n'
+    const config = withAbsolutePaths(parse(text), '/etc/x')
+    expect(config.experimental.broker?.socket).toBe('/etc/x/b.sock')
     expect([config.attestor.joinFile, config.dataDir, config.socket]).toEqual([
       '/etc/x/j',
       '/etc/x/d',
