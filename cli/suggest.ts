@@ -3,12 +3,13 @@ import { printYaml } from '../src/config/print-yaml.ts'
 import { printPolicy } from '../src/policy-file/print-policy.ts'
 import { readYaml } from '../src/config/yaml-source.ts'
 import { BlastRadii } from '../src/policy/analysis/blast-radius.ts'
+import type { Admission } from '../src/policy/analysis/admitted.ts'
 import type { Flow } from '../src/policy/analysis/observed.ts'
 import { ReachGraph } from '../src/policy/analysis/reach.ts'
 import { suggest, type Suggestion } from '../src/policy/analysis/suggest.ts'
-import { compile } from '../src/policy/compile.ts'
 import { indexLifecycle } from '../src/policy/lifecycle-index.ts'
 import { NO_LIFECYCLE, type Lifecycle } from '../src/policy/lifecycle.ts'
+import type { Tables } from '../src/policy/tables.ts'
 import { action } from './action.ts'
 import { analysed, withSources, type Analysed, type AnalysisOptions } from './analysis-source.ts'
 import { observedTraffic, withSince, type DecisionOptions } from './decision-source.ts'
@@ -32,9 +33,11 @@ export function suggestCommand(): Command {
     .addHelpText(
       'after',
       `
-Counted are flows that both ends reported on at least three days, of registered sources that are not in quarantine. No guard is
-crossed, and no whole zone is let into target 3 or 4. What it prints is a draft: look at who does it and since when, because an
-attacker who is inside already looks like traffic too.
+Counted are flows that both ends reported, of registered sources that are not in quarantine and whose class (identities that the
+policy treats alike) was seen on at least three days. Patterns, labels or the zone are named where four of five whom they name do the
+same, never into target 3 or 4; else sources one by one. No guard is crossed and nobody is named whom a deny rule refuses. What it
+prints is a draft: look at who does it, since when, and what is admitted beyond that, because an attacker who is inside already looks
+like traffic too.
 
 Examples:
   sallyport suggest --zone legacy --since 30d
@@ -46,14 +49,14 @@ Examples:
 export async function suggestChanges(options: SuggestCommandOptions): Promise<Result> {
   const source = await analysed(options)
   const now = Date.now()
-  const { suggestions, skipped } = suggest(source.tables, {
+  const { suggestions, skipped, changed } = suggest(source.tables, {
     observations: await observedTraffic(options),
     rows: source.rows,
     lifecycle: indexLifecycle(await lifecycleFor(options)),
     now,
     zone: options.zone,
   })
-  const costs = radiusCosts(source, suggestions, now)
+  const costs = radiusCosts(source.tables, changed, suggestions, now)
   return {
     value: {
       suggestions: suggestions.map(({ conduit, rule, evidence: { flows, ...evidence } }, at) => ({
@@ -84,12 +87,7 @@ interface RadiusCost {
 }
 
 /** How many services the first source of each reaches, without and with all of them. */
-function radiusCosts({ set, rows, tables }: Analysed, suggestions: readonly Suggestion[], now: number): RadiusCost[] {
-  const conduits = suggestions.flatMap(({ conduit }) =>
-    conduit === undefined ? [] : { ...conduit, stage: 'live' as const },
-  )
-  const rules = suggestions.flatMap(({ rule }) => (rule === undefined ? [] : { ...rule, stage: 'live' as const }))
-  const changed = compile({ ...set, conduits: [...set.conduits, ...conduits], rules: [...set.rules, ...rules] }, rows)
+function radiusCosts(tables: Tables, changed: Tables, suggestions: readonly Suggestion[], now: number): RadiusCost[] {
   const [old, next] = [tables, changed].map(
     (some) => new ReachGraph(some, { moment: { from: now }, variant: 'intended' }),
   )
@@ -116,18 +114,33 @@ function print(
   now: number,
 ): string {
   if (suggestions.length === 0) return '# Nothing to propose.'
-  const lines = suggestions.map(({ conduit, rule, evidence }, at) => {
-    const { requests, firstMs, sources, ofZone } = evidence
+  const lines = suggestions.flatMap(({ conduit, rule, evidence }, at) => {
+    const { requests, firstMs, sources, ofZone, beyond, isOpen } = evidence
     const { before = 0, after = 0 } = costs[at] ?? {}
     const since = printInstant(new Date(firstMs), new Date(now))
-    return [
+    const told = [
       `# ${conduit?.id ?? rule?.id ?? 'nothing is missing any more'}: ${counted(requests, 'would-deny', 'would-denies')} gone,`,
       `seen since ${since}, by ${sources} of ${ofZone} in the zone; first source reaches ${before} → ${counted(after, 'service')}`,
     ].join(' ')
+    return [
+      told,
+      ...beyondLines(beyond),
+      ...(isOpen ? ['#   it names whoever is registered like them later, too'] : []),
+    ]
   })
   return [
     '# A draft: look at who does it and since when, give each an owner, then `stage: live`.',
     ...lines,
     draftOf(source, suggestions).trimEnd(),
   ].join('\n')
+}
+
+/** So many admissions are named. */
+const NAMED_MAX = 5
+
+function beyondLines(beyond: readonly Admission[]): string[] {
+  if (beyond.length === 0) return []
+  const named = beyond.slice(0, NAMED_MAX).map(({ source, service, action }) => `${source} → ${service} ${action}`)
+  const more = beyond.length > NAMED_MAX ? [`and ${beyond.length - NAMED_MAX} more`] : []
+  return [`#   beyond what was seen it admits ${[...named, ...more].join(', ')}`]
 }

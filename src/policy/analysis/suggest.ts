@@ -1,19 +1,22 @@
+import { compile } from '../compile.ts'
 import { joins } from '../conduit.ts'
 import type { LifecycleIndex } from '../lifecycle-index.ts'
 import type { IdentityRow } from '../membership.ts'
 import type { Party } from '../party.ts'
-import type { Conduit, Protocol, Rule, Subject } from '../policy-set.ts'
+import type { Conduit, Protocol, Rule } from '../policy-set.ts'
 import type { CompiledService, Tables } from '../tables.ts'
 import { isValid } from '../windows.ts'
+import { Admissions, live, type Admission } from './admitted.ts'
 import { candidatesOf } from './candidates.ts'
+import { classedParty, Classifier } from './classes.ts'
 import { mayBeOpen } from './moment.ts'
-import { confirmedDays, flowsOf, type Flow, type Observation } from './observed.ts'
+import { objectionsOf, type Objections } from './objections.ts'
+import { confirmedDays, flowKey, flowsOf, type Flow, type Observation } from './observed.ts'
 import { pathsTo } from './paths-to.ts'
+import { SourceForms, type SourceForm } from './source-forms.ts'
 
-/** A flow counts when both ends reported it on so many days (SE-47). */
+/** A class does something when both ends of its flows reported it on so many days (SE-47). */
 export const CONFIRMED_DAYS_MIN = 3
-/** The share of a zone's identities that must do the same before the whole zone is proposed. */
-const WIDEN_SHARE = 0.8
 const REVIEW_AFTER_MS = 90 * 86_400_000
 
 /** What would let flows through that observe mode let pass: drafts, never applied by themselves. */
@@ -29,6 +32,10 @@ export interface Suggestion {
     /** Who does it, of all that are registered in their zone: what is rare may be an attacker who is inside already. */
     readonly sources: number
     readonly ofZone: number
+    /** What registered identities would be let do besides, once all suggestions are live: nobody was seen to need it. */
+    readonly beyond: readonly Admission[]
+    /** Whether it would let in others who are registered later. */
+    readonly isOpen: boolean
   }
 }
 
@@ -53,95 +60,138 @@ interface Wanted {
   readonly service: CompiledService
 }
 
+interface Suggesting {
+  readonly tables: Tables
+  readonly options: SuggestOptions
+  readonly objections: Objections
+  readonly forms: SourceForms
+  /** Those that have been given away. */
+  readonly names: Set<string>
+}
+
+interface Draft extends Pick<Suggestion, 'conduit' | 'rule'> {
+  readonly own: readonly Wanted[]
+  readonly form: SourceForm
+}
+
+export interface Suggested {
+  readonly suggestions: readonly Suggestion[]
+  readonly skipped: readonly Skipped[]
+  /** The policy with all suggestions in it. */
+  readonly changed: Tables
+}
+
 /** Conduits and rules that explain what observe mode let pass. @see zones.md §4.9, SE-47 */
-export function suggest(
-  tables: Tables,
-  options: SuggestOptions,
-): { readonly suggestions: readonly Suggestion[]; readonly skipped: readonly Skipped[] } {
+export function suggest(tables: Tables, options: SuggestOptions): Suggested {
+  const objections = objectionsOf(tables, options.lifecycle, options.now)
   const skipped: Skipped[] = []
   const wanted: Wanted[] = []
   const registered = new Set(options.rows.map(({ spiffeId }) => spiffeId))
-  for (const flow of flowsOf([...options.observations].filter(({ wouldDeny }) => wouldDeny))) {
+  const flows = flowsOf([...options.observations].filter(({ wouldDeny }) => wouldDeny))
+  const daysOf = classDays(tables, flows)
+  for (const flow of flows) {
     const source = tables.parties.of(flow.source)
     const service = tables.services.get(flow.service)
     if (options.zone !== undefined && service?.party.zone?.id !== options.zone) continue
     const why =
       typeof source === 'string' || service === undefined
         ? 'the source or the service is not known any more'
-        : objection(tables, options, registered, flow, source, service)
+        : (unproven(flow, daysOf(flow), registered) ?? objections(source, service, flow.action ?? ''))
     if (why !== undefined) skipped.push({ flow, why })
     else wanted.push({ flow, source: source as Party, service: service as CompiledService })
   }
   const groups = Map.groupBy(wanted, ({ source, service }) => `${source.zone?.id ?? ''}\n${service.id}`)
-  const suggestions = [...groups.values()].flatMap((group) => proposals(tables, options, group))
-  return { suggestions, skipped }
+  const suggesting = {
+    tables,
+    options,
+    objections,
+    forms: new SourceForms(tables, options.rows),
+    names: new Set<string>(),
+  }
+  const drafts = [...groups.values()].flatMap((group) => proposals(suggesting, group))
+  const changed = withDrafts(tables, options, drafts)
+  const admissions = new Admissions(tables, changed, { moment: { from: options.now }, variant: 'intended' })
+  const seen = new Set(wanted.map(({ flow }) => flowKey(flow)))
+  const suggestions = drafts.map((draft): Suggestion => ({
+    conduit: draft.conduit,
+    rule: draft.rule,
+    evidence: evidenceOf(suggesting, draft, (admission) => seen.has(flowKey(admission)), admissions),
+  }))
+  return { suggestions, skipped, changed }
 }
 
-/** Why nothing is proposed for a flow. */
-function objection(
-  tables: Tables,
-  { lifecycle, now }: SuggestOptions,
-  registered: ReadonlySet<string>,
-  flow: Flow,
-  source: Party,
-  service: CompiledService,
-): string | undefined {
-  const days = confirmedDays(flow)
+function withDrafts({ set }: Tables, { rows }: SuggestOptions, drafts: readonly Draft[]): Tables {
+  const conduits = [...set.conduits, ...live(drafts.map(({ conduit }) => conduit))]
+  const rules = [...set.rules, ...live(drafts.map(({ rule }) => rule))]
+  return compile({ ...set, conduits, rules }, rows)
+}
+
+/** On how many days both ends reported that somebody of the class of a flow's source did the same. */
+function classDays(tables: Tables, flows: readonly Flow[]): (flow: Flow) => number {
+  const classifier = new Classifier(tables)
+  const keyOf = ({ source, service, action }: Flow): string => {
+    const party = tables.parties.of(source)
+    const name = typeof party === 'string' ? source : classifier.keyOf(classedParty(party))
+    return `${name}\n${service}\n${action ?? ''}`
+  }
+  const days = new Map<string, Set<number>>()
+  for (const flow of flows) {
+    const earlier = days.get(keyOf(flow)) ?? new Set()
+    days.set(keyOf(flow), earlier.union(flow.serverDays.intersection(flow.clientDays)))
+  }
+  return (flow) => (confirmedDays(flow) === 0 ? 0 : (days.get(keyOf(flow))?.size ?? 0))
+}
+
+/** Why a flow is not evidence enough. */
+function unproven(flow: Flow, days: number, registered: ReadonlySet<string>): string | undefined {
   if (days < CONFIRMED_DAYS_MIN) return `both ends reported it on ${days} of ${CONFIRMED_DAYS_MIN} days`
-  if (!registered.has(source.id)) return 'the source is not registered'
-  if (lifecycle.quarantinesOf(source).length > 0) return 'the source is in quarantine'
-  if (lifecycle.offboarded.has(source.id)) return 'the source is offboarded'
-  if (source.zone === undefined) return 'the source is not in one zone'
-  if (flow.action === null) return 'the request is no action of the service'
-  const guard = [
-    ...tables.movementGuards,
-    ...tables.accessGuards.filter(({ actions }) => actions?.has(flow.action ?? '') !== false),
-  ].find(({ concerns }) => concerns(source, service.party, service.id))
-  if (guard !== undefined) return `${guard.hard ? 'hard guard' : 'guard'} ${guard.id} forbids it`
-  const deny = candidatesOf(tables)
-    .rulesOf(source)
-    .find(({ isAllow, rule, actions }) => !isAllow && rule.to === service.id && actions.has(flow.action ?? ''))
-  if (deny !== undefined && isValid(deny.rule.valid, now)) return `rule ${deny.id} denies it`
-  return undefined
+  if (!registered.has(flow.source)) return 'the source is not registered'
+  return flow.action === null ? 'the request is no action of the service' : undefined
 }
 
 /** Of the flows of one zone into one service: a conduit where none leads there, and a rule for each set of sources. */
-function proposals(tables: Tables, options: SuggestOptions, group: readonly Wanted[]): Suggestion[] {
+function proposals(suggesting: Suggesting, group: readonly Wanted[]): Draft[] {
+  const { tables, options, objections, forms } = suggesting
   const byAction = Map.groupBy(group, ({ flow }) => flow.action ?? '')
   const bySources = Map.groupBy(byAction, ([, own]) => sourceKey(own))
-  let ordinal = 0
-  return [...bySources.values()].map((actions): Suggestion => {
+  return [...bySources.values()].map((actions): Draft => {
     const own = actions.flatMap(([, wanted]) => wanted)
-    const name = nameFor(tables, own[0] as Wanted, ++ordinal)
+    const first = own[0] as Wanted
+    const name = nameFor(suggesting, first)
     const missingRule = actions.filter(([action, wanted]) =>
       wanted.some((one) => !hasRule(tables, one, action, options.now)),
     )
     const missingPath = own.filter((one) => !hasPath(tables, one, options.now))
-    const from = sourcesOf(tables, options, own)
+    const form = forms.narrowest({
+      zone: first.source.zone?.id ?? '',
+      sources: distinctSources(own),
+      // Nobody gets into what is worth most without a name.
+      mayBeWide: (first.service.party.zone?.target ?? 4) < 3,
+      isUnwanted: (party) => actions.some(([action]) => objections(party, first.service, action) !== undefined),
+    })
+    const rights = missingRule.map(([action]) => action)
     return {
-      conduit: missingPath.length === 0 ? undefined : conduitFor(name, missingPath, from, options.now),
-      rule:
-        missingRule.length === 0
-          ? undefined
-          : ruleFor(
-              name,
-              own[0] as Wanted,
-              from,
-              missingRule.map(([action]) => action),
-            ),
-      evidence: evidenceOf(options, own),
+      conduit: missingPath.length === 0 ? undefined : conduitFor(name, missingPath, form, options.now),
+      rule: rights.length === 0 ? undefined : ruleFor(name, first, form, rights),
+      own,
+      form,
     }
   })
 }
 
+const distinctSources = (own: readonly Wanted[]): readonly Party[] =>
+  [...new Map(own.map(({ source }) => [source.id, source])).values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+
 const sourceKey = (own: readonly Wanted[]): string =>
   [...new Set(own.map(({ source }) => source.id))].sort((a, b) => (a < b ? -1 : 1)).join('\n')
 
-function nameFor({ set }: Tables, { source, service }: Wanted, ordinal: number): string {
-  const taken = new Set([...set.conduits, ...set.rules].map(({ id }) => id))
-  for (let number = ordinal; ; number++) {
+function nameFor({ tables, names }: Suggesting, { source, service }: Wanted): string {
+  const taken = new Set([...tables.set.conduits, ...tables.set.rules].map(({ id }) => id))
+  for (let number = 1; ; number++) {
     const name = `suggested-${source.zone?.id ?? ''}-${service.id}-${number}`
-    if (!taken.has(name)) return name
+    if (taken.has(name) || names.has(name)) continue
+    names.add(name)
+    return name
   }
 }
 
@@ -168,26 +218,13 @@ const hasPath = (tables: Tables, wanted: Wanted, now: number): boolean =>
     ),
   )
 
-/** One by one; the whole zone only where nearly all of it does the same, and never into target 3 or 4. */
-function sourcesOf(tables: Tables, options: SuggestOptions, own: readonly Wanted[]): readonly Subject[] {
-  const { source, service } = own[0] as Wanted
-  const ids = [...new Set(own.map((one) => one.source.id))].sort((a, b) => (a < b ? -1 : 1))
-  const zone = source.zone?.id ?? ''
-  const isLow = (service.party.zone?.target ?? 4) < 3
-  if (isLow && ids.length > 1 && ids.length >= WIDEN_SHARE * membersOf(options, zone)) return [{ zone }]
-  return ids.map((id) => ({ pattern: id.replace(`spiffe://${tables.set.trustDomain}/`, '/') }))
-}
-
-const membersOf = ({ rows }: SuggestOptions, zone: string): number => rows.filter((row) => row.zone === zone).length
-
-function conduitFor(id: string, own: readonly Wanted[], from: readonly Subject[], now: number): Conduit {
+function conduitFor(id: string, own: readonly Wanted[], { identities }: SourceForm, now: number): Conduit {
   const { source, service } = own[0] as Wanted
   const ports = Map.groupBy(own.flatMap(portsOf), ({ protocol }) => protocol)
-  const identities = from.flatMap((subject) => ('pattern' in subject ? subject.pattern : []))
   const requests = own.reduce((sum, { flow }) => sum + flow.count, 0)
   return {
     id,
-    from: { zone: source.zone?.id ?? '', identities: identities.length === 0 ? undefined : identities },
+    from: { zone: source.zone?.id ?? '', identities },
     to: { zone: service.party.zone?.id ?? '', identities: [service.service.identity] },
     allow: [...ports].map(([protocol, listeners]) => ({
       protocol,
@@ -203,27 +240,39 @@ function conduitFor(id: string, own: readonly Wanted[], from: readonly Subject[]
   }
 }
 
-const ruleFor = (id: string, { service }: Wanted, from: readonly Subject[], actions: readonly string[]): Rule => ({
+const ruleFor = (id: string, { service }: Wanted, form: SourceForm, actions: readonly string[]): Rule => ({
   id,
   effect: 'allow',
-  from,
+  from: form.subjects,
   to: service.id,
   actions,
-  when: undefined,
+  when: form.when,
   valid: { from: undefined, until: undefined },
   owner: 'nobody yet',
   stage: 'draft',
   use: 'normal',
 })
 
-function evidenceOf(options: SuggestOptions, own: readonly Wanted[]): Suggestion['evidence'] {
+function evidenceOf(
+  { forms }: Suggesting,
+  { own, form, conduit, rule }: Draft,
+  isSeen: (admission: Admission) => boolean,
+  admissions: Admissions,
+): Suggestion['evidence'] {
+  const { source, service } = own[0] as Wanted
   const flows = own.map(({ flow }) => flow)
+  const zone = forms.inZone(source.zone?.id ?? '')
+  // A conduit without identities opens a path for the whole zone, also to whom the rule does not name.
+  const named = conduit !== undefined && form.identities === undefined ? zone : forms.named(form)
+  const beyond = conduit === undefined && rule === undefined ? [] : admissions.of(named, service.id)
   return {
     flows,
     requests: flows.reduce((sum, { count }) => sum + count, 0),
     firstMs: flows.reduce((first, { firstMs }) => Math.min(first, firstMs), Infinity),
     lastMs: flows.reduce((last, { lastMs }) => Math.max(last, lastMs), 0),
-    sources: new Set(flows.map(({ source }) => source)).size,
-    ofZone: membersOf(options, own[0]?.source.zone?.id ?? ''),
+    sources: new Set(flows.map((flow) => flow.source)).size,
+    ofZone: zone.length,
+    beyond: beyond.filter((admission) => !isSeen(admission)),
+    isOpen: form.isOpen,
   }
 }

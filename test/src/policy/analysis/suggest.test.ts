@@ -5,9 +5,10 @@ import { compile } from '../../../../src/policy/compile.ts'
 import { decide } from '../../../../src/policy/decide.ts'
 import { indexLifecycle } from '../../../../src/policy/lifecycle-index.ts'
 import { NO_LIFECYCLE, type Lifecycle } from '../../../../src/policy/lifecycle.ts'
+import type { RegisteredIdentity } from '../../../../src/policy/membership.ts'
 import type { PolicySet } from '../../../../src/policy/policy-set.ts'
 import { counter } from '../../../cli/analyses.ts'
-import { acme, entry, guard, idOf, NOW, quarantineOf, requestOf, rowsOf, withMore, withZone } from '../acme.ts'
+import { acme, entry, guard, idOf, NOW, quarantineOf, requestOf, rowsOf, rule, withMore, withZone } from '../acme.ts'
 
 const DAY = 20_777
 const wouldDeny = {
@@ -40,8 +41,9 @@ function suggested(
   set: PolicySet = acme,
   lifecycle: Partial<Lifecycle> = {},
   zone?: string,
+  entries: readonly RegisteredIdentity[] = registered,
 ) {
-  const rows = rowsOf(set, registered)
+  const rows = rowsOf(set, entries)
   return suggest(compile(set, rows), {
     observations,
     rows,
@@ -108,15 +110,89 @@ describe('suggest()', () => {
     expect(whys(onDays(3), guarded)).toEqual(['hard guard no-erp forbids it'])
   })
 
-  test('lets in a whole zone only when nearly all of it does the same, and never into target 3', () => {
-    const all = ['storefront', 'blog', 'canary', 'stage'].flatMap((name) =>
-      onDays(3, { source: idOf(`/ns/web/sa/${name}`) }),
+  const by = (...names: readonly string[]) => names.flatMap((name) => onDays(3, { source: idOf(`/ns/web/sa/${name}`) }))
+  const fromOf = (observations: Observation[], set?: PolicySet, entries?: readonly RegisteredIdentity[]) =>
+    suggested(observations, set, {}, undefined, entries).suggestions.map(({ rule }) => rule?.from)
+
+  test('names a pattern only where four of five whom it names do the same, and never into target 3', () => {
+    const all = by('storefront', 'blog', 'canary', 'stage')
+    const [{ conduit, rule, evidence }] = suggested(all).suggestions as [ReturnType<typeof suggested>['suggestions'][0]]
+    expect(rule?.from).toEqual([{ pattern: '/ns/web/sa/*' }])
+    expect(conduit?.from).toEqual({ zone: 'edge', identities: ['/ns/web/sa/*'] })
+    expect(evidence.beyond).toEqual([{ source: idOf('/ns/web/sa/nolabel'), service: 'erp', action: 'any' }])
+    expect(evidence.isOpen).toBe(true)
+    expect(fromOf(all.slice(6))[0]).toHaveLength(3)
+    expect(fromOf(all, withZone('legacy', { target: 3 }))[0]).toHaveLength(4)
+  })
+
+  test('names nobody whom a deny rule refuses, not with a pattern either', () => {
+    const deny = rule('no', [{ pattern: '/ns/web/sa/nolabel' }], 'erp', { effect: 'deny', actions: ['any'] })
+    const all = by('storefront', 'blog', 'canary', 'stage')
+    expect(fromOf(all, withMore({ rules: [deny] }))[0]).toHaveLength(4)
+    expect(whys(by('nolabel'), withMore({ rules: [deny] }))).toEqual(['rule no denies it'])
+    const wide = { ...deny, from: [{ pattern: '/ns/web/**' }] }
+    expect(fromOf(all, withMore({ rules: [wide] }))).toEqual([])
+    const until = { ...wide, valid: { from: undefined, until: NOW } }
+    expect(fromOf(all, withMore({ rules: [until] }))[0]).toHaveLength(1)
+    const never = { ...wide, when: 'src.target > 3' }
+    expect(fromOf(all, withMore({ rules: [never] }))[0]).toHaveLength(1)
+  })
+
+  test('of patterns, labels and the zone, it takes what names the fewest others', () => {
+    const web = (path: string, labels = {}) => entry(`/ns/web/${path}`, labels)
+    const prod = { env: 'prod' }
+    const entries = [web('a/1', prod), web('b/1', prod), web('c/1', prod), web('a/2'), web('b/2'), web('c/2')]
+    const seen = ['a/1', 'b/1', 'c/1'].flatMap((path) => onDays(3, { source: idOf(`/ns/web/${path}`) }))
+    const [only] = suggested(seen, acme, {}, undefined, entries).suggestions
+    expect(only?.rule).toMatchObject({
+      from: [{ pattern: '/ns/web/*/1' }],
+    })
+    const apart = [web('a/1', prod), web('b', prod), web('c/1', prod), web('a/2'), web('b/2'), web('c/2')]
+    const labelled = ['a/1', 'b', 'c/1'].flatMap((path) => onDays(3, { source: idOf(`/ns/web/${path}`) }))
+    const [byLabel] = suggested(labelled, acme, {}, undefined, apart).suggestions
+    expect(byLabel?.rule).toMatchObject({
+      from: [{ zone: 'edge' }],
+      when: 'src.labels has "env" && src.labels["env"] == "prod"',
+    })
+    expect(byLabel?.conduit?.from).toEqual({ zone: 'edge', identities: undefined })
+    expect(byLabel?.evidence.beyond).toEqual([])
+    const members = [{ spiffe: '/ns/web/**' }, { spiffe: '/cdn/**' }]
+    const everybody = [web('a'), entry('/cdn/b')]
+    const both = ['/ns/web/a', '/cdn/b'].flatMap((path) => onDays(3, { source: idOf(path) }))
+    expect(fromOf(both, withZone('edge', { members }), everybody)).toEqual([[{ zone: 'edge' }]])
+  })
+
+  test('where no one form fits all, each branch has its own', () => {
+    const web = (path: string) => entry(`/ns/web/${path}`)
+    const entries = ['a/1', 'a/2', 'a/3', 'b/1', 'b/2', 'b/3', 'b/4', 'c/1', 'c/2', 'c/3'].map(web)
+    const seen = ['a/1', 'a/2', 'a/3', 'b/2', 'c/1', 'c/2', 'c/3'].flatMap((path) =>
+      onDays(3, { source: idOf(`/ns/web/${path}`) }),
     )
-    expect(suggested(all).suggestions[0]?.rule?.from).toEqual([{ zone: 'edge' }])
-    expect(suggested(all).suggestions[0]?.conduit?.from).toEqual({ zone: 'edge', identities: undefined })
-    expect(suggested(all.slice(6)).suggestions[0]?.rule?.from).toHaveLength(3)
-    const high = withZone('legacy', { target: 3 })
-    expect(suggested(all, high).suggestions[0]?.rule?.from).toHaveLength(4)
+    expect(fromOf(seen, acme, entries)).toEqual([
+      [{ pattern: '/ns/web/a/*' }, { pattern: '/ns/web/b/2' }, { pattern: '/ns/web/c/*' }],
+    ])
+  })
+
+  test('SE-47: identities that the policy treats alike are evidence for each other, of what both ends of each reported', () => {
+    const entries = ['pod-1', 'pod-2', 'pod-3'].map((name) => entry(`/ns/web/pods/${name}`))
+    const once = (name: string, at: number, sides?: string[]) =>
+      onDays(1, { source: idOf(`/ns/web/pods/${name}`), day: DAY + at }, sides)
+    const pods = [...once('pod-1', 0), ...once('pod-2', 1), ...once('pod-3', 2)]
+    expect(fromOf(pods, acme, entries)).toEqual([[{ pattern: '/ns/web/pods/*' }]])
+    const oneSided = [...once('pod-1', 0), ...once('pod-2', 1), ...once('pod-3', 2, ['server'])]
+    const { suggestions, skipped } = suggested(oneSided, acme, {}, undefined, entries)
+    expect([suggestions, skipped.map(({ why }) => why)]).toEqual([
+      [],
+      [2, 2, 0].map((days) => `both ends reported it on ${days} of 3 days`),
+    ])
+  })
+
+  test('tells what a path that is opened lets others do who had a right without one', () => {
+    const rights = [rule('right', [{ zone: 'edge' }], 'erp', { actions: ['any'] })]
+    const all = by('storefront', 'blog', 'canary', 'stage')
+    const [only] = suggested(all, withMore({ rules: rights })).suggestions
+    expect([only?.rule, only?.conduit?.from.identities]).toEqual([undefined, ['/ns/web/sa/*']])
+    expect(only?.evidence.beyond).toEqual([{ source: idOf('/ns/web/sa/nolabel'), service: 'erp', action: 'any' }])
   })
 
   test('asks for no conduit where one leads there, and only for the zone that was named', () => {
