@@ -59,6 +59,12 @@ export async function javaProgram(): Promise<ForeignProgram> {
   }
 }
 
+export async function rustProgram(): Promise<ForeignProgram> {
+  const folder = join(here, 'rust')
+  await built('cargo', ['build', '--quiet', '--locked'], folder)
+  return { command: join(folder, 'target/debug/interop'), args: [] }
+}
+
 export async function runForeign(
   { command, args }: ForeignProgram,
   more: readonly string[],
