@@ -1,5 +1,7 @@
+import { realpathSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { House } from '../e2e/house.ts'
+import { BY_PATH } from '../e2e/zone-process.ts'
 import { ForeignPeer } from './foreign-peer.ts'
 import { testSources } from './tls-sources.ts'
 import { facts, missing, runForeign, rustProgram, type ForeignProgram } from './toolchains.ts'
@@ -57,5 +59,22 @@ describe.skipIf(absent)(
       const seen = await say('watch-x509', house.endpoint, '3')
       expect(seen.at(-1)).toMatchObject({ seen: 3 })
     }, 160_000)
+
+    test('BE-01 BE-04 BE-06 BA-01 BA-25: a broker is given what another process is entitled to, and nothing of nobody', async () => {
+      const broker = 'spiffe://example.org/interop/broker'
+      const agentYaml = `${BY_PATH}\nexperimental: { broker: { socket: broker.sock, allow: [{ id: '${broker}', references: [pid] }] } }`
+      await using brokered = await House.open({ agentYaml })
+      await brokered.register('/interop/broker', '--selector', `unix:path:${realpathSync(rust.command)}`)
+      await brokered.register('/interop/brokered', '--selector', `unix:path:${realpathSync(process.execPath)}`)
+      const socket = brokered.path('agent/broker.sock')
+      const [agent] = await brokered.json<{ spiffeId: string }[]>('agent', 'list')
+      expect(
+        await say('broker', brokered.endpoint, socket, agent?.spiffeId ?? '', String(process.pid), 'orders'),
+      ).toEqual([
+        { spiffeId: 'spiffe://example.org/interop/brokered', hasKey: true, hasBundle: true },
+        { jwtOf: 'spiffe://example.org/interop/brokered' },
+        { nobody: 'NotFound' },
+      ])
+    })
   },
 )
