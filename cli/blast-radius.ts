@@ -7,6 +7,7 @@ import {
   type QuarantineWindow,
 } from '../src/policy/analysis/compromise.ts'
 import { ReachGraph, type Reached, type Step } from '../src/policy/analysis/reach.ts'
+import { reachedAudiences, type ReachedAudience } from '../src/policy/analysis/token-reach.ts'
 import { action } from './action.ts'
 import {
   analysed,
@@ -45,6 +46,9 @@ export function blastRadiusCommand(): Command {
     .addHelpText(
       'after',
       `
+Whoever has a process, and not only a key, also has the tokens that its identity may be issued: audiences that a zone of target 0 owns
+are reached like services, and their zones are counted.
+
 intended: as the policy is written. effective: zones that observe count as open. worst: services that were never seen to enforce
 admit everybody as well, as plain SPIFFE servers do.
 
@@ -60,6 +64,7 @@ interface Variant {
   readonly reached: readonly Reached[]
   readonly zones: readonly string[]
   readonly crownJewels: readonly string[]
+  readonly audiences: readonly ReachedAudience[]
 }
 
 export async function blastRadius(options: BlastRadiusOptions, written: string): Promise<Result> {
@@ -70,11 +75,11 @@ export async function blastRadius(options: BlastRadiusOptions, written: string):
   const moment = momentOf(options.at)
   const { unenforced, isKnown } = await enforcement(options, source)
   const variantOf = (variant: 'intended' | 'effective', open?: ReadonlySet<string>): Variant =>
-    count(
-      new ReachGraph(source.tables, { moment, variant, ...(open === undefined ? {} : { unenforced: open }) }),
+    count(new ReachGraph(source.tables, { moment, variant, ...(open === undefined ? {} : { unenforced: open }) }), {
       held,
       hops,
-    )
+      mayFetch: options.model !== 'key',
+    })
   const intended = variantOf('intended')
   const effective = variantOf('effective')
   const worst = variantOf('effective', unenforced)
@@ -105,12 +110,21 @@ interface Shown {
   readonly isKnown: boolean
 }
 
-function count(graph: ReachGraph, held: readonly string[], hops: number): Variant {
+interface Taking {
+  readonly held: readonly string[]
+  readonly hops: number
+  readonly mayFetch: boolean
+}
+
+function count(graph: ReachGraph, { held, hops, mayFetch }: Taking): Variant {
   const own = new Set(held)
   const reached = graph.within(held, hops).filter(({ service }) => !own.has(graph.identityOf(service) ?? ''))
+  const audiences = reachedAudiences(graph, held, { hops, mayFetch })
+  const zones = [...reached.map(({ service }) => graph.zoneOf(service)), ...audiences.flatMap((token) => token.zones)]
   return {
     reached,
-    zones: [...new Set(reached.flatMap(({ service }) => graph.zoneOf(service) ?? []))],
+    audiences,
+    zones: [...new Set(zones.filter((zone) => zone !== undefined))],
     crownJewels: reached.map(({ service }) => service).filter((service) => graph.isCrownJewel(service)),
   }
 }
@@ -134,10 +148,11 @@ function biggestStep({ tables, set }: Analysed, reached: readonly Reached[]): Sh
 }
 
 function valueOf({ intended, effective, worst, biggest, hops, others, isKnown, ...shown }: Shown) {
-  const readable = ({ reached, zones, crownJewels }: Variant) => ({
+  const readable = ({ reached, zones, crownJewels, audiences }: Variant) => ({
     services: reached.length,
     zones: zones.length,
     crownJewels: crownJewels.length,
+    audiences,
     reached,
   })
   return {
@@ -175,6 +190,7 @@ function print(source: Analysed, shown: Shown): string {
       three(({ crownJewels }) => crownJewels.length),
       worst.crownJewels.join(', '),
     ),
+    ...tokenLines(source, shown, line),
     line('  re-issuable identities', [held.length, held.length, held.length], reissue(source, model, held)),
     ...reachLines(shown),
     `  window after quarantine: <= ${printSpan(window.usualMs)} (fast lane p99); cut-off agent: ${printSpan(window.cutOffMs)} (${window.endedBy})`,
@@ -188,6 +204,18 @@ function print(source: Analysed, shown: Shown): string {
           `  ${counted(others, 'other registered identity', 'other registered identities')}: where one of them serves without enforcing, everybody is let in`,
         ]),
   ].join('\n')
+}
+
+/** Audiences that zones own; where none does, a token for any is had by whoever may fetch one. */
+function tokenLines(
+  { tables }: Analysed,
+  { intended, effective, worst, model }: Shown,
+  line: (label: string, counts: readonly number[], note: string) => string,
+): string[] {
+  if (tables.audienceZones.size === 0) return model === 'key' ? [] : ['  token audiences: any, as no zone owns one']
+  const counts = [intended, effective, worst].map(({ audiences }) => audiences.length)
+  const names = worst.audiences.map(({ audience }) => audience).join(', ')
+  return [line('  token audiences that zones own', counts, names)]
 }
 
 function reachLines({ intended, effective, worst }: Shown): string[] {

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
 import { everybody } from '../src/policy/analysis/everybody.ts'
 import { ReachGraph, type Reached } from '../src/policy/analysis/reach.ts'
+import { reachedAudiences, type ReachedAudience } from '../src/policy/analysis/token-reach.ts'
 import { whoReaches, type Reacher } from '../src/policy/analysis/who-reaches.ts'
 import { shownId } from '../src/policy/analysis/representatives.ts'
 import { action } from './action.ts'
@@ -60,17 +61,38 @@ export async function reach(options: ReachCommandOptions): Promise<Result> {
 
 function reachFrom(graph: ReachGraph, { set }: Analysed, from: string, hops: string): Result {
   const id = idOf(from, set)
-  const reached = graph.within([id], wholeNumber(hops, '--hops'))
+  const within = wholeNumber(hops, '--hops')
+  const reached = graph.within([id], within)
+  const audiences = reachedAudiences(graph, [id], { hops: within, mayFetch: true })
   return {
     value: {
       from: id,
       zone: zoneOf(graph, id),
       reached: reached.map((one) => ({ ...one, zone: graph.zoneOf(one.service) ?? null })),
+      audiences,
     },
-    rows: reached.map((one) => rowOf(graph, one)),
-    sentence: reached.length === 0 ? `${id} reaches nothing.` : `${id} reaches ${counted(reached.length, 'service')}.`,
+    rows: [...reached.map((one) => rowOf(graph, one)), ...audiences.map(tokenRow)],
+    sentence: printReached(id, reached.length, audiences.length),
   }
 }
+
+function printReached(id: string, services: number, audiences: number): string {
+  const parts = [
+    ...(services === 0 ? [] : [`reaches ${counted(services, 'service')}`]),
+    ...(audiences === 0 ? [] : [`may have tokens for ${counted(audiences, 'audience')}`]),
+  ]
+  return `${id} ${parts.length === 0 ? 'reaches nothing' : parts.join(' and ')}.`
+}
+
+const tokenRow = ({ audience, zones, hops, conduit, way }: ReachedAudience): Row => ({
+  service: `token for ${audience}`,
+  zone: zones.join(', '),
+  hops,
+  actions: '-',
+  conduit,
+  rule: '-',
+  through: way.map(({ service }) => service).join(' → '),
+})
 
 function rowOf(graph: ReachGraph, { service, hops, way }: Reached): Row {
   const last = way.at(-1)

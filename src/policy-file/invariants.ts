@@ -1,5 +1,6 @@
-import { ReachGraph, type Reached } from '../policy/analysis/reach.ts'
+import { ReachGraph, type Reached, type Step } from '../policy/analysis/reach.ts'
 import { representatives } from '../policy/analysis/representatives.ts'
+import { reachedAudiences, type ReachedAudience } from '../policy/analysis/token-reach.ts'
 import type { Invariant, Place, PolicySet } from '../policy/policy-set.ts'
 import type { Tables } from '../policy/tables.ts'
 import { wholeId } from './sample-request.ts'
@@ -23,8 +24,8 @@ export interface InvariantOptions {
 const NAMED_MAX = 20
 
 /**
- * Checks what must hold whatever the rules are. Reach is asked for every instant from now on, and zones that observe count as
- * open: what an attacker could do is what counts.
+ * Checks what must hold whatever the rules are. Reach is asked for every instant from now on, zones that observe count as open, and
+ * a token that is had for an audience reaches the zone that owns it: what an attacker could do is what counts.
  *
  * @see zones.md §3.15, §4.1; ZO-61
  */
@@ -87,12 +88,21 @@ function* reachedOf(
   { from, to, hops }: Extract<Invariant, { kind: 'cannotReach' }>,
   everybody: Everybody,
 ): Generator<string> {
-  for (const reached of everybody.graph.within(everybody.at(from), hops))
+  const ids = everybody.at(from)
+  for (const reached of everybody.graph.within(ids, hops))
     if (everybody.isAt(reached.service, to)) yield printWay(reached)
+  if (!('zone' in to)) return
+  for (const reached of reachedAudiences(everybody.graph, ids, { hops, mayFetch: true }))
+    if (reached.zones.includes(to.zone)) yield printTokenWay(reached)
 }
 
+const printTokenWay = ({ from, way, audience, conduit }: ReachedAudience): string =>
+  [...(way.length === 0 ? [from] : [printSteps(way)]), `token for ${audience} (by ${conduit})`].join(' → ')
+
 /** `/web/front → orders (read by web-shop, read) → …` */
-function printWay({ way }: Reached): string {
+const printWay = ({ way }: Reached): string => printSteps(way)
+
+function printSteps(way: readonly Step[]): string {
   const steps = way.map(({ service, action, conduit, rule }) => {
     const openers = [conduit ?? 'observe', rule ?? 'observe'].join(', ')
     return `${service} (${action} by ${openers})`
@@ -107,7 +117,10 @@ function* tooFar(
   const { graph } = everybody
   for (const id of everybody.at(from)) {
     const reached = graph.within([id], hops)
-    const reachedZones = new Set(reached.flatMap(({ service }) => graph.zoneOf(service) ?? []))
+    const reachedZones = new Set([
+      ...reached.flatMap(({ service }) => graph.zoneOf(service) ?? []),
+      ...reachedAudiences(graph, [id], { hops, mayFetch: true }).flatMap((token) => token.zones),
+    ])
     const jewels = reached.filter(({ service }) => graph.isCrownJewel(service))
     for (const [what, count, limit] of [
       ['services', reached.length, services],

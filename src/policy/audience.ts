@@ -8,7 +8,11 @@ import type { Tables } from './tables.ts'
  *
  * @see zones.md §3.5 "Issuance gate", ZO-42
  */
-function conduitsForAudience(tables: Tables, caller: Party, audience: string): readonly CompiledConduit[] | undefined {
+export function conduitsForAudience(
+  tables: Tables,
+  caller: Party,
+  audience: string,
+): readonly CompiledConduit[] | undefined {
   const owners = tables.audienceZones.get(audience)
   const from = caller.zone === undefined ? undefined : tables.conduits.get(caller.zone.id)
   return owners

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { blastRadius } from '../../cli/blast-radius.ts'
 import { reach } from '../../cli/reach.ts'
@@ -20,6 +21,7 @@ describe('blast-radius', () => {
   services reachable                              2          3          3
   zones                                           2          3          3
   crown jewels                                    0          0          0
+  token audiences: any, as no zone owns one
   re-issuable identities                          1          1          1   selectors match one identity
   intended: orders(1) orders-db(2)
   observe adds: erp(1)
@@ -40,6 +42,39 @@ describe('blast-radius', () => {
       worst: { services: 4, crownJewels: 1, enforcementKnown: true },
       window: { endedBy: 'SVID life' },
     })
+  })
+
+  test('a process has the tokens that its identity may be issued, and a key those of the services that it leads to', async () => {
+    const owned = readFileSync(acmeFile, 'utf8')
+      .replace('team-pay,   members: [] }', 'team-pay, members: [], audiences: [ sts.partner, hooks.partner ] }')
+      .replace(
+        'conduits:\n',
+        `conduits:
+  - { id: edge-out, from: { zone: edge, identities: [ /ns/web/sa/storefront ] }, to: ext-partner, allow: [ { protocol: http, ports: [443] } ], owner: o, justification: j, review: 2027-01-01 }
+  - { id: data-out, from: data, to: ext-partner, allow: [ { protocol: http, ports: [443] } ], owner: o, justification: j, review: 2027-01-01 }
+`,
+      )
+    const policy = file(owned)
+    const of = async (model: 'key' | 'workload', hops?: string) =>
+      await blastRadius({ ...files, policy, model, ...(hops === undefined ? {} : { hops }) }, '/ns/web/sa/storefront')
+    expect((await of('workload')).sentence).toContain(
+      '  token audiences that zones own                  2          2          2   sts.partner, hooks.partner\n',
+    )
+    const path = (hops: number, conduit: string) => ({ audience: 'sts.partner', zones: ['ext-partner'], hops, conduit })
+    expect((await of('workload', '1')).value).toMatchObject({
+      intended: { zones: 2, services: 1, audiences: [path(1, 'edge-out'), {}] },
+    })
+    expect((await of('key', '2')).value).toMatchObject({ intended: { zones: 2, audiences: [] } })
+    expect((await of('key')).value).toMatchObject({ intended: { zones: 3, audiences: [path(3, 'data-out'), {}] } })
+    const { rows, sentence } = await reach({
+      ...files,
+      policy,
+      hops: '1',
+      effective: false,
+      from: '/ns/web/sa/storefront',
+    })
+    expect(rows?.at(-1)).toMatchObject({ service: 'token for hooks.partner', zone: 'ext-partner', conduit: 'edge-out' })
+    expect(sentence).toMatch(/reaches 1 service and may have tokens for 2 audiences\.$/)
   })
 
   test('a node holds all that is registered below it', async () => {

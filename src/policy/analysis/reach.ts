@@ -20,6 +20,23 @@ export interface Reached {
   readonly way: readonly Step[]
 }
 
+/** An identity that can be acted as, and the steps to it: none for those that were held from the beginning. */
+export interface Taken {
+  readonly id: string
+  readonly way: readonly Step[]
+}
+
+/** The step that leads on, if one does. */
+function stepOf(
+  from: string,
+  { service, actions }: DirectReach,
+): { readonly step: Step; readonly pivot: boolean } | undefined {
+  const told = actions.find(({ pivot }) => pivot) ?? actions[0]
+  if (told === undefined) return undefined
+  const { action, conduit, rule, pivot } = told
+  return { step: { from, service, action, conduit, rule }, pivot }
+}
+
 /**
  * The steps that a compromise can take: from an identity to the services that it reaches, and on from each that it can act as.
  * Only actions that hand a service's identity over (`pivot`) lead further.
@@ -52,26 +69,31 @@ export class ReachGraph {
   /** Everything within `hops` steps of who holds these identities, nearest first. */
   within(ids: readonly string[], hops = Infinity): readonly Reached[] {
     const found = new Map<string, Reached>()
-    const held = new Set(ids)
-    let front: readonly { readonly id: string; readonly way: readonly Step[] }[] = ids.map((id) => ({ id, way: [] }))
-    for (let hop = 1; front.length > 0 && hop <= hops; hop++) {
-      const next: { id: string; way: readonly Step[] }[] = []
-      for (const { id, way } of front) {
-        for (const { service, actions } of this.direct(id)) {
-          const told = actions.find(({ pivot }) => pivot) ?? actions[0]
-          if (told === undefined) continue
-          const { action, conduit, rule, pivot } = told
-          const step = { from: id, service, action, conduit, rule }
-          if (!found.has(service)) found.set(service, { service, hops: hop, way: [...way, step] })
-          const identity = this.identityOf(service)
-          if (!pivot || identity === undefined || held.has(identity)) continue
-          held.add(identity)
-          next.push({ id: identity, way: [...way, step] })
-        }
+    for (const { id, way } of this.taken(ids, hops)) {
+      for (const direct of this.direct(id)) {
+        const { service } = direct
+        const next = found.has(service) ? undefined : stepOf(id, direct)
+        if (next !== undefined) found.set(service, { service, hops: way.length + 1, way: [...way, next.step] })
       }
-      front = next
     }
     return [...found.values()]
+  }
+
+  /** Who can be acted as, such that something can be done within `hops` steps: nearest first, each with the steps to it. */
+  *taken(ids: readonly string[], hops = Infinity): Generator<Taken> {
+    const held = new Set(ids)
+    const queue: Taken[] = ids.map((id) => ({ id, way: [] }))
+    for (const one of queue) {
+      if (one.way.length >= hops) return
+      yield one
+      for (const direct of this.direct(one.id)) {
+        const next = stepOf(one.id, direct)
+        const identity = this.identityOf(direct.service)
+        if (next?.pivot !== true || identity === undefined || held.has(identity)) continue
+        held.add(identity)
+        queue.push({ id: identity, way: [...one.way, next.step] })
+      }
+    }
   }
 
   /** The SPIFFE ID that a service acts as. */

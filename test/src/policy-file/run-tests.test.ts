@@ -251,4 +251,25 @@ describe('noNewAccess', () => {
     expect(outcomeOf(wider)).toMatchObject({ outcome: 'skipped' })
     expect(run(wider.replace('conduit: web-shop, rule: read', 'conduit: web-shop')).passed).toBe(true)
   })
+
+  test('an invariant counts tokens for audiences as ways to the zone that owns them', () => {
+    const out = [
+      'conduits:\n',
+      'conduits:\n  - { id: out, from: shop, to: ext, allow: [{ protocol: http, ports: [443] }], owner: s, justification: j, review: 2027-01-01 }\n',
+    ] as const
+    const cannot = 'kind: cannotReach, from: { zone: web }, to: { zone: ext }'
+    expect(outcomeOf(withInvariant(`${cannot}, hops: 2`))?.outcome).toBe('held')
+    expect(outcomeOf(withInvariant(`${cannot}, hops: 1`, out))?.outcome).toBe('held')
+    expect(outcomeOf(withInvariant(`${cannot}, hops: 2`, out))?.problems).toEqual([
+      'spiffe://example.org/web/front → orders (read by web-shop, read) → token for aws (by out)',
+    ])
+    expect(
+      outcomeOf(withInvariant('kind: cannotReach, from: { service: orders }, to: { zone: ext }', out))?.problems,
+    ).toEqual(['spiffe://example.org/shop/orders → token for aws (by out)'])
+    const most = 'kind: maxBlastRadius, from: { service: orders }, zones: 1, hops: 1'
+    expect(outcomeOf(withInvariant(most))?.outcome).toBe('held')
+    expect(outcomeOf(withInvariant(most, out))?.problems).toEqual([
+      'spiffe://example.org/shop/orders reaches 2 zones, at most 1 are allowed',
+    ])
+  })
 })
