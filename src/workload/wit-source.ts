@@ -1,6 +1,7 @@
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
+import type { WitBundleSource, WitIdentity, WitIdentitySource } from '../wit/wit-identity.ts'
 import type { WitSvidWithKey } from '../wit/wit-svid.ts'
 import { awaitFirstState, firstChange, nothingYet } from './first-state.ts'
 import { Followed } from './followed.ts'
@@ -33,15 +34,16 @@ export interface WitState {
  * @example
  * ```ts
  * await using source = await WitSource.open()
- * const { token, privateKey } = source.current()
+ * const { svid, bundles } = source.current()
  * ```
  * @see WIT-SVID.md (Incubating)
  */
-export class WitSource implements AsyncDisposable {
+export class WitSource implements WitIdentitySource, WitBundleSource, AsyncDisposable {
   readonly #connection: SourceClient
   readonly #clock: Clock
   readonly #svids: Followed<HeldSvids>
   readonly #bundles: Followed<BundleSet>
+  #identity: WitIdentity | undefined
 
   /**
    * Connects to the Workload API and waits for the first WIT-SVID and bundles.
@@ -82,16 +84,19 @@ export class WitSource implements AsyncDisposable {
   }
 
   /**
-   * The WIT-SVID of this moment with its key.
+   * The WIT-SVID of this moment with its key, and the bundles. The same object until the next change.
    *
    * @throws {@link SallyportError} `SVID_EXPIRED`; `IDENTITY_NOT_HELD` when the agent has withdrawn it or the picker finds none;
    *   `SOURCE_CLOSED`
    */
-  current(): WitSvidWithKey {
+  current(): WitIdentity {
     const { picked } = this.#held()
     if ('problem' in picked) throw picked.problem
-    if (picked.svid.expiresAt <= this.#clock.now()) throw this.#expired(picked.svid)
-    return picked.svid
+    const { svid } = picked
+    if (svid.expiresAt <= this.#clock.now()) throw this.#expired(svid)
+    const { bundles } = this
+    if (this.#identity?.svid !== svid || this.#identity.bundles !== bundles) this.#identity = { svid, bundles }
+    return this.#identity
   }
 
   /** Every WIT-SVID that is held, the default one first, expired ones included. */

@@ -81,7 +81,7 @@ describe('WorkloadClient for WIT-SVIDs', () => {
     expect(String(failure)).not.toContain(JSON.parse(svidMessage(web).witSvidKey).d)
     await using source = await open([[message(web), wrong, silence]])
     await settled()
-    expect(source.current().spiffeId.path).toBe('/web')
+    expect(source.current().svid.spiffeId.path).toBe('/web')
     expect(source.health.status).toBe('degraded')
   })
 
@@ -98,7 +98,7 @@ describe('WorkloadClient for WIT-SVIDs', () => {
 describe('WitSource.open()', () => {
   test('waits for the first WIT-SVID and bundles, and offers them', async () => {
     await using source = await open([[message(web, api), silence]])
-    expect(source.current().spiffeId.path).toBe('/web')
+    expect(source.current().svid.spiffeId.path).toBe('/web')
     expect(source.current()).toBe(source.current())
     expect(source.svids.map(({ spiffeId }) => spiffeId.path)).toEqual(['/web', '/api'])
     expect(source.bundles.get('example.org')?.witAuthorities[0]?.keyId).toBe('k1')
@@ -133,7 +133,7 @@ describe('WitSource.open()', () => {
   test('WA-19: picks by hint or id, and never falls back to the default', async () => {
     const both = { svids: [svidMessage(web, { hint: 'internal' }), svidMessage(api, { hint: 'external' })] }
     await using byHint = await open([[both, silence]], { picker: { hint: 'external' } })
-    expect(byHint.current().spiffeId.path).toBe('/api')
+    expect(byHint.current().svid.spiffeId.path).toBe('/api')
     const failure = open([[both, silence]], { picker: { hint: 'other' }, timeoutMs: 10 }).catch(
       (error: unknown) => error,
     )
@@ -149,10 +149,10 @@ describe('an open source', () => {
     const { wait, come } = later()
     await using source = await open([[message(web), wait, message(renewed), silence]])
     const seen: unknown[] = []
-    using _listening = source.onChange(() => seen.push(source.current().expiresAt))
+    using _listening = source.onChange(() => seen.push(source.current().svid.expiresAt))
     await come()
     expect(seen).toEqual([renewed.expiresAt])
-    expect(source.current().privateKey.equals(renewed.privateKey)).toBe(true)
+    expect(source.current().svid.privateKey.equals(renewed.privateKey)).toBe(true)
   })
 
   test('WA-09 WA-52 what a message no longer lists is no longer used', async () => {
@@ -178,7 +178,7 @@ describe('an open source', () => {
     const away = Array.from({ length: 400 }, () => [down])
     await using source = await open([[message(web), down], ...away])
     await clock.advance(HOUR_MS - 1)
-    expect(source.current().spiffeId.path).toBe('/web')
+    expect(source.current().svid.spiffeId.path).toBe('/web')
     expect(source.health).toMatchObject({ status: 'degraded', error: { code: 'IDENTITY_PENDING' } })
     await clock.advance(1)
     expect(() => source.current()).toThrowCode('SVID_EXPIRED', 'restarting')
