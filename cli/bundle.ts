@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
 import { bundleOf, type Bundle } from '../src/bundle/bundle.ts'
 import { parseBundleDocument, printBundleDocument } from '../src/bundle/bundle-document.ts'
-import { printJwks } from '../src/bundle/jwks.ts'
+import { printJwks, printWitJwks } from '../src/bundle/jwks.ts'
 import { TrustDomain } from '../src/id/trust-domain.ts'
 import { bundleFromMessage, bundleToMessage } from '../src/wire/bundle-message.ts'
 import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
@@ -13,11 +13,14 @@ import type { GlobalOptions } from './context.ts'
 import { checkStatus } from './item-status.ts'
 import type { Result } from './print.ts'
 
-type Format = 'pem' | 'jwks' | 'spiffe'
+type Format = 'pem' | 'jwks' | 'wit-jwks' | 'spiffe'
 
 const formatOption = () =>
-  new Option('--format <format>', 'pem: CA certificates; jwks: JWT keys; spiffe: both, as a SPIFFE bundle')
-    .choices(['pem', 'jwks', 'spiffe'])
+  new Option(
+    '--format <format>',
+    'pem: CA certificates; jwks: JWT keys; wit-jwks: WIT keys; spiffe: the first two, as a SPIFFE bundle',
+  )
+    .choices(['pem', 'jwks', 'wit-jwks', 'spiffe'])
     .default('pem')
 
 export function bundleCommand(): Command {
@@ -27,6 +30,7 @@ export function bundleCommand(): Command {
     .description("print this trust domain's bundle, or a foreign one")
     .argument('[trust domain]')
     .addOption(formatOption())
+    .option('--wit', 'the WIT keys too, with --format spiffe; SPIRE before 1.15.3 refuses a bundle that has any')
     .addHelpText('after', '\nExample:\n  sallyport bundle show --format pem > bundle.pem')
     .action(action(showBundle))
   bundle.command('list').description('list foreign bundles').action(action(listBundles))
@@ -50,13 +54,13 @@ export function bundleCommand(): Command {
   return bundle
 }
 
-async function showBundle(options: GlobalOptions & { format: Format }, name?: string): Promise<Result> {
+async function showBundle(options: GlobalOptions & { format: Format; wit?: boolean }, name?: string): Promise<Result> {
   return withServer(options, async (transport) => {
     const client = transport.client(bundleService)
     const message =
       name === undefined ? await client.getBundle({}) : await client.getFederatedBundle({ trustDomain: name })
     const bundle = bundleFromMessage(message)
-    const text = printed(bundle, options.format).trimEnd()
+    const text = printed(bundle, options).trimEnd()
     return {
       value:
         options.format === 'pem' ? { trustDomain: bundle.trustDomain.name, pem: text } : (JSON.parse(text) as unknown),
@@ -65,10 +69,11 @@ async function showBundle(options: GlobalOptions & { format: Format }, name?: st
   })
 }
 
-function printed(bundle: Bundle, format: Format): string {
+function printed(bundle: Bundle, { format, wit }: { readonly format: Format; readonly wit?: boolean }): string {
   if (format === 'jwks') return printJwks(bundle)
+  if (format === 'wit-jwks') return printWitJwks(bundle)
   return format === 'spiffe'
-    ? printBundleDocument(bundle)
+    ? printBundleDocument(bundle, { witKeys: wit })
     : printPem(bundle.x509Authorities.map(({ certificate }) => certificate))
 }
 

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
+import { printWitJwks } from '../src/bundle/jwks.ts'
 import { parseDuration } from '../src/config/field-types.ts'
 import { SallyportError } from '../src/errors.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
@@ -9,7 +10,7 @@ import { action, collect } from './action.ts'
 import { withWorkloadApi } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { printInstant, type Result } from './print.ts'
-import { writeSvidFiles } from './svid-files.ts'
+import { writeSvidFiles, writeWitFiles } from './svid-files.ts'
 
 export function fetchCommand(): Command {
   const fetch = new Command('fetch')
@@ -28,6 +29,14 @@ export function fetchCommand(): Command {
     .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch jwt --audience orders')
     .action(action(fetchJwt))
+  fetch
+    .command('wit')
+    .description('fetch WIT-SVIDs, where server and agent have them turned on (Incubating)')
+    .option('--spiffe-id <id>', 'only this identity')
+    .option('--write <folder>', 'write wit.jwt, wit-key.json (0600) and wit-bundle.json of the first identity')
+    .option('--timeout <duration>', 'how long to wait for an answer', '10s')
+    .addHelpText('after', '\nExample:\n  sallyport fetch wit --write ./wit')
+    .action(action(fetchWit))
   return fetch
 }
 
@@ -104,6 +113,35 @@ async function fetchJwt(options: FetchOptions & { audience: readonly string[]; s
     const svids = await asThisUser(client.fetchJwtSvids({ audience: options.audience, spiffeId }, timeoutOf(options)))
     const value = svids.map(({ spiffeId: id, token, expiresAt }) => ({ spiffeId: id.toString(), token, expiresAt }))
     return { value, sentence: svids.map(({ token }) => token).join('\n') }
+  })
+}
+
+async function fetchWit(options: FetchOptions & { spiffeId?: string; write?: string }): Promise<Result> {
+  return withWorkloadApi(options, async (client: WorkloadClient) => {
+    const spiffeId = options.spiffeId === undefined ? undefined : SpiffeId.parse(options.spiffeId)
+    const svids = await asThisUser(client.fetchWitSvids({ spiffeId }, timeoutOf(options)))
+    const now = new Date()
+    const rows = svids.map((svid) => ({
+      'spiffe id': svid.spiffeId.toString(),
+      proofs: svid.algorithm,
+      expires: printInstant(svid.expiresAt, now),
+      hint: svid.hint,
+    }))
+    const value = svids.map((svid) => ({
+      spiffeId: svid.spiffeId.toString(),
+      algorithm: svid.algorithm,
+      expiresAt: svid.expiresAt,
+      hint: svid.hint,
+    }))
+    const [first] = svids
+    if (options.write === undefined || first === undefined) return { value, rows }
+    const own = (await client.fetchWitBundles(timeoutOf(options))).get(first.spiffeId.trustDomain)
+    const files = await writeWitFiles(options.write, {
+      token: first.token,
+      keyJwk: JSON.stringify({ ...first.privateKey.export({ format: 'jwk' }), alg: first.algorithm }),
+      bundleJwks: own === undefined ? '{"keys":[]}' : printWitJwks(own),
+    })
+    return { value: { svids: value, files }, rows, sentence: `Wrote ${files.join(', ')}` }
   })
 }
 

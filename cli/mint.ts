@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { printWitJwks } from '../src/bundle/jwks.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import { bundleFromMessage } from '../src/wire/bundle-message.ts'
@@ -7,13 +8,14 @@ import { svidService } from '../src/wire/messages/spire-api-server-svid-v1.ts'
 import { encodeCsr } from '../src/x509/encode-csr.ts'
 import { decodeCertificate } from '../src/x509/decode-certificate.ts'
 import { printPem } from '../src/x509/pem.ts'
+import { spkiOf } from '../src/x509/spki.ts'
 import { action, collect } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
 import { idArgument } from './ids.ts'
 import { fromUnix, printInstant, type Result } from './print.ts'
-import { writeSvidFiles } from './svid-files.ts'
+import { writeSvidFiles, writeWitFiles } from './svid-files.ts'
 
 export function mintCommand(): Command {
   const mint = new Command('mint')
@@ -40,6 +42,17 @@ export function mintCommand(): Command {
       '\nExample:\n  sallyport mint jwt --spiffe-id spiffe://example.org/legacy/backup --audience orders',
     )
     .action(action(mintJwt))
+  mint
+    .command('wit')
+    .description('issue a WIT-SVID and write it into a folder, where the server has them turned on (Incubating)')
+    .requiredOption('--spiffe-id <id>', 'the identity')
+    .option('--ttl <duration>', 'how long it lives (default: the server decides)')
+    .requiredOption('--write <folder>', 'where wit.jwt, wit-key.json (0600) and wit-bundle.json go')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sallyport mint wit --spiffe-id spiffe://example.org/legacy/backup --ttl 1h --write ./wit',
+    )
+    .action(action(mintWit))
   return mint
 }
 
@@ -79,6 +92,26 @@ async function mintJwt(
     return {
       value: { token: svid?.token, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000) },
       sentence: svid?.token ?? '',
+    }
+  })
+}
+
+async function mintWit(options: GlobalOptions & { spiffeId: string; ttl?: string; write: string }): Promise<Result> {
+  const id = idArgument(options.spiffeId)
+  const { publicKey, privateKey } = await threadPoolCryptography.generateKeyPair('ec-p256')
+  const ttl = options.ttl === undefined ? 0 : parseWholeSeconds(options.ttl)
+  const order = { id, publicKey: spkiOf(publicKey), signingAlgorithm: 'ES256', ttl }
+  return withServer(options, async (transport) => {
+    const { svid } = await transport.client(svidService).mintWitSvid(order)
+    const bundle = bundleFromMessage(await transport.client(bundleService).getBundle({}))
+    const files = await writeWitFiles(options.write, {
+      token: svid?.token ?? '',
+      keyJwk: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), alg: 'ES256' }),
+      bundleJwks: printWitJwks(bundle),
+    })
+    return {
+      value: { spiffeId: options.spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },
+      sentence: `${options.spiffeId} until ${printInstant(fromUnix(svid?.expiresAt ?? 0), new Date())}\nWrote ${files.join(', ')}`,
     }
   })
 }
