@@ -11,15 +11,17 @@ const codes: Partial<Record<GrpcStatusName, ErrorCode>> = {
 }
 
 /** An error of the Workload API as one that has a code: agents of other projects answer with bare gRPC statuses. */
-export function agentError(error: unknown): Error {
+export const agentError = (error: unknown): Error => errorWithCode(error, 'The Workload API', codes)
+
+/** An error of an API as one that has a code, by what statuses mean there. */
+export function errorWithCode(
+  error: unknown,
+  api: string,
+  meanings: Readonly<Partial<Record<GrpcStatusName, ErrorCode>>>,
+): Error {
   if (error instanceof RpcError) {
-    return new SallyportError(
-      codes[error.grpc] ?? 'WORKLOAD_API_FAILED',
-      `The Workload API answered ${error.message}`,
-      {
-        cause: error,
-      },
-    )
+    const code = meanings[error.grpc] ?? 'WORKLOAD_API_FAILED'
+    return new SallyportError(code, `${api} answered ${error.message}`, { cause: error })
   }
   return error instanceof Error ? error : new SallyportError('INTERNAL', String(error))
 }

@@ -1,17 +1,26 @@
-/** The first and the longest pause between two attempts. */
-const STEP_MS = 1_000
-const LONGEST_MS = 30_000
+/** How pauses grow: by a step after each failure, up to the longest. */
+export interface Pace {
+  readonly stepMs: number
+  readonly longestMs: number
+}
+
+/** 1, 2, 3 … 30 s. */
+export const USUAL_PACE: Pace = { stepMs: 1_000, longestMs: 30_000 }
+/** 30, 60, 90 … 300 s: for what somebody has to change first. */
+export const SLOW_PACE: Pace = { stepMs: 30_000, longestMs: 300_000 }
 /** Pauses vary by this part, so that the workloads of a node do not all come back at once. */
 const JITTER = 0.1
 
-/** The pauses between attempts: 1, 2, 3 … 30 s, from the start again after a success. */
+/** The pauses between attempts, from the start again after a success. */
 export class Backoff {
   #failures = 0
   readonly #random: () => number
+  readonly #pace: Pace
 
   /** @param random from 0 to 1 */
-  constructor(random: () => number) {
+  constructor(random: () => number, pace = USUAL_PACE) {
     this.#random = random
+    this.#pace = pace
   }
 
   succeeded(): void {
@@ -21,6 +30,7 @@ export class Backoff {
   /** How long to wait after one more failure. */
   nextPauseMs(): number {
     this.#failures++
-    return Math.round(Math.min(this.#failures * STEP_MS, LONGEST_MS) * (1 + JITTER * (2 * this.#random() - 1)))
+    const { stepMs, longestMs } = this.#pace
+    return Math.round(Math.min(this.#failures * stepMs, longestMs) * (1 + JITTER * (2 * this.#random() - 1)))
   }
 }

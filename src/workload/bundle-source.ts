@@ -4,10 +4,10 @@ import { SallyportError } from '../errors.ts'
 import { awaitFirstState, firstChange, nothingYet } from './first-state.ts'
 import { Followed } from './followed.ts'
 import type { SourceHealth } from './source-health.ts'
-import { type SourceClient, sourceClient, type SourceOptions } from './source-options.ts'
+import { type SourceClient, sourceClient, type SourceOptions, type SvidClient } from './source-options.ts'
 import { statusOf } from './watch.ts'
 
-export interface BundleSourceOptions extends SourceOptions {
+export interface BundleSourceOptions extends SourceOptions<SvidClient> {
   /** Apply the revocation lists that the agent sends, as `X509Source` does. Default: no. */
   readonly checkRevocation?: boolean | undefined
 }
@@ -23,7 +23,7 @@ export interface BundleSourceOptions extends SourceOptions {
  * ```
  */
 export class BundleSource implements AsyncDisposable {
-  readonly #connection: SourceClient
+  readonly #connection: SourceClient<SvidClient>
   readonly #x509: Followed<BundleSet>
   readonly #jwt: Followed<BundleSet>
   #merged: { readonly revision: number; readonly bundles: BundleSet } | undefined
@@ -46,7 +46,7 @@ export class BundleSource implements AsyncDisposable {
     }
   }
 
-  private constructor(connection: SourceClient, { checkRevocation, onHealth }: BundleSourceOptions) {
+  private constructor(connection: SourceClient<SvidClient>, { checkRevocation, onHealth }: BundleSourceOptions) {
     const { client } = connection
     const common = { clock: client.clock, isWithdrawn: (bundles: BundleSet) => bundles.values().length === 0 }
     this.#connection = connection

@@ -3,10 +3,24 @@ import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { SallyportError } from '../errors.ts'
 
-/** Where the Workload API is. */
+/** Where the Workload API is, or the broker endpoint. */
 export type WorkloadEndpoint = { readonly unix: string } | { readonly host: string; readonly port: number }
 
-export const ENDPOINT_VARIABLE = 'SPIFFE_ENDPOINT_SOCKET'
+/** What an address is that of. */
+export interface EndpointKind {
+  /** For messages. */
+  readonly api: string
+  /** In the environment. */
+  readonly variable: string
+  /** Whether its host may be a name; else it is an IP address. */
+  readonly allowsNames: boolean
+}
+
+const WORKLOAD_API: EndpointKind = {
+  api: 'Workload API',
+  variable: 'SPIFFE_ENDPOINT_SOCKET',
+  allowsNames: false,
+}
 
 /** The address as a person writes it. */
 export const printEndpoint = (endpoint: WorkloadEndpoint): string =>
@@ -19,7 +33,7 @@ const SOCKET_PATH_MAX_BYTES = 107
 const PORT_MAX = 65_535
 
 /**
- * Where to find the Workload API: what is configured, else what the environment says.
+ * Where to find an API, the Workload API unless another is named: what is configured, else what the environment says.
  *
  * @throws {@link SallyportError} `ENDPOINT_INVALID`
  * @see SPIFFE_Workload_Endpoint.md §4
@@ -27,10 +41,11 @@ const PORT_MAX = 65_535
 export function workloadEndpoint(
   configured: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
+  kind = WORKLOAD_API,
 ): WorkloadEndpoint {
-  const address = configured ?? environment[ENDPOINT_VARIABLE]
-  if (address !== undefined && address !== '') return parseEndpoint(address)
-  throw new SallyportError('ENDPOINT_INVALID', `Cannot find the Workload API: ${ENDPOINT_VARIABLE} is not set`)
+  const address = configured ?? environment[kind.variable]
+  if (address !== undefined && address !== '') return parseEndpoint(address, kind)
+  throw new SallyportError('ENDPOINT_INVALID', `Cannot find the ${kind.api}: ${kind.variable} is not set`)
 }
 
 /**
@@ -39,45 +54,53 @@ export function workloadEndpoint(
  *
  * @throws {@link SallyportError} `ENDPOINT_INVALID`
  */
-export function parseEndpoint(text: string): WorkloadEndpoint {
+export function parseEndpoint(text: string, kind = WORKLOAD_API): WorkloadEndpoint {
+  const invalid = (why: string): SallyportError => unusable(text, kind, why)
   const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):([^]*)$/.exec(text) ?? []
   switch (scheme.toLowerCase()) {
     case 'unix':
-      return unixEndpoint(text, rest)
+      return unixEndpoint(rest, invalid)
     case 'tcp':
-      return tcpEndpoint(text, rest)
+      return tcpEndpoint(rest, kind, invalid)
     case 'npipe':
-      throw invalid(text, 'named pipes of Windows are not supported')
+      throw invalid('named pipes of Windows are not supported')
     default:
-      throw invalid(text, 'the scheme must be unix: or tcp:')
+      throw invalid('the scheme must be unix: or tcp:')
   }
 }
 
-function unixEndpoint(text: string, rest: string): WorkloadEndpoint {
+type Invalid = (why: string) => SallyportError
+
+function unixEndpoint(rest: string, invalid: Invalid): WorkloadEndpoint {
   const path = rest.startsWith('//') ? rest.slice(2) : rest
   if (!path.startsWith('/')) {
-    throw invalid(text, rest.startsWith('//') ? 'a host before the path' : 'the path is not absolute')
+    throw invalid(rest.startsWith('//') ? 'a host before the path' : 'the path is not absolute')
   }
-  if (path.endsWith('/')) throw invalid(text, 'the path names no file')
+  if (path.endsWith('/')) throw invalid('the path names no file')
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused
-  if (/[?#%\u0000-\u0020\u007f]/.test(path))
-    throw invalid(text, 'the path has a query, a fragment, an escape or a space')
-  if (path.split('/').some((part) => part === '.' || part === '..'))
-    throw invalid(text, 'the path has a "." or ".." in it')
+  if (/[?#%\u0000-\u0020\u007f]/.test(path)) throw invalid('the path has a query, a fragment, an escape or a space')
+  if (path.split('/').some((part) => part === '.' || part === '..')) throw invalid('the path has a "." or ".." in it')
   if (Buffer.byteLength(path) > SOCKET_PATH_MAX_BYTES)
-    throw invalid(text, `the path is longer than ${SOCKET_PATH_MAX_BYTES} bytes`)
+    throw invalid(`the path is longer than ${SOCKET_PATH_MAX_BYTES} bytes`)
   return { unix: path }
 }
 
-function tcpEndpoint(text: string, rest: string): WorkloadEndpoint {
-  const [, ipv6, ipv4, digits = ''] = /^\/\/(?:\[([^\]]*)\]|([0-9.]*)):([1-9][0-9]{0,4})$/.exec(rest) ?? []
-  const host = ipv6 ?? ipv4 ?? ''
-  if (isIP(host) !== (ipv6 === undefined ? 4 : 6))
-    throw invalid(text, 'it must be tcp://<IP address>:<port> and nothing else')
+function tcpEndpoint(rest: string, { allowsNames }: EndpointKind, invalid: Invalid): WorkloadEndpoint {
+  const [, ipv6, name = '', digits = ''] = /^\/\/(?:\[([^\]]*)\]|([A-Za-z0-9.-]*)):([1-9][0-9]{0,4})$/.exec(rest) ?? []
+  const host = ipv6 ?? name
+  const isAddress = isIP(host) === (ipv6 === undefined ? 4 : 6)
+  if (!isAddress && !(allowsNames && ipv6 === undefined && isDnsName(host))) {
+    throw invalid(`it must be tcp://<IP address${allowsNames ? ' or name' : ''}>:<port> and nothing else`)
+  }
   const port = Number(digits)
-  if (port > PORT_MAX) throw invalid(text, `the port is more than ${PORT_MAX}`)
+  if (port > PORT_MAX) throw invalid(`the port is more than ${PORT_MAX}`)
   return { host, port }
 }
+
+/** Labels of a DNS name; the last one is no number, so that no address with a mistake in it passes for a name. */
+const isDnsName = (host: string): boolean =>
+  host.length <= 253 &&
+  /^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?!\d+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(host)
 
 /**
  * Refuses a socket where somebody else could put their own in its place: whoever serves it could hand out false identities.
@@ -125,9 +148,9 @@ function unsafe(path: string, why: string, hint?: string, cause?: unknown): Sall
   })
 }
 
-function invalid(text: string, why: string): SallyportError {
+function unusable(text: string, { api }: EndpointKind, why: string): SallyportError {
   return new SallyportError(
     'ENDPOINT_INVALID',
-    `Cannot use Workload API address ${JSON.stringify(text.slice(0, 200))}: ${why}`,
+    `Cannot use ${api} address ${JSON.stringify(text.slice(0, 200))}: ${why}`,
   )
 }

@@ -82,6 +82,8 @@ export const nothingYet = (code: 'IDENTITY_NOT_HELD' | 'BUNDLE_UNKNOWN', why: st
 function hintFor(cause: Error): string {
   switch (statusOf(cause)) {
     case 'PERMISSION_DENIED':
+      // Of a broker the process in question is another one, and whoever refused has said what helps.
+      if (cause instanceof SallyportError && cause.code !== 'NO_IDENTITY') return cause.hint
       return `Run \`sallyport explain --pid ${process.pid}\` on the node to see which entry is missing or which selector differs.`
     case 'UNAVAILABLE':
       return cause instanceof SallyportError && cause.code === 'UNREACHABLE'

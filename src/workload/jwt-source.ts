@@ -8,9 +8,9 @@ import { Followed } from './followed.ts'
 import { JwtSvidCache } from './jwt-svid-cache.ts'
 import { checkPicker, selectSvid, type SvidPicker } from './select-svid.ts'
 import type { SourceHealth } from './source-health.ts'
-import { type SourceClient, sourceClient, type SourceOptions } from './source-options.ts'
+import { type SourceClient, sourceClient, type SourceOptions, type SvidClient } from './source-options.ts'
 
-export interface JwtSourceOptions extends SourceOptions {
+export interface JwtSourceOptions extends SourceOptions<SvidClient> {
   /** Whose tokens to fetch when there are several identities: `{ hint }`, `{ spiffeId }` or a function. Default: the first. */
   readonly picker?: SvidPicker<JwtSvid> | undefined
   /** Told when a token could not be renewed, while the old one is still handed out. */
@@ -38,7 +38,7 @@ const FETCH_TIMEOUT_MS = 30_000
  * ```
  */
 export class JwtSource implements AsyncDisposable {
-  readonly #connection: SourceClient
+  readonly #connection: SourceClient<SvidClient>
   readonly #followed: Followed<BundleSet>
   readonly #tokens: JwtSvidCache
   readonly #picker: SvidPicker<JwtSvid>
@@ -62,7 +62,10 @@ export class JwtSource implements AsyncDisposable {
     }
   }
 
-  private constructor(connection: SourceClient, { picker = {}, onHealth, onError = () => {} }: JwtSourceOptions) {
+  private constructor(
+    connection: SourceClient<SvidClient>,
+    { picker = {}, onHealth, onError = () => {} }: JwtSourceOptions,
+  ) {
     const { client } = connection
     this.#connection = connection
     this.#picker = picker
@@ -78,6 +81,10 @@ export class JwtSource implements AsyncDisposable {
       keysRevision: () => this.revision,
       isSignedByKnownKey: (svid) => this.#isSignedByKnownKey(svid),
       onError,
+    })
+    // What is withdrawn takes its tokens along, however long they would last.
+    this.#followed.onChange(() => {
+      if (this.#followed.state?.values().length === 0) this.#tokens.clear()
     })
     if (onHealth !== undefined) this.#followed.onHealth(onHealth)
   }

@@ -91,8 +91,9 @@ export class JwtSvidCache {
         this.#keep(key, svids, keysRevision)
         return svids
       } catch (error) {
-        // No longer entitled: what is held from before is not used either.
-        if (statusOf(error) === 'PERMISSION_DENIED') this.#forget(key)
+        // No longer entitled, or gone: what is held from before is not used either.
+        const status = statusOf(error)
+        if (status === 'PERMISSION_DENIED' || status === 'NOT_FOUND') this.#forget(key)
         throw error
       } finally {
         this.#fetching.delete(key)

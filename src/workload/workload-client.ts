@@ -1,17 +1,12 @@
 import { createHash } from 'node:crypto'
 import { bundleSetOf, type BundleSet } from '../bundle/bundle-set.ts'
-import { parseJwks } from '../bundle/jwks.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JsonObject } from '../jws/strict-json.ts'
-import { type JwtSvid, parseJwtSvid } from '../svid/jwt-svid.ts'
+import type { JwtSvid } from '../svid/jwt-svid.ts'
 import type { Client, ClientOptions, Transport } from '../wire/handlers.ts'
-import {
-  type JwtBundlesResponse,
-  type JwtSvidResponse,
-  spiffeWorkloadApiService,
-} from '../wire/messages/spiffe-workload.ts'
+import { spiffeWorkloadApiService } from '../wire/messages/spiffe-workload.ts'
 import {
   type DecisionReceipt,
   type DecisionReport,
@@ -20,15 +15,14 @@ import {
 import type { WitSvidWithKey } from '../wit/wit-svid.ts'
 import { agentError } from './agent-error.ts'
 import { connectWorkloadApi } from './connect-workload-api.ts'
+import { jwtBundlesOf, jwtSvidsOf } from './jwt-answers.ts'
 import { NO_POLICY_CONTEXT, type PolicyContext, PolicyReader } from './policy-context.ts'
 import { jsonOfStruct } from './struct.ts'
 import { type WatchOptions, watchStream } from './watch.ts'
 import { witBundlesOf, witSvidsOf } from './wit-answers.ts'
 import {
   incomplete,
-  nonEmpty,
   NO_X509_CONTEXT,
-  trustDomainOfKey,
   x509BundlesReader,
   type X509Context,
   x509ContextReader,
@@ -265,22 +259,4 @@ async function withCodes<T>(answer: Promise<T>): Promise<T> {
   } catch (error) {
     throw agentError(error)
   }
-}
-
-function jwtBundlesOf({ bundles }: JwtBundlesResponse): BundleSet {
-  return bundleSetOf(nonEmpty(bundles).map(([key, jwks]) => parseJwks(jwks.toString('utf8'), trustDomainOfKey(key))))
-}
-
-function jwtSvidsOf({ svids }: JwtSvidResponse, audience: readonly string[]): readonly JwtSvid[] {
-  if (svids.length === 0) throw incomplete('it has no SVID')
-  return svids.map(({ spiffeId, svid, hint }) => {
-    if (svid === '') throw incomplete('an SVID comes without its token')
-    const parsed = parseJwtSvid(svid, hint)
-    if (parsed.spiffeId.toString() !== spiffeId)
-      throw incomplete(`a token of ${parsed.spiffeId} is announced as another`)
-    const missing = audience.find((value) => !parsed.audience.includes(value))
-    if (missing !== undefined)
-      throw incomplete(`a token is not for the audience ${JSON.stringify(missing.slice(0, 80))}`)
-    return parsed
-  })
 }

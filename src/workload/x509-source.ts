@@ -7,10 +7,10 @@ import { awaitFirstState, nothingYet } from './first-state.ts'
 import { Followed } from './followed.ts'
 import { checkPicker, selectSvid, type SvidPicker } from './select-svid.ts'
 import type { SourceHealth } from './source-health.ts'
-import { type SourceClient, sourceClient, type SourceOptions } from './source-options.ts'
+import { type SourceClient, sourceClient, type SourceOptions, type SvidClient } from './source-options.ts'
 import type { X509Context } from './x509-context.ts'
 
-export interface X509SourceOptions extends SourceOptions {
+export interface X509SourceOptions extends SourceOptions<SvidClient> {
   /** Which identity to be when there are several: `{ hint }`, `{ spiffeId }` or a function. Default: the first. */
   readonly picker?: SvidPicker<X509Svid> | undefined
   /**
@@ -47,7 +47,7 @@ export interface X509State extends X509Context {
 export class X509Source implements TlsSource, AsyncDisposable {
   readonly #followed: Followed<HeldContext>
   readonly #clock: Clock
-  readonly #connection: SourceClient
+  readonly #connection: SourceClient<SvidClient>
 
   /**
    * Connects to the Workload API and waits for the first SVID.
@@ -67,7 +67,7 @@ export class X509Source implements TlsSource, AsyncDisposable {
     }
   }
 
-  private constructor(connection: SourceClient, { picker, checkRevocation, onHealth }: X509SourceOptions) {
+  private constructor(connection: SourceClient<SvidClient>, { picker, checkRevocation, onHealth }: X509SourceOptions) {
     const { client } = connection
     this.#connection = connection
     this.#clock = client.clock

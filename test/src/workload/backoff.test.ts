@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Backoff } from '../../../src/workload/backoff.ts'
+import { Backoff, SLOW_PACE } from '../../../src/workload/backoff.ts'
 
 test('IO-38 pauses grow from 1 s to 30 s, a tenth more or less', () => {
   fc.assert(
@@ -15,6 +15,12 @@ test('IO-38 pauses grow from 1 s to 30 s, a tenth more or less', () => {
       }
     }),
   )
+})
+
+test('BE-16 at a slow pace they grow from 30 s to five minutes', () => {
+  const backoff = new Backoff(() => 0.5, SLOW_PACE)
+  const pauses = Array.from({ length: 12 }, () => backoff.nextPauseMs() / 1000)
+  expect(pauses).toEqual([30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300])
 })
 
 test('IO-38 starts over after a success', () => {

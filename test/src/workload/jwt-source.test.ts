@@ -234,6 +234,18 @@ describe('verify()', () => {
     await expect(source.verify(foreign, 'orders')).rejects.toThrowCode('BUNDLE_UNKNOWN')
   })
 
+  test('WA-46 BA-27: a withdrawal takes the tokens along that were fetched before', async () => {
+    const held = Promise.withResolvers<void>()
+    const bundles = [[bundlesMessage('old'), () => held.promise, denied], [silence]]
+    await using opened = await open({ tokens: [await answer(), denied], bundles })
+    await opened.source.fetch('orders')
+    held.resolve()
+    await settled()
+    expect(opened.source.health.status).toBe('withdrawn')
+    await expect(opened.source.fetch('orders')).rejects.toThrowCode('NO_IDENTITY')
+    expect(opened.asked()).toHaveLength(2)
+  })
+
   test('WA-46: after a withdrawal no token verifies', async () => {
     await using opened = await open({ bundles: [[bundlesMessage('old'), denied], [silence]] })
     await settled()
