@@ -431,6 +431,45 @@ export const errorCodes = {
     means: 'A message of the Workload API is incomplete or malformed; what was held before stays in force.',
     remedy: 'Look for the cause in the log of the agent.',
   },
+  // src/federation
+  BUNDLE_ENDPOINT_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'A bundle endpoint did not answer with a bundle; the last good bundle stays in use.',
+    remedy: 'Compare the URL with what its operator has published; it is asked again at the next interval.',
+  },
+  BUNDLE_ENDPOINT_UNTRUSTED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means: 'Whoever answers at a bundle endpoint does not prove what its profile asks for; nothing was read.',
+    remedy:
+      'With https_web, let the endpoint present a certificate of a known CA for its host; with https_spiffe, compare endpointId, and whether the bundle that verifies it is current.',
+  },
+  BUNDLE_SEQUENCE_OLDER: {
+    grpc: 'ABORTED',
+    http: 502,
+    means: 'A bundle endpoint answered with a bundle that is older than the one that is held, which stays in use.',
+    remedy: 'Ask its operator whether it went back on purpose; if so, set that bundle here.',
+  },
+  BUNDLE_STALE: {
+    grpc: 'UNAVAILABLE',
+    http: 503,
+    means: 'No X.509 authority is valid any more in the bundle that must verify a bundle endpoint.',
+    remedy: 'Get the current bundle from the operator of that trust domain by a way that you trust, and set it here.',
+  },
+  BUNDLE_STORE_FAILED: {
+    grpc: 'UNAVAILABLE',
+    http: 500,
+    means: 'Where fetched bundles are kept cannot be read or written, or others could write to it.',
+    remedy: 'Name a folder that only the user of this process may write, on a disk with room.',
+  },
+  RELATIONSHIP_INVALID: {
+    grpc: 'INVALID_ARGUMENT',
+    http: 400,
+    means: 'A relationship with a foreign trust domain is incomplete, or is none that may be had.',
+    remedy:
+      'Give trustDomain, url and profile; https_spiffe also needs endpointId, and the first bundle where the endpoint publishes its own trust domain.',
+  },
   // server/store
   AUDIT_BROKEN: {
     grpc: 'INTERNAL',
