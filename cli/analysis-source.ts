@@ -13,6 +13,7 @@ import type { Transport } from '../src/wire/handlers.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { eachEntry, readable } from './entry-list.ts'
+import { instantOf } from './instants.ts'
 import { livePolicy, policyName, policyText } from './policy-source.ts'
 import { usablePolicy } from './policy-validate.ts'
 import { readRegisteredFile } from './registered-file.ts'
@@ -87,14 +88,6 @@ export async function analysedLive(transport: Transport): Promise<Analysed> {
 /** At the instant that was asked for, else at any from now on. */
 export function momentOf(at: string | undefined): Moment {
   return at === undefined ? { from: Date.now() } : { at: instantOf(at) }
-}
-
-export function instantOf(text: string): number {
-  const instant = /T.*(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(instant)) return instant
-  throw new SallyportError('REQUEST_INVALID', `Cannot read "${text.slice(0, 40)}": not an instant with an offset`, {
-    hint: 'Write it like 2027-01-31T00:00:00Z.',
-  })
 }
 
 /** An identity as it is written on the command line: a SPIFFE ID, or its path in the own trust domain. */

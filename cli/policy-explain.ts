@@ -10,6 +10,7 @@ import { printExplanation } from '../src/policy/print-explanation.ts'
 import { resolveMembership } from '../src/policy/resolve-membership.ts'
 import { withServer } from './connect.ts'
 import { EXIT, type GlobalOptions } from './context.ts'
+import { instantOf } from './instants.ts'
 import { liveLifecycle, livePolicy, type PlacedPolicy } from './policy-source.ts'
 import { usablePolicy } from './policy-validate.ts'
 import type { Result } from './print.ts'
@@ -74,12 +75,6 @@ function httpOf(text: string): NonNullable<Sample['http']> {
 function portOf(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text)
   throw invalid(`"${text.slice(0, 40)}" is not a port`, 'Write a number from 1 to 65535.')
-}
-
-function instantOf(text: string): number {
-  const instant = /T.*(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(instant)) return instant
-  throw invalid(`"${text.slice(0, 40)}" is not an instant with an offset`, 'Write it like 2027-01-31T00:00:00Z.')
 }
 
 function ownEntry(spiffeId: string, written: readonly string[]) {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import * as z from 'zod'
 import { SallyportError } from '../../src/errors.ts'
 import { FAST_LANE_ENTRY_MAX_BYTES, LIFECYCLE_MAX_BYTES } from '../../src/policy/read-fast-lane.ts'
 import { SLICE_MAX_BYTES } from '../../src/policy/read-slice.ts'
+import { count, list, matching, oneOf, part, readDocument, type Shape } from '../../src/policy/shape.ts'
 import type { PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
 import type { Signature } from '../../src/wire/messages/sallyport-policy-v1.ts'
 
@@ -30,31 +30,35 @@ export interface FastLaneHeader {
 
 export const POLICY_KEYS_MAX_BYTES = 64 * 1024
 
-const count = z.number().int().min(0)
-const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
-const sliceHeader = z.object({
-  v: z.literal(1),
+const KEYS_MAX = 32
+
+// What the agent does not go by it hands on, so that workloads may be ahead of it: fields that it does not know are theirs to judge.
+const name = matching(/./s, 'is empty')
+const sha256Hex = matching(/^[0-9a-f]{64}$/, 'is no SHA-256')
+const publicKey = matching(
+  /^(?:[A-Za-z0-9+/]{4}){1,50}$|^(?:[A-Za-z0-9+/]{4}){0,49}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$/,
+  'is no short base64',
+)
+const sliceHeader: Shape<SliceHeader> = part({
+  v: oneOf(1),
   epoch: count,
   revision: count,
   asOf: count,
-  trustDomain: z.string().min(1),
-  spiffeId: z.string().min(1),
+  trustDomain: name,
+  spiffeId: name,
 })
-const fastLaneHeader = z.object({
-  v: z.literal(1),
+const fastLaneHeader: Shape<FastLaneHeader> = part({
+  v: oneOf(1),
   epoch: count,
   sequence: count,
-  previous: z.union([z.literal(''), sha256Hex]),
+  previous: matching(/^(?:[0-9a-f]{64})?$/, 'is no SHA-256'),
 })
-const policyKeys = z.object({
-  v: z.literal(1),
+const policyKeys: Shape<PolicyKeysDocument> = part({
+  v: oneOf(1),
   epoch: count,
   version: count,
-  trustDomain: z.string().min(1),
-  keys: z
-    .array(z.object({ keyId: sha256Hex, publicKey: z.base64().max(200), use: z.enum(['policy', 'second']) }))
-    .min(1)
-    .max(32),
+  trustDomain: name,
+  keys: list(part({ keyId: sha256Hex, publicKey, use: oneOf('policy', 'second') })),
 })
 
 /** @throws {@link SallyportError} `POLICY_CONTENT_REFUSED`; the signature is checked elsewhere */
@@ -69,13 +73,17 @@ export const readLifecycle = (content: Buffer): FastLaneHeader =>
   read('snapshot of the fast lane', content, LIFECYCLE_MAX_BYTES, fastLaneHeader)
 
 /** @throws {@link SallyportError} `POLICY_CONTENT_REFUSED` */
-export const readPolicyKeys = (content: Buffer): PolicyKeysDocument =>
-  read('set of policy keys', content, POLICY_KEYS_MAX_BYTES, policyKeys)
+export function readPolicyKeys(content: Buffer): PolicyKeysDocument {
+  const what = 'set of policy keys'
+  const document = read(what, content, POLICY_KEYS_MAX_BYTES, policyKeys)
+  if (document.keys.length > 0 && document.keys.length <= KEYS_MAX) return document
+  throw refusedContent(what, `it has ${document.keys.length} keys, not 1 to ${KEYS_MAX}`)
+}
 
-function read<T>(what: string, content: Buffer, mostBytes: number, form: z.ZodType<T>): T {
+function read<T>(what: string, content: Buffer, mostBytes: number, shape: Shape<T>): T {
   if (content.length > mostBytes) throw refusedContent(what, `it has more than ${mostBytes} bytes`)
   try {
-    return form.parse(JSON.parse(content.toString('utf8')))
+    return readDocument(content, mostBytes, what, shape)
   } catch (cause) {
     throw refusedContent(what, 'it cannot be read', cause)
   }

@@ -14,6 +14,11 @@ const LIST_MAX_LENGTH = 1_000_000
 export const text: Shape<string> = (value, path) =>
   typeof value === 'string' && value.length <= TEXT_MAX_LENGTH ? value : fail(path, 'is no text')
 
+export const matching =
+  (form: RegExp, why: string): Shape<string> =>
+  (value, path) =>
+    form.test(text(value, path)) ? text(value, path) : fail(path, why)
+
 export const flag: Shape<boolean> = (value, path) =>
   typeof value === 'boolean' ? value : fail(path, 'is not true or false')
 
@@ -46,17 +51,27 @@ export const nullable =
   (value, path) =>
     value === null ? null : of(value, path)
 
+type Fields = Readonly<Record<string, Shape<unknown>>>
+type ShapedFields<F extends Fields> = { readonly [K in keyof F]: Shaped<F[K]> }
+
 /** An object whose fields are all known: one that is not may forbid something, so it is not passed over. */
-export function object<const F extends Readonly<Record<string, Shape<unknown>>>>(
-  fields: F,
-): Shape<{ readonly [K in keyof F]: Shaped<F[K]> }> {
+export function object<const F extends Fields>(fields: F): Shape<ShapedFields<F>> {
+  const known = part(fields)
+  return (value, path) => {
+    for (const name of Object.keys(objectAt(value, path)))
+      if (!Object.hasOwn(fields, name)) fail(`${path}.${name}`, 'is not known')
+    return known(value, path)
+  }
+}
+
+/** Some fields of an object that may have others: for who hands the whole on to a reader that knows all of them. */
+export function part<const F extends Fields>(fields: F): Shape<ShapedFields<F>> {
   const entries = Object.entries(fields)
   return (value, path) => {
     const source = objectAt(value, path)
-    for (const name of Object.keys(source)) if (!Object.hasOwn(fields, name)) fail(`${path}.${name}`, 'is not known')
-    return Object.fromEntries(entries.map(([name, of]) => [name, of(source[name], `${path}.${name}`)])) as {
-      readonly [K in keyof F]: Shaped<F[K]>
-    }
+    return Object.fromEntries(
+      entries.map(([name, of]) => [name, of(source[name], `${path}.${name}`)]),
+    ) as ShapedFields<F>
   }
 }
 
