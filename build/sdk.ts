@@ -9,6 +9,7 @@ export const sdkEntries = {
   index: 'src/index.ts',
   grpc: 'src/grpc/index.ts',
   testing: 'src/testing/index.ts',
+  wit: 'src/wit.ts',
 } as const
 
 /**

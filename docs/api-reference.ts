@@ -9,6 +9,7 @@ const titles: Readonly<Record<keyof typeof sdkEntries, string>> = {
   index: 'sallyport',
   grpc: 'sallyport/grpc',
   testing: 'sallyport/testing',
+  wit: 'sallyport/wit',
 }
 
 /** The reference of the SDK by file name below `docs/api`, printed from the declarations that the package ships and their TSDoc. */

@@ -7,9 +7,10 @@ const root = resolve(import.meta.dirname, '..')
 /** Rooms from the highest floor to the lowest; rooms on one floor do not import each other. Extend it when a room is added. */
 const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   src: [
-    ['index.ts', 'grpc', 'testing'],
+    ['index.ts', 'wit.ts', 'grpc', 'testing'],
     ['enforce'],
-    ['workload', 'federation'],
+    ['federation'],
+    ['workload'],
     ['wire'],
     ['wit'],
     ['http', 'grpc'],
@@ -140,7 +141,7 @@ describe('the house', () => {
 })
 
 describe('the SDK entry', () => {
-  const sdk = reachedFrom(join(root, 'src/index.ts'))
+  const sdk = [...new Set(['src/index.ts', 'src/wit.ts'].flatMap((entry) => reachedFrom(join(root, entry))))]
   const code = (file: string): string => readFileSync(file, 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '')
 
   test('reaches no room that only processes need', () => {

@@ -71,7 +71,7 @@ export interface RequireWitOptions extends ServiceNames {
  * ```ts
  * const check = requireWit(source, { origins: ['https://orders.example.org'], allow: memberOf('example.org') })
  * app.use(check) // Express
- * https.createServer(options, async (request, response) => {
+ * https.createServer(async (request, response) => {
  *   if (!(await check(request, response))) return
  *   response.end(`hello ${witPeerOf(request).spiffeId}`)
  * })

@@ -59,8 +59,8 @@ export interface WitFetchOptions extends WitProofOptions {
  *   `HTTP_SIGNATURE_INVALID`, `CONTENT_DIGEST_INVALID`, `PEER_REFUSED`, and those of the source
  * @example
  * ```ts
- * const orders = witFetch(source, { fetch: (input, init) => fetch(input, { ...init, dispatcher }) })
- * const answer = await orders('https://orders.example.org/v1/items')
+ * const ask = witFetch(source, { proof: 'signature' })
+ * const answer = await ask('https://orders.example.org/v1/items', { method: 'POST', body: '{}' })
  * ```
  */
 export function witFetch(source: WitIdentitySource, options: WitFetchOptions = {}): typeof fetch {

@@ -54,7 +54,7 @@ function programsOf(text: string): string[] {
 
 /** What programs take for granted, besides the public names. */
 const assumed: Readonly<Record<string, string>> = {
-  source: 'X509Source & JwtSource',
+  source: 'X509Source & JwtSource & WitSource',
   handler: `import('node:http').RequestListener`,
   app: '{ use(middleware: BearerMiddleware): void }',
   server: `import('@grpc/grpc-js').Server`,
