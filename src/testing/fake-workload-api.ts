@@ -12,6 +12,7 @@ import { type Mischief, mischievousAnswer } from './mischief.ts'
 import { answerJwtSvids, validateJwtSvid } from './fake-jwt.ts'
 import { fakeRoutes } from './fake-routes.ts'
 import { FakeSocket } from './fake-socket.ts'
+import { answerWitSvids } from './fake-wit.ts'
 import { WorkloadMessages, type WorkloadState } from './workload-state.ts'
 
 /** A call that a workload has made. */
@@ -24,6 +25,8 @@ export interface RecordedCall {
 export interface FakeWorkloadApiOptions {
   /** Where it listens. Default: a new folder of its own. */
   readonly path?: string | undefined
+  /** Also serve WIT-SVIDs (Incubating), as an agent does where they are turned on. Default: UNIMPLEMENTED. */
+  readonly witSvids?: boolean | undefined
 }
 
 /**
@@ -55,18 +58,18 @@ export class FakeWorkloadApi implements AsyncDisposable {
   /** Listens, and serves this state; without one no workload has an identity. */
   static async open(state?: WorkloadState, options: FakeWorkloadApiOptions = {}): Promise<FakeWorkloadApi> {
     const folder = options.path === undefined ? await mkdtemp(join(tmpdir(), 'workload-api-')) : undefined
-    const api = new FakeWorkloadApi(options.path ?? join(folder!, 'agent.sock'), folder)
+    const api = new FakeWorkloadApi(options.path ?? join(folder!, 'agent.sock'), folder, options.witSvids ?? false)
     if (state !== undefined) api.set(state)
     await api.start()
     return api
   }
 
-  private constructor(path: string, folder: string | undefined) {
+  private constructor(path: string, folder: string | undefined, hasWitSvids: boolean) {
     this.path = path
     this.endpoint = `unix:${path}`
     this.#folder = folder
     this.#socket = new FakeSocket(path, {
-      routes: this.#routes(),
+      routes: this.#routes(hasWitSvids),
       before: async ({ method, metadata }) => void this.calls.push({ method, metadata }),
       recordCall: undefined,
       log: silentLog,
@@ -129,13 +132,17 @@ export class FakeWorkloadApi implements AsyncDisposable {
     this.#changed = Promise.withResolvers()
   }
 
-  #routes(): ReadonlyMap<string, Route> {
+  #routes(hasWitSvids: boolean): ReadonlyMap<string, Route> {
     return fakeRoutes({
       fetchX509Svid: (_request, call) => this.#stream(call, (messages) => this.#x509Answer(messages)),
       fetchX509Bundles: (_request, call) => this.#stream(call, (messages) => messages.x509Bundles()),
       fetchJwtBundles: (_request, call) => this.#stream(call, (messages) => messages.jwtBundles()),
       fetchJwtSvid: async (request, call) => answerJwtSvids(this.#usable(call), request),
       validateJwtSvid: async (request, call) => validateJwtSvid(this.#usable(call), request),
+      ...(hasWitSvids && {
+        fetchWitSvid: (request, call) => this.#stream(call, (messages) => answerWitSvids(messages, request)),
+        fetchWitBundles: (_request, call) => this.#stream(call, (messages) => messages.witBundles()),
+      }),
     })
   }
 
@@ -144,11 +151,14 @@ export class FakeWorkloadApi implements AsyncDisposable {
   }
 
   /** The state of now and every later one. */
-  async *#stream(call: Call, answerOf: (messages: WorkloadMessages) => object | undefined): AsyncGenerator<object> {
+  async *#stream(
+    call: Call,
+    answerOf: (messages: WorkloadMessages) => object | undefined | Promise<object>,
+  ): AsyncGenerator<object> {
     for (;;) {
       const changed = this.#changed.promise
       if (this.#mischief === 'hangUp') this.disconnect()
-      const answer = answerOf(this.#usable(call))
+      const answer = await answerOf(this.#usable(call))
       if (answer !== undefined) yield answer
       await untilAborted(changed, call.signal)
     }

@@ -6,6 +6,12 @@
 export { badSvidNames, type BadSvid, issueBad } from './bad-svids.ts'
 export { FakeWorkloadApi, type FakeWorkloadApiOptions, type RecordedCall } from './fake-workload-api.ts'
 export { type Mischief, mischiefs } from './mischief.ts'
-export { TestAuthority, type TestAuthorityOptions, type TestJwtOptions, type TestSvid } from './test-authority.ts'
+export {
+  TestAuthority,
+  type TestAuthorityOptions,
+  type TestJwtOptions,
+  type TestSvid,
+  type TestWitOptions,
+} from './test-authority.ts'
 export type { TestCertificateOptions } from './test-certificate.ts'
 export type { HintedSvid, WorkloadState } from './workload-state.ts'

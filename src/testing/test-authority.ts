@@ -1,5 +1,6 @@
 import { type Bundle, bundleOf } from '../bundle/bundle.ts'
 import { TrustDomain } from '../id/trust-domain.ts'
+import { jwkOf } from '../jws/jwk.ts'
 import { signJws } from '../jws/sign-jws.ts'
 import type { KeyPair, Signer } from '../key/cryptography.ts'
 import { algorithmOf } from '../key/signature-algorithm.ts'
@@ -9,6 +10,7 @@ import type { Certificate } from '../x509/certificate.ts'
 import { decodeCertificate } from '../x509/decode-certificate.ts'
 import { type CertificateFields, signCertificate } from '../x509/encode-certificate.ts'
 import { subjectKeyIdOf, spkiOf } from '../x509/spki.ts'
+import { parseWitSvid, type WitSvidWithKey } from '../wit/wit-svid.ts'
 import { caOptions, certificateFields, type TestCertificateOptions } from './test-certificate.ts'
 
 /** What a test authority is made of; what is left out is that of a good one. */
@@ -38,11 +40,23 @@ export interface TestJwtOptions {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
+/** A WIT-SVID as the test wants it. */
+export interface TestWitOptions {
+  /** The key that it speaks for. Default: a new one. */
+  readonly keyPair?: KeyPair
+  /** Default: an hour after the authority's now. */
+  readonly expiresAt?: Date
+  readonly hint?: string
+  /** Further claims, which may replace its own. */
+  readonly claims?: Readonly<Record<string, unknown>>
+}
+
 const JWT_LIFE_MS = 5 * 60_000
+const WIT_LIFE_MS = 3_600_000
 
 /**
- * An authority of a trust domain for tests: its X509-SVIDs live an hour, its JWT-SVIDs five minutes. {@link issueBad} issues
- * those that a verifier must refuse.
+ * An authority of a trust domain for tests: its X509-SVIDs and WIT-SVIDs live an hour, its JWT-SVIDs five minutes.
+ * {@link issueBad} issues those that a verifier must refuse.
  *
  * @example
  * ```ts
@@ -113,11 +127,32 @@ export class TestAuthority {
     return signJws({ kid: this.jwtAuthority.keyId, typ: 'JWT' }, payload, this.signer, algorithmOf(this.keyPair.type))
   }
 
-  /** The key that its tokens are verified with. */
+  /** A good WIT-SVID with its key, apart from what the options change. It verifies with a bundle that has {@link witAuthority}. */
+  async issueWit(path = '/workload', options: TestWitOptions = {}): Promise<WitSvidWithKey> {
+    const { expiresAt = new Date(this.now.getTime() + WIT_LIFE_MS), hint, claims } = options
+    const { type, publicKey, privateKey } = options.keyPair ?? (await cryptography.generateKeyPair('ec-p256'))
+    const payload = {
+      sub: `${this.trustDomain.idString}${path}`,
+      iat: Math.floor(this.now.getTime() / 1000),
+      exp: Math.floor(expiresAt.getTime() / 1000),
+      cnf: { jwk: { ...jwkOf(publicKey), alg: algorithmOf(type) } },
+      ...claims,
+    }
+    const header = { kid: this.witAuthority.keyId, typ: 'wit+jwt' } as const
+    const token = await signJws(header, payload, this.signer, algorithmOf(this.keyPair.type))
+    return { ...parseWitSvid(token, hint), privateKey }
+  }
+
+  /** The key that its JWT-SVIDs are verified with. */
   get jwtAuthority(): Bundle['jwtAuthorities'][number] {
     const { publicKey } = this.keyPair
     const keyId = subjectKeyIdOf(spkiOf(publicKey)).toString('hex')
     return { keyId, publicKey, expiresAt: undefined, tainted: false }
+  }
+
+  /** The key that its WIT-SVIDs are verified with: the same under another name, as no authority but one of tests has it. */
+  get witAuthority(): Bundle['witAuthorities'][number] {
+    return { ...this.jwtAuthority, keyId: `wit-${this.jwtAuthority.keyId}` }
   }
 
   /** Signs a certificate of any kind. */
@@ -144,5 +179,15 @@ export class TestAuthority {
   bundleWithJwt(...authorities: readonly TestAuthority[]): Bundle {
     const all = authorities.length === 0 ? [this] : authorities
     return { ...this.bundle(...authorities), jwtAuthorities: all.map(({ jwtAuthority }) => jwtAuthority) }
+  }
+
+  /** A bundle of the keys of WIT-SVIDs alone, as the Workload API has it. */
+  bundleWithWit(...authorities: readonly TestAuthority[]): Bundle {
+    const all = authorities.length === 0 ? [this] : authorities
+    return bundleOf({
+      trustDomain: this.trustDomain,
+      witAuthorities: all.map(({ witAuthority }) => witAuthority),
+      sequenceNumber: 1,
+    })
   }
 }

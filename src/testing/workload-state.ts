@@ -1,7 +1,12 @@
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import type { Bundle } from '../bundle/bundle.ts'
-import { printJwks } from '../bundle/jwks.ts'
-import type { JwtBundlesResponse, X509BundlesResponse, X509SvidResponse } from '../wire/messages/spiffe-workload.ts'
+import { printJwks, printWitJwks } from '../bundle/jwks.ts'
+import type {
+  JwtBundlesResponse,
+  WitBundlesResponse,
+  X509BundlesResponse,
+  X509SvidResponse,
+} from '../wire/messages/spiffe-workload.ts'
 import type { Sent } from '../wire/service.ts'
 import type { TestAuthority, TestSvid } from './test-authority.ts'
 
@@ -27,12 +32,14 @@ export class WorkloadMessages {
   readonly svids: readonly HintedSvid[]
   readonly home: TestAuthority
   readonly bundles: BundleSet
+  readonly #witBundles: readonly Bundle[]
 
   constructor({ svids, authorities }: WorkloadState) {
     this.svids = svids.map((one) => ('svid' in one ? one : { svid: one, hint: '' }))
     this.home = authorities[0]
-    const ofEach = Map.groupBy(authorities, ({ trustDomain }) => trustDomain.name).values()
-    this.bundles = bundleSetOf([...ofEach].map((all) => all[0]!.bundleWithJwt(...all)))
+    const ofEach = [...Map.groupBy(authorities, ({ trustDomain }) => trustDomain.name).values()]
+    this.bundles = bundleSetOf(ofEach.map((all) => all[0]!.bundleWithJwt(...all)))
+    this.#witBundles = ofEach.map((all) => all[0]!.bundleWithWit(...all))
   }
 
   x509Svids(): Sent<X509SvidResponse> & { readonly svids: readonly object[] } {
@@ -56,6 +63,10 @@ export class WorkloadMessages {
   jwtBundles(): Sent<JwtBundlesResponse> {
     return { bundles: byId(this.bundles.values(), (bundle) => Buffer.from(printJwks(bundle))) }
   }
+
+  witBundles(): Sent<WitBundlesResponse> {
+    return { bundles: byId(this.#witBundles, printWitJwks) }
+  }
 }
 
 /** Who an SVID says it is, whatever else is wrong with it. */
@@ -64,5 +75,5 @@ export const nameOf = ({ certificate }: TestSvid): string => certificate.uriSans
 const derOf = ({ x509Authorities }: Bundle): Buffer =>
   Buffer.concat(x509Authorities.map(({ certificate }) => certificate.der))
 
-const byId = (bundles: readonly Bundle[], valueOf: (bundle: Bundle) => Buffer): Record<string, Buffer> =>
+const byId = <T>(bundles: readonly Bundle[], valueOf: (bundle: Bundle) => T): Record<string, T> =>
   Object.fromEntries(bundles.map((bundle) => [bundle.trustDomain.idString, valueOf(bundle)]))

@@ -5,8 +5,10 @@ import { type Mischief, mischiefs } from '../../../src/testing/mischief.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import type { WorkloadState } from '../../../src/testing/workload-state.ts'
 import { JwtSource } from '../../../src/workload/jwt-source.ts'
+import { WitSource } from '../../../src/workload/wit-source.ts'
 import { WorkloadClient } from '../../../src/workload/workload-client.ts'
 import { X509Source } from '../../../src/workload/x509-source.ts'
+import { verifyWitSvid } from '../../../src/wit/verify-wit-svid.ts'
 
 let home: TestAuthority
 let partner: TestAuthority
@@ -50,6 +52,22 @@ describe('FakeWorkloadApi', () => {
     await using agent = await FakeWorkloadApi.open({ svids: [await next.issue('/a')], authorities: [home, next] })
     await using source = await X509Source.open({ endpoint: agent.endpoint })
     expect(source.current().bundles.get('example.org')?.x509Authorities).toHaveLength(2)
+  })
+
+  test('ST-01 serves WIT-SVIDs where they are turned on, a new key with each change, and the bundles to them', async () => {
+    await using agent = await FakeWorkloadApi.open(await stateOf('/web', '/api'), { witSvids: true })
+    await using source = await WitSource.open({
+      endpoint: agent.endpoint,
+      picker: { spiffeId: 'spiffe://example.org/api' },
+    })
+    const { svid, bundles } = source.current()
+    expect((await verifyWitSvid(svid.token, bundles)).spiffeId.path).toBe('/api')
+    expect(bundles.get('partner.test')?.witAuthorities).toHaveLength(1)
+    agent.set(await stateOf('/api'))
+    for await (const next of source.watch()) if (next.svid?.token !== svid.token) break
+    expect(source.current().svid.publicKey.equals(svid.publicKey)).toBe(false)
+    await using off = await FakeWorkloadApi.open(await stateOf('/web'))
+    await expect(WitSource.open({ endpoint: off.endpoint })).rejects.toThrowCode('METHOD_UNIMPLEMENTED')
   })
 
   test('withdraws, and gives again', async () => {
