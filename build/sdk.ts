@@ -7,6 +7,7 @@ import packageJson from '../package.json' with { type: 'json' }
 /** The entries of the SDK by name: as in `exports` of package.json. */
 export const sdkEntries = {
   index: 'src/index.ts',
+  broker: 'src/broker/index.ts',
   grpc: 'src/grpc/index.ts',
   testing: 'src/testing/index.ts',
   wit: 'src/wit.ts',

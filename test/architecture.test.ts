@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '..')
 const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   src: [
     ['index.ts', 'wit.ts', 'grpc', 'testing'],
-    ['enforce'],
+    ['enforce', 'broker'],
     ['federation'],
     ['workload'],
     ['wire'],

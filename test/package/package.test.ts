@@ -55,6 +55,18 @@ describe('the package', () => {
     expect(await project.run(process.execPath, ['required.cjs'])).toBe('true true function\n')
   })
 
+  test('has a client of the Broker API, which shares its errors with the rest', async () => {
+    project.write(
+      'broker.mjs',
+      `import { SallyportError } from 'sallyport'
+       import { BROKER_API_REVISION, BrokerClient } from 'sallyport/broker'
+       const source = { current() {}, onChange() {} }
+       const failure = await BrokerClient.open({ address: 'nowhere', source, server: {} }).catch((error) => error)
+       console.log(failure instanceof SallyportError, failure.code, BROKER_API_REVISION.length)`,
+    )
+    expect(await project.run(process.execPath, ['broker.mjs'])).toBe('true ENDPOINT_INVALID 40\n')
+  })
+
   test('has gRPC credentials for whoever has grpc-js', { timeout: 60_000 }, async () => {
     project.write(
       'grpc.mjs',
@@ -72,6 +84,7 @@ describe('its declarations', () => {
   const compiler = join(root, 'node_modules/.bin/tsc')
   const program = `
     import { memberOf, peerOf, tlsServer, X509Source, type SpiffeId, type X509Identity } from 'sallyport'
+    import { BrokerClient, type BrokeredWorkload } from 'sallyport/broker'
     import { serverCredentials } from 'sallyport/grpc'
     import { FakeWorkloadApi, TestAuthority } from 'sallyport/testing'
     import { createServer } from 'node:https'
@@ -81,6 +94,9 @@ describe('its declarations', () => {
     const identity: X509Identity = source.current()
     const id: SpiffeId = identity.svid.spiffeId
     createServer(tlsServer(source, { allow: memberOf('example.org') }), (request) => console.log(peerOf(request).id, id))
+    const broker = await BrokerClient.open({ address: 'unix:/run/b.sock', source, server: memberOf('example.org') })
+    const workload: BrokeredWorkload = broker.workload({ pid: 4711 })
+    createServer(tlsServer(await workload.x509Source(), { allow: memberOf('example.org') }))
     console.log(typeof serverCredentials)
     // @ts-expect-error -- an id is not a text
     const text: string = id
