@@ -1,14 +1,16 @@
 import { Command } from 'commander'
 import { parseDuration, printDuration } from '../src/config/field-types.ts'
 import { parseSelector, printSelector } from '../src/entry/selector.ts'
+import { SallyportError } from '../src/errors.ts'
 import type { Transport } from '../src/wire/handlers.ts'
+import { adminService as agentAdminService } from '../src/wire/messages/sallyport-agent-v1.ts'
 import { adminService, type AgentPolicy } from '../src/wire/messages/sallyport-server-v1.ts'
 import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Agent } from '../src/wire/messages/spire-api-types.ts'
 import { action, collect } from './action.ts'
 import { agentArgument } from './agent-argument.ts'
-import { withServer } from './connect.ts'
+import { withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { printId } from './ids.ts'
 import { counted, fromUnix, printInstant, type Result } from './print.ts'
@@ -79,7 +81,40 @@ Examples:
     .option('--dry-run', 'only show them', false)
     .addHelpText('after', '\nExample:\n  sallyport agent purge --expired-for 30d --dry-run')
     .action(action(purgeAgents))
+  agent
+    .command('repin')
+    .argument('<key id>', 'the whole id of the active key, as `sallyport policy key list` prints it on the server')
+    .description(
+      'on the node: trust the policy keys of a restored server, though no key that was trusted vouches for them',
+    )
+    .addHelpText(
+      'after',
+      `
+Only after \`sallyport status --of agent\` shows POLICY_KEYS_UNTRUSTED, and only with an id that somebody has read from the server
+itself. Where a key is left that agents trust, \`sallyport policy key recover\` on the server does it for all of them.
+
+Example:
+  sallyport agent repin 4be1a9c07d1f4be1a9c07d1f4be1a9c07d1f4be1a9c07d1f4be1a9c07d1f4be1`,
+    )
+    .action(action(repin))
   return agent
+}
+
+async function repin(options: GlobalOptions, keyId: string): Promise<Result> {
+  if (!/^[0-9a-f]{64}$/i.test(keyId)) {
+    throw new SallyportError(
+      'COMMAND_INVALID',
+      `Cannot trust "${keyId.slice(0, 80)}": not the whole id of a policy key`,
+      {
+        hint: 'It has 64 characters of 0-9 a-f: `sallyport policy key list` on the server prints it.',
+      },
+    )
+  }
+  return withAgentAdmin(options, async (transport) => {
+    const { keyIds } = await transport.client(agentAdminService).repinPolicyKeys({ keyId: Buffer.from(keyId, 'hex') })
+    const trusted = keyIds.map((id) => id.toString('hex'))
+    return { value: { keyIds: trusted }, sentence: `This agent trusts ${trusted.join(', ')} from now on.` }
+  })
 }
 
 export async function* eachAgent(transport: Transport, filter: object = {}): AsyncGenerator<Agent> {

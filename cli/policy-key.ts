@@ -1,9 +1,11 @@
+import { sign } from 'node:crypto'
 import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
 import { policiesService, type ListPolicyKeysResponse } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
+import { readEd25519Key } from './ed25519-key.ts'
 import { counted, printInstant, type Result } from './print.ts'
 
 interface ReasonOptions extends GlobalOptions {
@@ -31,6 +33,23 @@ export function policyKeyCommand(): Command {
     .requiredOption('--reason <text>', 'why, for the journal')
     .addHelpText('after', '\nExample:\n  sallyport policy key revoke 4be1a9c0 --reason "the backup was stolen"')
     .action(action(revokeKey))
+  key
+    .command('recover')
+    .description('have a key that agents still trust vouch for the keys of a server that was restored from a backup')
+    .requiredOption('--key <path>', 'PEM file of the private key, from the keys folder that was there before')
+    .requiredOption('--reason <text>', 'why, for the journal')
+    .addHelpText(
+      'after',
+      `
+After a backup was put back that is older than \`policy key revoke\`, agents refuse the keys in it: POLICY_KEYS_UNTRUSTED.
+The private key stays in this process; the server gets a signature. The key that vouches is not trusted by the server.
+
+Example:
+  sallyport policy key recover --key /var/lib/sallyport/server.before/keys/policy-91c2b8aa07f3e5d4.key --reason "restored on Friday"
+
+Where no such key is left, name the key of now on each node: \`sallyport agent repin KEY-ID\`.`,
+    )
+    .action(action(recoverKeys))
   return key
 }
 
@@ -55,12 +74,29 @@ async function revokeKey({ reason, ...options }: ReasonOptions, written: string)
   })
 }
 
-function shown({ version, keys, waitingFor }: ListPolicyKeysResponse): Result {
+async function recoverKeys({
+  key: path,
+  reason,
+  ...options
+}: ReasonOptions & { readonly key: string }): Promise<Result> {
+  const { privateKey, spki, warnings } = await readEd25519Key(path, KEY_HINT)
+  return withServer(options, async (transport) => {
+    const policies = transport.client(policiesService)
+    const { set } = await policies.listKeys({})
+    const signature = sign(null, set?.content ?? Buffer.alloc(0), privateKey)
+    return { ...shown(await policies.vouchForKeys({ publicKey: spki, signature, reason })), warnings }
+  })
+}
+
+const KEY_HINT = 'Policy keys are the files policy-*.key in the folder keys of the data folder of a server.'
+
+function shown({ version, keys, waitingFor, refusedBy }: ListPolicyKeysResponse): Result {
   const now = new Date()
   return {
     value: {
       version,
       waitingFor,
+      refusedBy,
       keys: keys.map(({ keyId, publicKey, createdAtMs, ...rest }) => ({
         keyId: keyId.toString('hex'),
         ...rest,
@@ -74,9 +110,15 @@ function shown({ version, keys, waitingFor }: ListPolicyKeysResponse): Result {
       state,
       created: createdAtMs === 0 ? '' : printInstant(new Date(createdAtMs), now),
     })),
-    sentence:
-      waitingFor.length === 0
-        ? `Version ${version}; every agent that handles policy knows it.`
-        : `Version ${version}; not yet known to ${waitingFor.join(', ')}.`,
+    sentence: whoKnows(version, waitingFor, refusedBy),
   }
+}
+
+function whoKnows(version: number, waitingFor: readonly string[], refusedBy: readonly string[]): string {
+  if (refusedBy.length > 0) {
+    return `Version ${version}; refused by ${refusedBy.join(', ')}: none of the keys that signed it is one that they trust. \`sallyport policy key recover --help\` says what helps.`
+  }
+  return waitingFor.length === 0
+    ? `Version ${version}; every agent that handles policy knows it.`
+    : `Version ${version}; not yet known to ${waitingFor.join(', ')}.`
 }

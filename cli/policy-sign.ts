@@ -1,10 +1,10 @@
-import { createPrivateKey, createPublicKey, hash, sign, type KeyObject } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { hash, sign } from 'node:crypto'
 import { SallyportError } from '../src/errors.ts'
 import { canonicalJson, type CanonicalValue } from '../src/jws/canonical-json.ts'
 import { policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
+import { readEd25519Key } from './ed25519-key.ts'
 import { changed } from './policy-live.ts'
 import { policyText } from './policy-source.ts'
 import { usablePolicy } from './policy-validate.ts'
@@ -14,6 +14,9 @@ export interface SignOptions extends GlobalOptions {
   readonly key: string
   readonly submit: boolean
 }
+
+const KEY_HINT =
+  'Make one with `openssl genpkey -algorithm ed25519 -out second.pem`; its public half goes into policy.secondSigners.'
 
 /** A second signature as it travels from the machine that made it to the server. Hex. */
 interface SecondSignature {
@@ -28,14 +31,13 @@ interface SecondSignature {
  */
 export async function signPolicy(options: SignOptions, path: string): Promise<Result> {
   const { set } = await usablePolicy(path)
-  const key = await ed25519Key(options.key)
+  const { privateKey, keyId, warnings } = await readEd25519Key(options.key, KEY_HINT)
   const digest = hash('sha256', canonicalJson(set as unknown as CanonicalValue))
   const given: SecondSignature = {
     digest,
-    keyId: hash('sha256', createPublicKey(key).export({ type: 'spki', format: 'der' })),
-    signature: sign(null, Buffer.from(`sallyport policy\n${digest}`), key).toString('hex'),
+    keyId,
+    signature: sign(null, Buffer.from(`sallyport policy\n${digest}`), privateKey).toString('hex'),
   }
-  const warnings = await openToOthers(options.key)
   if (options.submit) return { ...(await submit(options, given)), warnings }
   // One line, for `>` and for `policy submit -`.
   return { value: given, sentence: JSON.stringify(given), warnings }
@@ -72,26 +74,4 @@ function readSignature(text: string, path: string): SecondSignature {
       hint: 'Make it with `sallyport policy sign policy.yaml --key second.pem > signature.json`.',
     })
   }
-}
-
-async function ed25519Key(path: string): Promise<KeyObject> {
-  const pem = await readFile(path, 'utf8')
-  const refused = (): SallyportError =>
-    new SallyportError('FILE_UNUSABLE', `Cannot sign with ${path}: it is not an Ed25519 private key in PEM`, {
-      hint: 'Make one with `openssl genpkey -algorithm ed25519 -out second.pem`; its public half goes into policy.secondSigners.',
-    })
-  let key: KeyObject
-  try {
-    key = createPrivateKey(pem)
-  } catch {
-    // Without the cause: what a parser says about a key stays out of every log.
-    throw refused()
-  }
-  if (key.asymmetricKeyType !== 'ed25519') throw refused()
-  return key
-}
-
-async function openToOthers(path: string): Promise<string[]> {
-  const { mode } = await stat(path)
-  return (mode & 0o077) === 0 ? [] : [`Other users can read ${path}: make it 0600.`]
 }

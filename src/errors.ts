@@ -942,7 +942,23 @@ export const errorCodes = {
     means:
       'Something of policy that the server sent, or that the agent had saved, is not signed by a pinned key, goes back to an older state or cannot be read; the last good state stays in force.',
     remedy:
-      'Compare `sallyport policy key list` on the server with `sallyport agent show` for this agent; after a restored backup or a lost policy key, join the agent again.',
+      'Compare `sallyport policy key list` on the server with `sallyport agent show` for this agent; the message says what was not believed.',
+  },
+  POLICY_KEYS_NOT_OFFERED: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means:
+      'The server has not offered this agent a set of policy keys that it refused and that the named key has signed.',
+    remedy:
+      'Wait until `sallyport status --of agent` shows POLICY_KEYS_UNTRUSTED, and take the whole id of the active key from `sallyport policy key list` on the server.',
+  },
+  POLICY_KEYS_UNTRUSTED: {
+    grpc: 'UNAVAILABLE',
+    http: 502,
+    means:
+      'The server tells of policy keys that no key vouches for which this agent trusts, as after a backup that is older than a revocation; the last good state stays in force.',
+    remedy:
+      'If the server is the right one: `sallyport policy key recover --key FILE` on it, with a policy key that agents still trust; where there is none, `sallyport agent repin KEY-ID` on each node.',
   },
   SYNC_MISMATCH: {
     grpc: 'UNAVAILABLE',

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import { SallyportError } from '../../src/errors.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { PolicyKeyRow, PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
 import { readPolicyKeys, refusedContent, sha256, type Signed } from './signed-content.ts'
@@ -46,13 +47,34 @@ export class PinnedKeys {
   /**
    * The set that follows this one; this one when it is older, as when two streams overlap, or says nothing new.
    *
-   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED` for one that no pinned key has signed
+   * @throws {@link SallyportError} `POLICY_KEYS_UNTRUSTED` for one that no pinned key has signed, `POLICY_CONTENT_REFUSED`
    */
   async next(signed: Signed, trustDomain: string, cryptography: Cryptography): Promise<PinnedKeys> {
     if (signed.content.equals(this.signed.content)) return this
     const keys = PinnedKeys.#read(signed, trustDomain)
     if (!isNewer(keys.#document, this.#document)) return this
-    await this.verify(signed, 'set of policy keys', cryptography)
+    if (await this.hasSigned(signed, cryptography)) return keys
+    throw untrusted(signed, this.keyIds)
+  }
+
+  /**
+   * The set that an administrator of this node wants to be pinned instead of this one, whoever signed this one: it must be newer, and
+   * signed by the key that they name, which is one of its own.
+   *
+   * @throws {@link SallyportError} `POLICY_CONTENT_REFUSED`
+   */
+  async replacedBy(
+    signed: Signed,
+    keyId: string,
+    trustDomain: string,
+    cryptography: Cryptography,
+  ): Promise<PinnedKeys> {
+    const keys = PinnedKeys.#read(signed, trustDomain)
+    if (!isNewer(keys.#document, this.#document))
+      throw refusedContent('set of policy keys', 'it is older than the one held')
+    if (!keys.#keys.has(keyId)) throw refusedContent('set of policy keys', `${keyId} is none of its keys`)
+    const byKey = { ...signed, signatures: signed.signatures.filter((one) => one.keyId.toString('hex') === keyId) }
+    await keys.verify(byKey, 'set of policy keys', cryptography)
     return keys
   }
 
@@ -84,6 +106,18 @@ export class PinnedKeys {
 
 const isNewer = (a: PolicyKeysDocument, b: PolicyKeysDocument): boolean =>
   a.epoch > b.epoch || (a.epoch === b.epoch && a.version > b.version)
+
+function untrusted({ signatures }: Signed, pinned: readonly string[]): SallyportError {
+  const short = (keyIds: readonly string[]): string => keyIds.map((id) => id.slice(0, SHOWN_OF_KEY_ID)).join(', ')
+  const by = short(signatures.map(({ keyId }) => keyId.toString('hex')))
+  return new SallyportError(
+    'POLICY_KEYS_UNTRUSTED',
+    `Cannot accept set of policy keys: it is signed by ${by || 'nobody'}, and this agent trusts ${short(pinned)}`,
+  )
+}
+
+/** Of 64 characters: enough to find it in a list. */
+const SHOWN_OF_KEY_ID = 16
 
 function publicKeyOf({ keyId, publicKey }: PolicyKeyRow): KeyObject {
   const der = Buffer.from(publicKey, 'base64')

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
-import { SallyportError } from '../../src/errors.ts'
+import { SallyportError, type ErrorCode } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { PolicyStatus } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { HeldPolicy, PolicyAck } from '../../src/wire/messages/sallyport-sync-v1.ts'
@@ -9,9 +9,18 @@ import type { PolicyHoldings } from '../node/policy-holdings.ts'
 import type { VerifiedHeartbeat } from '../upstream/heartbeats.ts'
 import type { PushedPolicy } from '../upstream/policy-messages.ts'
 import { Freshness } from './freshness.ts'
-import { digestOf, NO_POLICY, stateAfter, trustedOf, type Believing, type PolicyState } from './policy-state.ts'
+import {
+  digestOf,
+  NO_POLICY,
+  stateAfter,
+  stateRepinned,
+  trustedOf,
+  type Believing,
+  type PolicyState,
+} from './policy-state.ts'
 import { DELIVERY_LIMIT_MS, PolicyReaders, type PolicyReader } from './policy-readers.ts'
 import type { SavedPolicy } from './saved-policy.ts'
+import type { Signed } from './signed-content.ts'
 import { standingOf } from './standing-of.ts'
 
 export interface PolicyHolderDeps extends Believing {
@@ -47,6 +56,10 @@ export class PolicyHolder implements PolicyHoldings {
   #savedState: PolicyState = NO_POLICY
   #savedVersion = 0
   #refused = ''
+  /** The set of keys that was not believed last, while none after it was: an administrator may say which key to trust. */
+  #untrusted: Signed | undefined
+  /** Everything has to be told again. */
+  #mustResume = false
   #freshSavedAtMs = -Infinity
   /** Of the last change of what is withheld. */
   #standingSequence = 0
@@ -129,6 +142,9 @@ export class PolicyHolder implements PolicyHoldings {
   }
 
   observe({ policyEpoch, policyRevision, fastLaneSequence, isFresh, serverTime }: VerifiedHeartbeat): void {
+    this.#resume()
+    // Whoever signs with keys that are not believed proves nothing about what is newest.
+    if (this.#untrusted !== undefined) return
     const { fastLane } = this.#state
     // One of another epoch counts anew.
     const sequence = policyEpoch > fastLane.epoch ? 0 : fastLane.sequence
@@ -172,6 +188,19 @@ export class PolicyHolder implements PolicyHoldings {
     await entitlements.delivered(this.#standingSequence, late.signal)
   }
 
+  /**
+   * Trusts from now on what this key signs: an administrator of this node has compared its id with what the server says. It takes
+   * the set of keys that was refused last.
+   *
+   * @param keyId SHA-256 of the public key, hex
+   * @throws {@link SallyportError} `POLICY_KEYS_NOT_OFFERED`, `POLICY_CONTENT_REFUSED`
+   */
+  repin(keyId: string): Promise<void> {
+    const repinned = this.#applying.then(() => this.#repin(keyId))
+    this.#applying = repinned.catch(() => undefined)
+    return repinned
+  }
+
   forget(): Promise<void> {
     const forgotten = this.#applying.then(async () => {
       // A write that is under way would put back what is removed.
@@ -180,6 +209,7 @@ export class PolicyHolder implements PolicyHoldings {
       this.#savedState = NO_POLICY
       this.#newest = { epoch: 0, revision: 0 }
       this.#version++
+      this.#untrusted = undefined
       this.#freshness.forget()
       await this.#deps.saved.remove()
     })
@@ -211,17 +241,45 @@ export class PolicyHolder implements PolicyHoldings {
     try {
       const next = await stateAfter(this.#state, pushed, this.#deps)
       if (pushed.kind !== 'fastLane') this.#newest = { epoch: next.epoch, revision: next.revision }
-      this.#refused = ''
-      this.#become(next)
-      this.#version++
-      this.#readers.ring()
-      return true
+      this.#believed(next)
     } catch (error) {
-      if (!(error instanceof SallyportError) || error.code !== 'POLICY_CONTENT_REFUSED') throw error
-      this.#refused = error.message
+      if (!(error instanceof SallyportError) || !REFUSALS.has(error.code)) throw error
+      this.#refused = `${error.code}: ${error.message}`
+      if (error.code === 'POLICY_KEYS_UNTRUSTED') this.#untrusted = pushed.keys ?? undefined
       log.error({ err: error }, 'What the server pushed of policy is not believed; the last good state stays in force')
       return false
     }
+    this.#resume()
+    return true
+  }
+
+  async #repin(keyId: string): Promise<void> {
+    const { trustDomain, cryptography, log } = this.#deps
+    const { keys } = this.#state
+    if (keys === undefined || this.#untrusted === undefined) throw notOffered(keyId)
+    const replaced = await keys.replacedBy(this.#untrusted, keyId, trustDomain, cryptography)
+    this.#believed(await stateRepinned(this.#state, replaced, this.#deps))
+    await this.#save(this.#version)
+    log.warn({ keyId }, 'An administrator of this node has told it to trust other policy keys')
+  }
+
+  #believed(state: PolicyState): void {
+    this.#refused = ''
+    // What came with keys that were not believed was not believed either.
+    this.#mustResume ||= this.#untrusted !== undefined
+    this.#untrusted = undefined
+    this.#become(state)
+    this.#version++
+    this.#readers.ring()
+  }
+
+  #resume(): void {
+    if (!this.#mustResume) return
+    this.#mustResume = false
+    throw new SallyportError(
+      'SYNC_MISMATCH',
+      'Other policy keys are trusted now: all of the policy has to be told again',
+    )
   }
 
   #become(state: PolicyState): void {
@@ -258,6 +316,14 @@ export class PolicyHolder implements PolicyHoldings {
       .catch((error: unknown) => log.error({ err: error }, 'The freshness of the policy could not be saved'))
   }
 }
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['POLICY_CONTENT_REFUSED', 'POLICY_KEYS_UNTRUSTED'])
+
+const notOffered = (keyId: string): SallyportError =>
+  new SallyportError(
+    'POLICY_KEYS_NOT_OFFERED',
+    `Cannot trust the policy key ${keyId}: the server has offered no set of keys that this agent refuses`,
+  )
 
 /** Of the slices and the fast lane; the earlier one while they differ, so that the server sends both anew. */
 function epochOf({ epoch, fastLane }: PolicyState): number {

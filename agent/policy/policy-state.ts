@@ -65,6 +65,14 @@ export async function stateAfter(state: PolicyState, pushed: PushedPolicy, belie
   }
 }
 
+/**
+ * The state after an administrator of this node has said which key to trust from now on. What the keys before it signed stays in
+ * force, and is asked for again.
+ */
+export async function stateRepinned(state: PolicyState, keys: PinnedKeys, believing: Believing): Promise<PolicyState> {
+  return { ...state, keys, slices: await slicesUnder(state, keys, believing) }
+}
+
 /** Those that a key vouches for that is trusted: the others are not counted as held, so that the server sends them again. */
 export const trustedOf = (slices: PolicyState['slices']): PolicyState['slices'] =>
   new Map([...slices].filter(([, { isOutdated }]) => isOutdated !== true))

@@ -2,7 +2,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import { VERSION } from '../../src/version.ts'
 import { implement, type Implementation } from '../../src/wire/handlers.ts'
-import { adminService, type GetStatusResponse } from '../../src/wire/messages/sallyport-agent-v1.ts'
+import { adminService, type GetStatusResponse, type PolicyState } from '../../src/wire/messages/sallyport-agent-v1.ts'
 import type { AgentIdentity } from '../node/join.ts'
 import type { SavedCheckpoint } from '../node/saved-state.ts'
 import type { DecisionLog } from '../policy/decision-log.ts'
@@ -30,6 +30,11 @@ export function adminApi(deps: AdminDeps): Implementation {
       const { uid } = peerOf(call)
       deps.log.info({ callerId: `uid:${uid}`, pid }, 'Explains a process')
       return explain(processPeer(pid), deps, call.signal)
+    },
+    async repinPolicyKeys({ keyId }, call) {
+      deps.log.warn({ callerId: `uid:${peerOf(call).uid}` }, 'Asked to trust other policy keys')
+      await deps.policy.repin(keyId.toString('hex'))
+      return policyOf(deps)
     },
   })
 }
@@ -71,7 +76,7 @@ function statusOf({ node, status, entitlements, x509Svids, jwtSvids, ...deps }: 
   }
 }
 
-function policyOf({ policy, decisions }: Pick<AdminDeps, 'policy' | 'decisions'>): GetStatusResponse['policy'] {
+function policyOf({ policy, decisions }: Pick<AdminDeps, 'policy' | 'decisions'>): PolicyState {
   const { policyRevision, policyEpoch, fastLaneSequence, ageMs, stale } = policy.status
   const { slices, keys } = policy.state
   return {

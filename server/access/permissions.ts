@@ -72,6 +72,7 @@ export const permissions: Readonly<Record<string, Readonly<Record<string, readon
     ListKeys: operators,
     RotateKey: operators,
     RevokeKey: operators,
+    VouchForKeys: operators,
     SubmitSignature: operators,
   },
   'sallyport.server.v1.Lifecycle': {

@@ -35,6 +35,7 @@ export const auditEventTypes = [
   'jwt-svid.issued',
   'policy-key.revoked',
   'policy-key.rotated',
+  'policy-key.vouched',
   'policy.applied',
   'policy.cosigned',
   'policy.pending',

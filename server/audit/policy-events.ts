@@ -27,5 +27,8 @@ export const policyCosigned = ({ at, callerId }: Deed, digest: string, keyId: st
 export const policyKeyRotated = ({ at, callerId }: Deed, keyId: string, reason: string): AuditEvent =>
   auditEvent('policy-key.rotated', at, { callerId, keyId, reason })
 
+export const policyKeysVouched = ({ at, callerId }: Deed, keyId: string, reason: string): AuditEvent =>
+  auditEvent('policy-key.vouched', at, { callerId, keyId, reason })
+
 export const policyKeyRevoked = ({ at, callerId }: Deed, keyId: string, reason: string): AuditEvent =>
   auditEvent('policy-key.revoked', at, { callerId, keyId, reason })

@@ -1,10 +1,12 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { PolicyKeyRow, PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
 import type { Deed } from '../audit/deed.ts'
-import { policyKeyRevoked, policyKeyRotated } from '../audit/policy-events.ts'
+import { policyKeyRevoked, policyKeyRotated, policyKeysVouched } from '../audit/policy-events.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { KeyStore, StoredSigner } from '../keys/key-store.ts'
 import type { PolicyKeyState, PolicyStateRow, SignedText } from '../store/policy-rows.ts'
@@ -23,6 +25,7 @@ export interface PolicyKeysDeps {
   readonly keys: KeyStore
   readonly trustDomain: TrustDomain
   readonly clock: Clock
+  readonly cryptography: Pick<Cryptography, 'verify'>
   readonly random: (bytes: number) => Buffer
   readonly log: Log
   readonly secondSigners: readonly SecondSigner[]
@@ -30,6 +33,12 @@ export interface PolicyKeysDeps {
 
 /** Sets of keys that are kept for agents that were away. */
 const EARLIER_KEYS_MAX = 32
+
+/** Of one set: its own keys and those that vouch for it. */
+const SIGNATURES_MAX = 32
+
+/** In the key store: no other room begins like that. */
+const KEY_NAME_PREFIX = 'policy-'
 
 /** How often a change of the state is tried against changes by others. */
 const TRIES = 5
@@ -108,6 +117,38 @@ export class PolicyKeys {
   }
 
   /**
+   * Adds the signature of a key that this server does not have to the current set, so that agents that have pinned that key, and none
+   * of those that signed so far, believe it: after a backup was put back that is older than the revocation of its keys. It makes
+   * nobody trust that key.
+   *
+   * @throws {@link SallyportError} `POLICY_SIGNATURE_REFUSED`
+   */
+  async vouch(
+    { spki, signature }: { readonly spki: Buffer; readonly signature: Buffer },
+    deed: Deed,
+    reason: string,
+  ): Promise<void> {
+    const keyId = sha256Hex(spki)
+    const revision = await this.#change(async (state) => {
+      const { content, signatures } = state.signedKeys
+      const isSigned = await this.#deps.cryptography.verify(
+        'EdDSA',
+        ed25519Of(spki),
+        Buffer.from(content),
+        signature,
+        'der',
+      )
+      if (!isSigned) throw unvouched('its signature is not one of the current set of keys')
+      if (signatures.some((one) => one.keyId === keyId)) throw unvouched(`${keyId} has signed the current set already`)
+      if (signatures.length >= SIGNATURES_MAX) throw unvouched(`the set has ${signatures.length} signatures`)
+      const added = { keyId, signature: signature.toString('base64') }
+      const signedKeys = { content, signatures: [...signatures, added] }
+      return [{ ...state, signedKeys }, policyKeysVouched(deed, keyId, reason)]
+    })
+    await this.#reached(revision)
+  }
+
+  /**
    * Changes anything else of the state, such as what is pending, together with other things.
    *
    * @returns the store's revision after it
@@ -179,8 +220,29 @@ export class PolicyKeys {
           ...stored.keys.map((one) => (one.state === 'active' ? { ...one, state: 'old' as const } : one)),
           await this.#newKey(),
         ]
-    const next = await this.#withKeys({ ...stored, epoch, storeEpoch: store.epoch }, keys)
+    const lost = isRestored ? await this.#loadUnnamed() : []
+    const next = await this.#withKeys({ ...stored, epoch, storeEpoch: store.epoch }, keys, lost)
     return { ...next, revisionNumber: isNew ? 0 : stored.revisionNumber + 1 }
+  }
+
+  /**
+   * Keys that were made after the copy that this store was restored from: agents may have pinned nothing else, and their signature
+   * lets them follow. They sign the next set and nothing after it; trusted they are not.
+   */
+  async #loadUnnamed(): Promise<string[]> {
+    const { keys, log } = this.#deps
+    const named = new Set(this.#state.keys.map(({ keyName }) => keyName))
+    const found: string[] = []
+    for (const keyName of await keys.names()) {
+      if (!keyName.startsWith(KEY_NAME_PREFIX) || named.has(keyName)) continue
+      const signer = await keys.signer(keyName)
+      if (signer === undefined) continue
+      const keyId = sha256Hex(signer.publicKey.export({ type: 'spki', format: 'der' }))
+      this.#signers.set(keyId, signer)
+      found.push(keyId)
+      log.warn({ keyName }, 'A policy key of a later time than this store vouches for the keys of now')
+    }
+    return found
   }
 
   #differInSecondSigners({ signedKeys }: PolicyStateRow): boolean {
@@ -192,7 +254,7 @@ export class PolicyKeys {
 
   async #newKey(): Promise<PolicyKeyState> {
     const { keys, clock, random } = this.#deps
-    const keyName = `policy-${random(8).toString('hex')}`
+    const keyName = `${KEY_NAME_PREFIX}${random(8).toString('hex')}`
     const signer = await keys.generate(keyName, 'ed25519')
     const spki = signer.publicKey.export({ type: 'spki', format: 'der' })
     const keyId = sha256Hex(spki)
@@ -233,6 +295,22 @@ export class PolicyKeys {
     return { keyId, signature: signature.toString('base64') }
   }
 }
+
+function ed25519Of(spki: Buffer): KeyObject {
+  try {
+    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+    if (key.asymmetricKeyType === 'ed25519') return key
+  } catch (cause) {
+    throw unvouched('its public key cannot be read', cause)
+  }
+  throw unvouched('its key is not Ed25519')
+}
+
+const unvouched = (why: string, cause?: unknown): SallyportError =>
+  new SallyportError('POLICY_SIGNATURE_REFUSED', `Cannot vouch for the policy keys: ${why}`, {
+    cause,
+    hint: 'Take a key that agents still trust: `sallyport status --of agent` on a node names those that it does.',
+  })
 
 const firstState = ({ store, clock }: PolicyKeysDeps): PolicyStateRow => ({
   ...{ revisionNumber: 0, epoch: clock.now().getTime(), storeEpoch: store.epoch, keysVersion: 0, keys: [] },

@@ -1,4 +1,4 @@
-import { SallyportError } from '../../src/errors.ts'
+import { SallyportError, type ErrorCode } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Finding } from '../../src/policy-file/finding.ts'
 import type { Call } from '../../src/wire/call.ts'
@@ -93,6 +93,11 @@ export function policiesHandlers(deps: RpcDeps): Handlers<typeof policiesService
       return keysOf(deps)
     },
 
+    async vouchForKeys({ publicKey, signature, reason }, call) {
+      await policyKeys.vouch({ spki: publicKey, signature }, deedOf(call, deps), reason)
+      return keysOf(deps)
+    },
+
     async submitSignature({ digest, keyId, signature }, call) {
       const given = { digest: digest.toString('hex'), keyId: keyId.toString('hex'), signature }
       return appliedMessage(await policies.cosign(given, deedOf(call, deps)), false)
@@ -164,8 +169,13 @@ function* memberMessages(
   }
 }
 
+/** As agents begin what they say of a set of keys. */
+const KEYS_REFUSED: ErrorCode = 'POLICY_KEYS_UNTRUSTED'
+
 function keysOf({ policyKeys: { state }, fleet, secondSigners }: RpcDeps): Sent<ListPolicyKeysResponse> {
-  const behind = fleet.statuses().filter(({ policy }) => policy !== undefined && policy.keysVersion < state.keysVersion)
+  const following = fleet.statuses().filter(({ policy }) => policy !== undefined)
+  const refusing = following.filter(({ policy }) => policy?.refused.startsWith(`${KEYS_REFUSED}:`))
+  const behind = following.filter(({ policy }) => (policy?.keysVersion ?? 0) < state.keysVersion)
   return {
     version: state.keysVersion,
     keys: [
@@ -178,6 +188,8 @@ function keysOf({ policyKeys: { state }, fleet, secondSigners }: RpcDeps): Sent<
       })),
     ],
     waitingFor: behind.map(({ spiffeId }) => spiffeId.toString()),
+    set: signedContentOf(state.signedKeys),
+    refusedBy: refusing.map(({ spiffeId }) => spiffeId.toString()),
   }
 }
 

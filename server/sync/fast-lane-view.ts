@@ -17,6 +17,8 @@ export class FastLaneView {
   #sequence: number
   #isSnapshotDue: boolean
   #keysVersion: number
+  /** With how many signatures the set of that version was told; undefined: it was another stream that told it. */
+  #signaturesTold: number | undefined
   /** The version of the last set of keys that was told on this stream. */
   #earlierTold: number | undefined
 
@@ -43,7 +45,10 @@ export class FastLaneView {
   }
 
   get #areKeysDue(): boolean {
-    return this.#keysVersion !== this.#policy.book.state.keysVersion
+    const { keysVersion, signedKeys } = this.#policy.book.state
+    if (this.#keysVersion !== keysVersion) return true
+    // Somebody has vouched for them since: an agent that did not believe them may do so now.
+    return this.#signaturesTold !== undefined && this.#signaturesTold !== signedKeys.signatures.length
   }
 
   /** The next message, of at most 1 MiB unless one entry is longer. */
@@ -58,6 +63,7 @@ export class FastLaneView {
       return { fastLane: { ...NOTHING, keys: signedContentOf(earlier) } }
     }
     this.#keysVersion = state.keysVersion
+    this.#signaturesTold = state.signedKeys.signatures.length
     this.#earlierTold = state.keysVersion
     // A key that signed what the agent holds may be gone: the newest key vouches for all that is live.
     this.#isSnapshotDue ||= book.fastLaneSequence > 0
@@ -66,11 +72,17 @@ export class FastLaneView {
   }
 
   /** An agent believes a set of keys that one before it signed: whoever missed some is told all of them, in order. */
-  #earlierKeys({ earlierKeys = [] }: PolicyStateRow): SignedText | undefined {
+  #earlierKeys({ earlierKeys = [], signedKeys }: PolicyStateRow): SignedText | undefined {
     const told = this.#earlierTold
     if (told !== undefined) return earlierKeys.find((signed) => versionOf(signed) > told)
     const place = earlierKeys.findLastIndex((signed) => holds(signed, this.#heldKeyIds))
-    return place === -1 ? undefined : earlierKeys[place + 1]
+    if (place !== -1) return earlierKeys[place + 1]
+    // It has keys of a time that this store knows nothing of: what one of them has vouched for is where it can begin.
+    return this.#isVouched(signedKeys) ? undefined : earlierKeys.findLast((signed) => this.#isVouched(signed))
+  }
+
+  #isVouched({ signatures }: SignedText): boolean {
+    return signatures.some(({ keyId }) => this.#heldKeyIds.has(keyId))
   }
 
   async #news(): Promise<Pick<FastLaneMessage, 'entries' | 'snapshot'>> {

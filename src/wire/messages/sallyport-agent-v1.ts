@@ -127,6 +127,16 @@ export const checkpointType: MessageType<Checkpoint> = {
   ],
 }
 
+export interface RepinPolicyKeysRequest {
+  readonly keyId: Buffer
+}
+
+export const repinPolicyKeysRequestType: MessageType<RepinPolicyKeysRequest> = {
+  name: 'sallyport.agent.v1.RepinPolicyKeysRequest',
+  create: () => ({ keyId: NO_BYTES }),
+  fields: [{ number: 1, name: 'keyId', kind: 'bytes' }],
+}
+
 export interface ExplainRequest {
   readonly pid: number
 }
@@ -209,5 +219,11 @@ export const adminService = {
   methods: {
     getStatus: { name: 'GetStatus', kind: 'unary', request: getStatusRequestType, response: getStatusResponseType },
     explain: { name: 'Explain', kind: 'unary', request: explainRequestType, response: explainResponseType },
+    repinPolicyKeys: {
+      name: 'RepinPolicyKeys',
+      kind: 'unary',
+      request: repinPolicyKeysRequestType,
+      response: policyStateType,
+    },
   },
 } as const satisfies Service

@@ -1405,15 +1405,19 @@ export interface ListPolicyKeysResponse {
   readonly version: number
   readonly keys: readonly PolicyKey[]
   readonly waitingFor: readonly string[]
+  readonly set: sallyportPolicyV1.SignedPolicyKeys | null
+  readonly refusedBy: readonly string[]
 }
 
 export const listPolicyKeysResponseType: MessageType<ListPolicyKeysResponse> = {
   name: 'sallyport.server.v1.ListPolicyKeysResponse',
-  create: () => ({ version: 0, keys: NO_ITEMS, waitingFor: NO_ITEMS }),
+  create: () => ({ version: 0, keys: NO_ITEMS, waitingFor: NO_ITEMS, set: null, refusedBy: NO_ITEMS }),
   fields: [
     { number: 1, name: 'version', kind: 'int64' },
     { number: 2, name: 'keys', kind: 'message', type: () => policyKeyType, repeated: true },
     { number: 3, name: 'waitingFor', kind: 'string', repeated: true },
+    { number: 4, name: 'set', kind: 'message', type: () => sallyportPolicyV1.signedPolicyKeysType },
+    { number: 5, name: 'refusedBy', kind: 'string', repeated: true },
   ],
 }
 
@@ -1458,6 +1462,22 @@ export const revokePolicyKeyRequestType: MessageType<RevokePolicyKeyRequest> = {
   fields: [
     { number: 1, name: 'keyId', kind: 'bytes' },
     { number: 2, name: 'reason', kind: 'string' },
+  ],
+}
+
+export interface VouchForPolicyKeysRequest {
+  readonly publicKey: Buffer
+  readonly signature: Buffer
+  readonly reason: string
+}
+
+export const vouchForPolicyKeysRequestType: MessageType<VouchForPolicyKeysRequest> = {
+  name: 'sallyport.server.v1.VouchForPolicyKeysRequest',
+  create: () => ({ publicKey: NO_BYTES, signature: NO_BYTES, reason: '' }),
+  fields: [
+    { number: 1, name: 'publicKey', kind: 'bytes' },
+    { number: 2, name: 'signature', kind: 'bytes' },
+    { number: 3, name: 'reason', kind: 'string' },
   ],
 }
 
@@ -1809,6 +1829,12 @@ export const policiesService = {
       name: 'RevokeKey',
       kind: 'unary',
       request: revokePolicyKeyRequestType,
+      response: listPolicyKeysResponseType,
+    },
+    vouchForKeys: {
+      name: 'VouchForKeys',
+      kind: 'unary',
+      request: vouchForPolicyKeysRequestType,
       response: listPolicyKeysResponseType,
     },
     submitSignature: {

@@ -188,7 +188,10 @@ describe('PolicyHolder', () => {
     const next = new PolicySigner()
     await holder.apply(next.snapshot(2, [], next.keys(2)))
     expect(holder.refused).toContain('set of policy keys')
-    await holder.apply({ ...signer.delta(2, [], [b]), keys: signer.keys(2, [next.key], signer.key) })
+    // What came with the stranger's keys may be missing now.
+    const followed = holder.apply({ ...signer.delta(2, [], [b]), keys: signer.keys(2, [next.key], signer.key) })
+    await expect(followed).rejects.toThrowCode('SYNC_MISMATCH')
+    await holder.settle()
     expect(holder.refused).toBe('')
     // What the old key signed stays in force, and is asked for again.
     expect(idsOf(holder)).toEqual(['/b'])
@@ -218,6 +221,88 @@ describe('PolicyHolder', () => {
     await holder.apply(next.delta(1, [b2], [a2, b2]))
     expect((await holder.settle()).refused).toBe('')
     expect(holder.held.slices).toHaveLength(2)
+  })
+
+  describe('SE-45: keys that nobody vouches for whom this agent trusts, as after an old backup', () => {
+    /** An agent that has pinned the keys of a server, and what a restored copy of it has: another key and a later epoch. */
+    const refusing = async () => {
+      const world = new World()
+      const [before, after] = [world.signer, new PolicySigner({ epoch: 2 })]
+      await world.holder.apply(before.snapshot(1, [before.slice('/a', 1)]))
+      await world.holder.apply(before.fastLane(before.entry()))
+      world.holder.observe(beat(world.clock, { fastLaneSequence: 1 }))
+      await world.holder.settle()
+      await world.holder.apply(after.snapshot(1, [after.slice('/a', 1)]))
+      return { world, holder: world.holder, before, after }
+    }
+    const vouchedBy = (after: PolicySigner, by: PolicySigner, version = 1) => {
+      const { content, signatures } = after.keys(version)
+      return { content, signatures: [...signatures, ...after.keys(version, [after.key], by.key).signatures] }
+    }
+
+    test('are refused by a code of their own; what was believed stays in force, and grows old', async () => {
+      const { world, holder, before, after } = await refusing()
+      expect(holder.refused).toMatch(/^POLICY_KEYS_UNTRUSTED: /)
+      expect(holder.refused).toContain(`signed by ${after.key.keyId.slice(0, 16)}`)
+      expect(holder.refused).toContain(`trusts ${before.key.keyId.slice(0, 16)}`)
+      await world.clock.advance(60_000)
+      // It is the server's newest, and yet it proves nothing about what is held.
+      holder.observe(beat(world.clock, { policyEpoch: 2, policyRevision: 1, fastLaneSequence: 7 }))
+      expect([revisionOf(holder), holder.state.fastLane.sequence, holder.status.ageMs]).toEqual(['1.1', 1, 60_000])
+      expect((await holder.settle()).refused).toBe(holder.refused)
+    })
+
+    test('are believed when a key that is trusted vouches for them; everything is told again', async () => {
+      const { holder, before, after } = await refusing()
+      const vouched = { ...after.fastLane(), keys: vouchedBy(after, before) }
+      await expect(holder.apply(vouched)).rejects.toThrowCode('SYNC_MISMATCH', 'told again')
+      expect([holder.refused, holder.state.keys?.keyIds]).toEqual(['', [after.key.keyId]])
+      await holder.settle()
+      // What is held of the time before is named in no hello.
+      expect(holder.held.slices).toEqual([])
+      await holder.apply(after.snapshot(1, [after.slice('/a', 1)]))
+      await holder.apply({ kind: 'fastLane', entries: [], snapshot: after.lifecycle(), keys: null })
+      expect([holder.refused, revisionOf(holder), holder.state.fastLane.epoch]).toEqual(['', '2.1', 2])
+    })
+
+    test('a signature by a stranger helps nothing', async () => {
+      const { holder, after } = await refusing()
+      await holder.apply({ ...after.fastLane(), keys: vouchedBy(after, new PolicySigner()) })
+      expect(holder.refused).toContain('POLICY_KEYS_UNTRUSTED')
+    })
+
+    test('are believed when an administrator of the node names the key that signed them, also after a restart', async () => {
+      const { world, holder, after } = await refusing()
+      await holder.repin(after.key.keyId)
+      expect([holder.refused, holder.state.keys?.keyIds]).toEqual(['', [after.key.keyId]])
+      expect(() => holder.observe(beat(world.clock))).toThrowCode('SYNC_MISMATCH', 'told again')
+      // Once is enough.
+      holder.observe(beat(world.clock))
+      const restarted = await world.restarted()
+      expect(restarted.state.keys?.keyIds).toEqual([after.key.keyId])
+      await restarted.apply(after.snapshot(1, [after.slice('/a', 1)]))
+      expect([restarted.refused, revisionOf(restarted)]).toEqual(['', '2.1'])
+    })
+
+    test('are not believed by any other name', async () => {
+      const { holder, before, after } = await refusing()
+      const stranger = new PolicySigner()
+      for (const keyId of [before.key.keyId, stranger.key.keyId, '0'.repeat(64)]) {
+        await expect(holder.repin(keyId)).rejects.toThrowCode('POLICY_CONTENT_REFUSED', 'none of its keys')
+      }
+      // Named, and not signed by the one that is named.
+      await holder.apply({ ...after.fastLane(), keys: after.keys(1, [after.key, stranger.key]) })
+      await expect(holder.repin(stranger.key.keyId)).rejects.toThrowCode('POLICY_CONTENT_REFUSED')
+      expect(holder.state.keys?.keyIds).toEqual([before.key.keyId])
+    })
+
+    test('cannot be named before they were refused, nor after something was believed again', async () => {
+      const { holder, signer } = new World()
+      const keyId = signer.key.keyId
+      await expect(holder.repin(keyId)).rejects.toThrowCode('POLICY_KEYS_NOT_OFFERED')
+      await holder.apply(signer.snapshot(1, []))
+      await expect(holder.repin(keyId)).rejects.toThrowCode('POLICY_KEYS_NOT_OFFERED')
+    })
   })
 
   test('SE-41: a server that was left behind makes nothing younger', async () => {

@@ -40,6 +40,7 @@ import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
 import { anAgent, anId, anInstant, doing } from '../../fakes/store-objects.ts'
+import { PolicySigner } from '../../agent/policy/policy-signer.ts'
 import { shopEntries, shopEntry, shopPolicy } from '../policy/shop-policy.ts'
 
 const trustDomain = TrustDomain.parse('example.org')
@@ -570,6 +571,70 @@ describe('the push of policy', () => {
       await hear(agent, 0)
       expect(holder.state.keys?.version).toBe(policy.book.state.keysVersion)
       expect(holder.state.fastLane.sequence).toBe(1)
+    })
+
+    describe('after a backup that is older than the revocation of its keys', () => {
+      /** An agent that has pinned what this server has never heard of. */
+      const later = new PolicySigner({ epoch: 1 })
+      const visiting = async () => {
+        const agent = await realAgent()
+        await agent.holder.apply(later.snapshot(1, [later.slice('/old', 1)]))
+        await agent.holder.settle()
+        return agent
+      }
+      const told = async (holder: PolicyHolder, { messages }: PolicyAgent): Promise<void> => {
+        const reading = new PolicyReading()
+        for (const pushed of messages.splice(0).flatMap((message) => reading.read(message) ?? [])) {
+          await holder.apply(pushed).catch((error: unknown) => expect(error).toThrowCode('SYNC_MISMATCH'))
+        }
+      }
+      const vouch = async (by = later): Promise<void> => {
+        const content = Buffer.from(policy.book.state.signedKeys.content)
+        const spki = by.key.publicKey.export({ format: 'der', type: 'spki' })
+        await policy.policyKeys.vouch({ spki, signature: sign(null, content, by.key.privateKey) }, deed, 'restored')
+        await quiet()
+      }
+
+      test('an agent refuses, and believes on the same stream once a key that it trusts vouches', async () => {
+        await apply(shopPolicy())
+        await quarantine('/web/store')
+        const { holder, visit } = await visiting()
+        const agent = await follow('1', undefined, { policy: holder.held })
+        await told(holder, agent)
+        expect(holder.refused).toContain('POLICY_KEYS_UNTRUSTED')
+        await vouch()
+        await told(holder, agent)
+        expect(holder.state.keys?.version).toBe(policy.book.state.keysVersion)
+        agent.stop.abort()
+        await visit()
+        expect(holder.status.policyRevision).toBe(1)
+        expect(holder.state.fastLane).toMatchObject({ epoch: policy.book.epoch, sequence: 1 })
+      })
+
+      test('an agent that was away then finds the set that was vouched for, and follows from there', async () => {
+        await vouch()
+        await policy.policyKeys.rotate(deed, 'drill')
+        await revokeActive()
+        await quarantine('/web/store')
+        const { holder, visit } = await visiting()
+        await visit().catch((error: unknown) => expect(error).toThrowCode('SYNC_MISMATCH'))
+        await visit()
+        expect(holder.state.keys?.version).toBe(policy.book.state.keysVersion)
+        expect(holder.state.fastLane.sequence).toBe(1)
+      })
+
+      test('only a signature of the current set counts, once, and makes its key no policy key', async () => {
+        const spki = later.key.publicKey.export({ format: 'der', type: 'spki' })
+        const stale = { spki, signature: sign(null, Buffer.from('{}'), later.key.privateKey) }
+        await expect(policy.policyKeys.vouch(stale, deed, 'x')).rejects.toThrowCode('POLICY_SIGNATURE_REFUSED')
+        await expect(policy.policyKeys.vouch({ ...stale, spki: Buffer.alloc(9) }, deed, 'x')).rejects.toThrowCode(
+          'POLICY_SIGNATURE_REFUSED',
+          'cannot be read',
+        )
+        await vouch()
+        await expect(vouch()).rejects.toThrowCode('POLICY_SIGNATURE_REFUSED', 'signed the current set already')
+        expect(policy.book.state.keys.map(({ keyId }) => keyId)).not.toContain(later.key.keyId)
+      })
     })
 
     test('an entry that a key signed just before it went is not sent after it', async () => {
