@@ -87,6 +87,7 @@ describe('its declarations', () => {
     import { BrokerClient, type BrokeredWorkload } from 'sallyport/broker'
     import { serverCredentials } from 'sallyport/grpc'
     import { FakeWorkloadApi, TestAuthority } from 'sallyport/testing'
+    import { requireWit, witFetch, type WitPeer, witPeerOf, WitSource } from 'sallyport/wit'
     import { createServer } from 'node:https'
     const authority = await TestAuthority.create()
     await using agent = await FakeWorkloadApi.open({ svids: [await authority.issue('/a')], authorities: [authority] })
@@ -97,7 +98,11 @@ describe('its declarations', () => {
     const broker = await BrokerClient.open({ address: 'unix:/run/b.sock', source, server: memberOf('example.org') })
     const workload: BrokeredWorkload = broker.workload({ pid: 4711 })
     createServer(tlsServer(await workload.x509Source(), { allow: memberOf('example.org') }))
-    console.log(typeof serverCredentials)
+    await using wit = await WitSource.open({ endpoint: agent.endpoint })
+    const check = requireWit(wit, { origins: ['https://a.test'], allow: memberOf('example.org'), signWith: wit })
+    createServer((request, response) => void check(request, response, () => response.end()))
+    const peer: WitPeer = witPeerOf(await witFetch(wit)('https://a.test'))
+    console.log(typeof serverCredentials, peer.spiffeId === id)
     // @ts-expect-error -- an id is not a text
     const text: string = id
     console.log(text)

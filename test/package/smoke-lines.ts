@@ -5,6 +5,8 @@ export const smokeLines: readonly string[] = [
   'wrong server PEER_REFUSED',
   'rotated spiffe://example.org/api',
   'token spiffe://example.org/api',
+  'proof hello spiffe://example.org/api',
+  'signed hello spiffe://example.org/api by spiffe://example.org/api',
   'expired CERTIFICATE_EXPIRED',
   'withdrawn IDENTITY_NOT_HELD',
 ]

@@ -1,5 +1,6 @@
 // What a service does with the SDK, in plain JavaScript for whatever runtime is tried: a source, a server, a client, a token.
 import { once } from 'node:events'
+import { createServer as createPlainServer } from 'node:http'
 import { createServer, request } from 'node:https'
 import {
   bundleSetOf,
@@ -17,10 +18,14 @@ import {
   X509Source,
 } from 'sallyport'
 import { FakeWorkloadApi, issueBad, TestAuthority } from 'sallyport/testing'
+import { requireWit, witFetch, witPeerOf, WitSource } from 'sallyport/wit'
 
 const done = []
 const authority = await TestAuthority.create({ trustDomain: 'example.org' })
-const agent = await FakeWorkloadApi.open({ svids: [await authority.issue('/web')], authorities: [authority] })
+const agent = await FakeWorkloadApi.open(
+  { svids: [await authority.issue('/web')], authorities: [authority] },
+  { witSvids: true },
+)
 process.env.SPIFFE_ENDPOINT_SOCKET = agent.endpoint
 
 const source = await X509Source.open({ timeoutMs: 10_000 })
@@ -73,6 +78,22 @@ const { token } = await jwt.fetch('orders')
 const checked = await verifyJwtSvid(token, 'orders', bundleSetOf([authority.bundleWithJwt()]))
 done.push(`token ${checked.spiffeId}`)
 
+// A proof with each request; what keeps it secret elsewhere, loopback does here.
+const wit = await WitSource.open({ timeoutMs: 10_000 })
+const plain = createPlainServer()
+plain.listen(0, '127.0.0.1')
+await once(plain, 'listening')
+const origin = `http://127.0.0.1:${plain.address().port}`
+const check = requireWit(wit, { origins: [origin], allow: memberOf('example.org'), signWith: wit })
+plain.on('request', (request, response) => {
+  void check(request, response, () => response.end(`hello ${witPeerOf(request).spiffeId}`))
+})
+const byToken = await witFetch(wit, { allowPlainHttp: true })(`${origin}/a`)
+done.push(`proof ${await byToken.text()}`)
+const demanding = { proof: 'signature', signResponse: true, server: memberOf('example.org'), allowPlainHttp: true }
+const signed = await witFetch(wit, demanding)(`${origin}/a`, { method: 'POST', body: 'hello' })
+done.push(`signed ${await signed.text()} by ${witPeerOf(signed).spiffeId}`)
+
 const bad = await issueBad(authority, 'expired')
 const chain = bad.chain.map(({ der }) => der)
 const refusal = await verifyX509Svid(chain, source.current().bundles).catch((error) => error)
@@ -91,6 +112,9 @@ stranger.destroy()
 server.close()
 server.closeAllConnections()
 await jwt.close()
+await wit.close()
+plain.close()
+plain.closeAllConnections()
 await source.close()
 await agent[Symbol.asyncDispose]()
 console.log(done.join('\n'))
