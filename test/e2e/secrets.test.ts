@@ -13,14 +13,22 @@ interface X509Response {
   readonly svids: readonly { readonly x509Svid: Buffer; readonly x509SvidKey: Buffer }[]
 }
 
+interface WitResponse {
+  readonly svids: readonly { readonly witSvidKey: string }[]
+}
+
+const WIT = 'experimental: {witSvid: true}'
+
 let house: House
 let memory: string
 /** The secret numbers of every key that a workload was given. */
 const secrets: Buffer[] = []
+/** Those of its WIT-SVIDs. */
+const witSecrets: Buffer[] = []
 
 beforeAll(async () => {
   memory = mkdtempSync('/dev/shm/sallyport-e2e-')
-  house = await House.open({ runtimeDir: memory })
+  house = await House.open({ runtimeDir: memory, serverYaml: WIT, agentYaml: WIT })
   await house.register('/secret/a', '--x509-ttl', '2s')
   await house.register('/secret/b')
   using client = workloadClient(house)
@@ -30,6 +38,12 @@ beforeAll(async () => {
     for (const { x509SvidKey } of (await stream.next()).svids) {
       const { d } = createPrivateKey({ key: x509SvidKey, format: 'der', type: 'pkcs8' }).export({ format: 'jwk' })
       secrets.push(Buffer.from(String(d), 'base64url'))
+    }
+  }
+  using wits = client.stream<WitResponse>('FetchWITSVID')
+  for (let count = 0; count < 3; count++) {
+    for (const { witSvidKey } of (await wits.next()).svids) {
+      witSecrets.push(Buffer.from((JSON.parse(witSvidKey) as { readonly d: string }).d, 'base64url'))
     }
   }
   await client.call('FetchJWTSVID', { audience: ['orders'] })
@@ -58,27 +72,33 @@ function holds(content: Buffer, raw: Buffer): boolean {
   })
 }
 
-const keysIn = (folder: string): string[] =>
+const keysIn = (folder: string, keys: readonly Buffer[]): string[] =>
   filesIn(folder).filter((path) => {
     const content = readFileSync(path)
-    return secrets.some((secret) => holds(content, secret))
+    return keys.some((secret) => holds(content, secret))
   })
 
 test('SE-21 no key of a workload is in the folders of server and agent, nor in what they print', () => {
   expect(secrets.length).toBeGreaterThan(5)
   expect(filesIn(house.path('server')).length).toBeGreaterThan(4)
   expect(filesIn(house.path('agent')).length).toBeGreaterThan(3)
-  expect(keysIn(house.folder)).toEqual([])
+  expect(witSecrets.length).toBeGreaterThan(3)
+  const all = [...secrets, ...witSecrets]
+  expect(keysIn(house.folder, all)).toEqual([])
   for (const process of [house.server!, house.agent!]) {
     const printed = Buffer.from(process.stdout + process.stderr)
-    expect(secrets.filter((secret) => holds(printed, secret))).toEqual([])
+    expect(all.filter((secret) => holds(printed, secret))).toEqual([])
   }
 })
 
 test('SE-21 the folder in memory has them, for its owner alone: so the scan finds what is there', () => {
-  const found = keysIn(memory)
+  const found = keysIn(memory, secrets)
   expect(found).toHaveLength(1)
   for (const path of found) expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('SE-21 SV-12 the key of a WIT-SVID is in no file at all', () => {
+  expect(keysIn(memory, witSecrets)).toEqual([])
 })
 
 test('SE-13 the join token is in no file but the one that was handed over, and in no log', () => {
