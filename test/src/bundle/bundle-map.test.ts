@@ -49,6 +49,14 @@ describe('bundle map', () => {
     }
   })
 
+  test('BM-10 WI-36 neither form holds the keys of WIT-SVIDs', () => {
+    const witAuthorities = own.jwtAuthorities.map((key) => ({ ...key, keyId: 'wit' }))
+    const both = bundleSetOf([bundleOf({ ...own, witAuthorities })])
+    for (const x509Only of [true, false]) {
+      expect(printBundleMap(both, { x509Only })).toBe(printBundleMap(bundleSetOf([own]), { x509Only }))
+    }
+  })
+
   test('BM-01 an empty map is valid', () => {
     expect(parseBundleMap('{"trust_domains":{}}').values()).toEqual([])
   })
