@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { X509Source } from '../../src/workload/x509-source.ts'
 import { cleanEnvironment, run, RunningProcess } from '../e2e/processes.ts'
