@@ -26,6 +26,7 @@ const BUNDLE = '/spire.api.server.bundle.v1.Bundle/GetBundle'
 const FEDERATED = '/spire.api.server.bundle.v1.Bundle/GetFederatedBundle'
 const DOWNSTREAM = '/spire.api.server.svid.v1.SVID/NewDownstreamX509CA'
 const PUBLISH = '/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority'
+const PUBLISH_WIT = '/spire.api.server.bundle.v1.Bundle/PublishWITAuthority'
 const ATTEST = '/spire.api.server.agent.v1.Agent/AttestAgent'
 const HEALTH = '/grpc.health.v1.Health/Check'
 const AGENT = '/spire/agent/a'
@@ -316,17 +317,20 @@ describe('limits', () => {
     await access.authorize(fakeCall(ATTEST, flood))
   })
 
-  test('SE-16 signatures are counted by authenticated agent, the whole batch of them', async () => {
-    const svid = await authority.issue(AGENT)
-    const { access, clock } = await server({ mutations: [agentOf(svid)] })
-    const call = fakeCall('/spire.api.server.svid.v1.SVID/BatchNewX509SVID', tlsConnection(svid.chain))
-    await access.authorize(call)
-    await access.spendSignatures(call, 10)
-    expect(await refusalOf(access.authorize(call))).toThrowCode('LIMIT_REACHED', 'limits.signing')
-    await clock.advance(1000)
-    await access.authorize(call)
-    expect(await refusalOf(access.spendSignatures(call, 12))).toThrowCode('LIMIT_REACHED', '11 at once')
-  })
+  test.for(['BatchNewX509SVID', 'BatchNewWITSVID'])(
+    'SE-16 signatures of %s are counted by authenticated agent, the whole batch of them',
+    async (name) => {
+      const svid = await authority.issue(AGENT)
+      const { access, clock } = await server({ mutations: [agentOf(svid)] })
+      const call = fakeCall(`/spire.api.server.svid.v1.SVID/${name}`, tlsConnection(svid.chain))
+      await access.authorize(call)
+      await access.spendSignatures(call, 10)
+      expect(await refusalOf(access.authorize(call))).toThrowCode('LIMIT_REACHED', 'limits.signing')
+      await clock.advance(1000)
+      await access.authorize(call)
+      expect(await refusalOf(access.spendSignatures(call, 12))).toThrowCode('LIMIT_REACHED', '11 at once')
+    },
+  )
 
   test('a downstream server that asks for authority after authority waits, and others do not', async () => {
     const nested = (id: string): Mutation => ({
@@ -337,10 +341,10 @@ describe('limits', () => {
       mutations: [{ kind: 'agent.put', agent: anAgent('a') }, nested('one'), nested('two')],
     })
     const [one, two] = [await authority.issue('/one'), await authority.issue('/two')]
-    // Both methods, and all connections, draw on one allowance.
-    for (const method of [DOWNSTREAM, PUBLISH, DOWNSTREAM, PUBLISH])
+    // All of these methods, and all connections, draw on one allowance.
+    for (const method of [DOWNSTREAM, PUBLISH, DOWNSTREAM, PUBLISH_WIT])
       await access.authorize(fakeCall(method, tlsConnection(one.chain)))
-    for (const method of [DOWNSTREAM, PUBLISH]) {
+    for (const method of [DOWNSTREAM, PUBLISH, PUBLISH_WIT]) {
       const refusal = await refusalOf(access.authorize(fakeCall(method, tlsConnection(one.chain))))
       expect(refusal).toThrowCode('LIMIT_REACHED', 'limits.downstream')
     }
