@@ -1,4 +1,5 @@
-import { constants } from 'node:crypto'
+import { constants, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import * as tls from 'node:tls'
 import type { Bundle } from '../bundle/bundle.ts'
 import { bundleSetOf } from '../bundle/bundle-set.ts'
@@ -50,7 +51,7 @@ export function connectEndpoint(
       // Said here so that no variable of the environment can say otherwise.
       rejectUnauthorized: trust.profile === 'https_web',
       // An SVID names no host: it is verified below, by our rules.
-      ...(trust.profile === 'https_spiffe' ? { checkServerIdentity: () => undefined } : {}),
+      checkServerIdentity: trust.profile === 'https_web' ? checkHost : () => undefined,
     })
     const fail = (error: Error): void => {
       settled()
@@ -97,6 +98,14 @@ function peerOf(socket: tls.TLSSocket, url: EndpointUrl, trust: EndpointTrust, n
   } catch (cause) {
     throw untrusted(url, cause as Error)
   }
+}
+
+/** By the names that a certificate is for. Its subject is none of them, as Node would have it where there are no others. */
+function checkHost(host: string, certificate: tls.PeerCertificate): Error | undefined {
+  const { raw } = certificate
+  const named = new X509Certificate(raw)
+  const isNamed = (isIP(host) === 0 ? named.checkHost(host, { subject: 'never' }) : named.checkIP(host)) !== undefined
+  return tls.checkServerIdentity(host, certificate) ?? (isNamed ? undefined : new Error(`it is not for ${host}`))
 }
 
 /**

@@ -115,15 +115,23 @@ function endpointOf(options: RelationshipOptions, trustDomain: TrustDomain): End
 const certificatesOf = (pem: string | undefined): readonly string[] =>
   pem === undefined ? [] : readPemCertificates(pem).map((certificate) => printPem([certificate]))
 
+const isProfile = (name: unknown): name is RelationshipOptions['profile'] =>
+  typeof name === 'string' && Object.hasOwn(REQUIRED, name)
+
 /** For callers without types, or whose configuration comes from a file. */
 function checkParameters(options: RelationshipOptions): void {
-  const given = new Map(Object.entries(options).filter(([, value]) => value !== undefined && value !== ''))
-  const name = String(given.get('trustDomain') ?? given.get('url') ?? 'a trust domain').slice(0, 300)
-  const { profile } = options
-  if (profile !== undefined && !(profile in REQUIRED))
+  const given = new Map<string, unknown>(
+    Object.entries(options).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const named = given.get('trustDomain')
+  const name = named instanceof TrustDomain ? named.name : typeof named === 'string' ? named.slice(0, 255) : 'nobody'
+  const profile = given.get('profile')
+  if (profile !== undefined && !isProfile(profile))
     throw invalid(name, `the profile ${JSON.stringify(profile)} is neither https_web nor https_spiffe`)
   const missing = REQUIRED[profile ?? 'https_web'].filter((parameter) => !given.has(parameter))
-  if (missing.length > 0) throw invalid(name, `${missing.join(' and ')} missing`)
+  if (profile === undefined || missing.length > 0) throw invalid(name, `${missing.join(' and ')} missing`)
+  if (typeof (options.followRedirects ?? true) !== 'boolean')
+    throw invalid(name, 'followRedirects is neither true nor false')
   const known: readonly string[] = [...REQUIRED[profile], ...OPTIONAL[profile]]
   const unknown = [...given.keys()].filter((parameter) => !known.includes(parameter))
   if (unknown.length > 0) throw invalid(name, `the profile ${profile} has no ${unknown.join(' and ')}`)
