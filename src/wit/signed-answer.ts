@@ -95,6 +95,9 @@ class HeldAnswer {
     const headers: Readonly<Record<string, HeaderValue | undefined>> = {
       ...response.getHeaders(),
       ...(hasBody ? { 'content-length': body.length } : {}),
+      // The answer goes out in one piece now.
+      'transfer-encoding': undefined,
+      trailer: undefined,
     }
     const { source, clock, requestNonce } = this.#signing
     const { svid } = source.current()

@@ -202,6 +202,16 @@ describe('signed answers over https', () => {
       (_, response) => response.writeHead(200, ['Content-Type', 'text/x', 'X-One', 'a']).end(Buffer.from('hello')),
       'hello',
     ],
+    [
+      'with the headers of a stream',
+      (_, response) => {
+        response.writeHead(200, { 'Transfer-Encoding': 'chunked', Trailer: 'x-sum', 'Content-Length': '1' })
+        response.write('hello')
+        response.addTrailers({ 'x-sum': '1' })
+        response.end()
+      },
+      'hello',
+    ],
     ['from a stream', (_, response) => Readable.from(['he', 'llo']).pipe(response), 'hello'],
     [
       'and more after its end',

@@ -1,5 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { callerOf } from '../../../src/http/bearer.ts'
@@ -276,6 +277,27 @@ describe('requireWit() with a Workload Proof Token', () => {
     expect(() => requireWit({ bundles }, { allow: memberOf('example.org') })).toThrow('`origins` or `audiences`')
     expect(() => requireWit({ bundles }, { ...options, signWith: {} as never })).toThrow('source of WIT-SVIDs')
   })
+})
+
+test('WP-14 HS-15 whatever stands in the headers is answered, and lets nobody in', async () => {
+  const good = new Map([...(await signed()), ...(await proven())])
+  const names = [...good.keys(), 'Authorization', 'Txn-Token', 'Content-Digest', 'Content-Type']
+  const value = fc.oneof(
+    fc.string({ unit: 'binary-ascii', maxLength: 60 }),
+    fc.constantFrom(...good.values()),
+    fc.tuple(fc.constantFrom(...good.values()), fc.nat(200)).map(([text, at]) => text.slice(at)),
+    fc.constant('wimse=("@method" "@request-target" "workload-identity-token")'),
+    fc.constant('wimse=:AAAA:'),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...names), value), { maxLength: 8 }), async (lines) => {
+      // All of one good request together would be one.
+      fc.pre(!lines.some(([name, text]) => /Proof|signature$/i.test(name) && good.get(name) === text))
+      const { mayGoOn, passed, status } = await ask(requestWith(lines))
+      expect([mayGoOn, passed, status]).toEqual([false, 0, 400])
+    }),
+    { numRuns: 500 },
+  )
 })
 
 describe('requireWit() with an HTTP signature', () => {
