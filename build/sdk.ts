@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' }
 export const sdkEntries = {
   index: 'src/index.ts',
   broker: 'src/broker/index.ts',
+  federation: 'src/federation/index.ts',
   grpc: 'src/grpc/index.ts',
   testing: 'src/testing/index.ts',
   wit: 'src/wit.ts',

@@ -8,6 +8,7 @@ import { declarationsOf, packageCommentOf, type Declaration } from './read-decla
 const titles: Readonly<Record<keyof typeof sdkEntries, string>> = {
   index: 'sallyport',
   broker: 'sallyport/broker',
+  federation: 'sallyport/federation',
   grpc: 'sallyport/grpc',
   testing: 'sallyport/testing',
   wit: 'sallyport/wit',

@@ -1,5 +1,4 @@
 import type { TrustDomain } from '../id/trust-domain.ts'
-import type { SourceStatus } from '../workload/source-health.ts'
 import type { HeldDocument } from './judge-document.ts'
 
 /**
@@ -12,7 +11,7 @@ import type { HeldDocument } from './judge-document.ts'
  * - `expired`: every X.509 authority of the bundle in use is past its end, and it has no other key.
  * - `closed`: the relationship has ended, or all have been closed.
  */
-export type RelationshipStatus = Exclude<SourceStatus, 'failed'>
+export type RelationshipStatus = 'starting' | 'current' | 'degraded' | 'withdrawn' | 'expired' | 'closed'
 
 /** The state of the relationship with one foreign trust domain. */
 export interface RelationshipHealth {

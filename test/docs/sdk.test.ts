@@ -56,6 +56,7 @@ function programsOf(text: string): string[] {
 const assumed: Readonly<Record<string, string>> = {
   source: 'X509Source & JwtSource & WitSource',
   handler: `import('node:http').RequestListener`,
+  endpoints: 'BundleEndpoints',
   app: '{ use(middleware: BearerMiddleware): void }',
   server: `import('@grpc/grpc-js').Server`,
   started: '() => void',
