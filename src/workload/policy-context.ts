@@ -73,6 +73,8 @@ const NOTHING: Held = { context: NO_POLICY_CONTEXT, digests: new Map(), epoch: 0
 export class PolicyReader {
   readonly #digest: (content: Buffer) => Buffer
   #held: Held = NOTHING
+  /** The newest entry of the fast lane that this workload has ever heard; an agent that is behind it takes nothing back. */
+  #newest = { epoch: 0, sequence: 0 }
 
   /** @param digest SHA-256 */
   constructor(digest: (content: Buffer) => Buffer) {
@@ -97,6 +99,9 @@ export class PolicyReader {
   /**
    * The state after an update. Nothing of an update that cannot be read is taken.
    *
+   * A slice that is older than the one held is passed over, and so is everything of an agent whose fast lane is behind what was heard
+   * before: two policies that follow each other closely end in the same one, in whichever order they come.
+   *
    * @throws {@link SallyportError} `POLICY_DOCUMENT_INVALID`, or what `compile` throws
    */
   read(update: PolicyUpdate, nowMs: number): PolicyContext {
@@ -112,6 +117,9 @@ export class PolicyReader {
       changed: { slices: slices.changed, fastLane: events },
     }
     this.#held = { context: next, digests: slices.digests, epoch }
+    if (isBehind(this.#newest, { epoch, sequence: lifecycle.sequence })) {
+      this.#newest = { epoch, sequence: lifecycle.sequence }
+    }
     return next
   }
 
@@ -122,6 +130,8 @@ export class PolicyReader {
     const digestsAfter = new Map(digests)
     const changed: string[] = []
     for (const { slice, digest } of slices.map((signed) => this.#readSlice(signed))) {
+      const held = all.get(slice.document.spiffeId)
+      if (held !== undefined && isOlder(slice.document, held.document)) continue
       all.set(slice.document.spiffeId, slice)
       digestsAfter.set(slice.document.spiffeId, digest)
       changed.push(slice.document.spiffeId)
@@ -159,9 +169,23 @@ export class PolicyReader {
       epoch = event.epoch
       lifecycle = applyFastLane(lifecycle, event)
     }
+    const isNews = snapshot !== null || events.length > 0
+    if (isNews && isBehind({ epoch, sequence: lifecycle.sequence }, this.#newest)) {
+      throw gap(`the agent is at ${lifecycle.sequence}, and ${this.#newest.sequence} was heard before`)
+    }
     return { lifecycle, epoch, events: snapshot === null ? events : ('all' as const) }
   }
 }
+
+interface Place {
+  readonly epoch: number
+  readonly sequence: number
+}
+
+const isBehind = (a: Place, b: Place): boolean => a.epoch < b.epoch || (a.epoch === b.epoch && a.sequence < b.sequence)
+
+const isOlder = (a: SliceDocument, b: SliceDocument): boolean =>
+  isBehind({ epoch: a.epoch, sequence: a.asOf }, { epoch: b.epoch, sequence: b.asOf })
 
 const gap = (why: string): SallyportError =>
   new SallyportError('POLICY_DOCUMENT_INVALID', `Cannot follow the fast lane: ${why}`)

@@ -3,6 +3,7 @@ import { Entitlements } from '../../../agent/entries/entitlements.ts'
 import { Wake } from '../../../agent/entries/wake.ts'
 import { lackedBy } from '../../../agent/policy/fast-lane-log.ts'
 import { PolicyHolder } from '../../../agent/policy/policy-holder.ts'
+import { digestOf } from '../../../agent/policy/policy-state.ts'
 import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import type { CanonicalValue } from '../../../src/jws/canonical-json.ts'
@@ -170,6 +171,25 @@ describe('PolicyHolder', () => {
     await holder.apply(restored.snapshot(1, [restored.slice('/a', 1)], restored.keys()))
     expect(holder.refused).toBe('')
     expect(revisionOf(holder)).toBe('2.1')
+  })
+
+  test.for([
+    ['the earlier one first', [2, 3]],
+    ['the later one first', [3, 2]],
+    ['one of them twice', [3, 2, 3]],
+  ] as const)('zones.md §5 two policies racing over two streams, %s: the later one is in force', async ([, order]) => {
+    const world = new World()
+    const { holder, signer } = world
+    const slices = new Map([2, 3].map((revision) => [revision, signer.slice('/a', revision)]))
+    await holder.apply(signer.snapshot(1, [signer.slice('/a', 1)]))
+    // Whole, as a stream that was opened anew brings it: whichever comes later must not undo the other.
+    for (const revision of order) await holder.apply(signer.snapshot(revision, [slices.get(revision)!]))
+    const inForce = ({ state }: PolicyHolder) => state.slices.get('spiffe://example.org/a')?.asOf
+    expect([revisionOf(holder), inForce(holder)]).toEqual(['1.3', 3])
+    const { revision, digest } = await holder.settle()
+    expect([revision, digest]).toEqual([3, digestOf(holder.state.slices)])
+    const restarted = await world.restarted()
+    expect([revisionOf(restarted), inForce(restarted)]).toEqual(['1.3', 3])
   })
 
   test('a file that was changed on disk is not believed', async () => {

@@ -115,6 +115,75 @@ describe('PolicySource', () => {
     expect(api.calls[1]?.request).toMatchObject({ held: [], fastLaneSequence: 0 })
   })
 
+  describe('zones.md §5 two policies racing: in either order', () => {
+    const orders = idOf('/ns/shop/sa/orders')
+    const asOfHeld = ({ slices }: ReturnType<PolicySource['current']>) => slices.get(orders)?.document.asOf
+
+    test.for([
+      ['in order', [1, 2]],
+      ['the later one first', [2, 1]],
+      ['the later one between', [1, 2, 1]],
+      ['in one update', [[2, 1]]],
+    ] as const)('%s, the later one is in force', async ([, order]) => {
+      const updates = order.map((one) =>
+        update({ slices: [one].flat().map((asOf) => sliceFor('/ns/shop/sa/orders', asOf)) }),
+      )
+      const { source } = await opened([...updates, silence])
+      await using _source = source
+      await settled()
+      expect([asOfHeld(source.current()), source.health.status]).toEqual([2, 'current'])
+    })
+
+    test('across streams: an agent that went back takes nothing back; a later epoch counts anew', async () => {
+      const restored = new PolicySigner({ epoch: 2 })
+      const fields = {
+        spiffeId: orders,
+        trustDomain: acme.trustDomain,
+        digest: 'd',
+        ...contentFor('/ns/shop/sa/orders'),
+      }
+      const later = restored.slice('/x', 1, fields as unknown as Record<string, CanonicalValue>)
+      const seen = Promise.withResolvers<void>()
+      const { source, api } = await opened(
+        [update({ slices: [sliceFor('/ns/shop/sa/orders', 9)] }), new RpcError('UNAVAILABLE', 'gone')],
+        [
+          update({ slices: [sliceFor('/ns/shop/sa/orders', 3)] }),
+          () => seen.promise,
+          update({ slices: [later] }),
+          silence,
+        ],
+      )
+      await using _source = source
+      await clock.advance(2000)
+      await until(() => api.calls.length === 2)
+      await settled()
+      expect(asOfHeld(source.current())).toBe(9)
+      seen.resolve()
+      await until(() => asOfHeld(source.current()) === 1)
+      expect(source.current().slices.get(orders)?.document.epoch).toBe(2)
+    })
+
+    test('SE-40: a fast lane that is behind what was heard releases nobody, also after everything was asked for anew', async () => {
+      const heard = [signer.entry(), signer.entry()]
+      // As an agent whose disk was rolled back tells it, twice: the second time everything was asked for.
+      const behind = () => update({ fastLane: [new PolicySigner({ key: signer.key }).entry()] })
+      const { source, api } = await opened(
+        [update({ fastLane: heard }), new RpcError('UNAVAILABLE', 'gone')],
+        [behind(), silence],
+        [behind(), silence],
+        [update({ lifecycle: signer.lifecycle() }), silence],
+      )
+      await using _source = source
+      await clock.advance(5000)
+      await until(() => api.calls.length === 3)
+      await settled()
+      expect(source.current().lifecycle).toMatchObject({ sequence: 2, offboarded: ['spiffe://example.org/a'] })
+      expect(api.calls[2]?.request).toMatchObject({ fastLaneSequence: 0 })
+      await clock.advance(10_000)
+      await until(() => source.current().lifecycle.offboarded.length === 0)
+    })
+  })
+
   test('an agent that serves no policy is a failure that says so', async () => {
     await expect(opened([new RpcError('UNIMPLEMENTED', 'unknown service')])).rejects.toThrowCode('METHOD_UNIMPLEMENTED')
   })
