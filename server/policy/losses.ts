@@ -19,10 +19,7 @@ export interface Placed {
   readonly members: Members
 }
 
-/**
- * Every zone in use that would lose all of its rights, every administrator who would lose the last one, and identities whose part of
- * the policy would be too long to be sent.
- */
+/** Every zone in use that would lose all of its rights, and every administrator who would lose the last one. */
 export function lossesOf(before: Placed | undefined, after: Placed, admins: readonly SpiffeId[]): Loss[] {
   if (before === undefined) return []
   const [had, has] = [new Rights(before), new Rights(after)]
@@ -43,15 +40,13 @@ export function lossesOf(before: Placed | undefined, after: Placed, admins: read
       message: `administrator ${admin} would have no right left`,
     })
   }
-  return [...losses, ...slicesLost(before.members, after.members)]
+  return losses
 }
 
-/** One for all of them: what makes one slice too long mostly makes many. */
-function slicesLost(before: Members, after: Members): Loss[] {
-  const long = longSlices(after.sliceIndex)
-  if (long.length === 0) return []
+/** Identities that have a slice, and would have one that is too long to be sent: one loss for all of them. */
+export function slicesLost(before: Members, after: Members): Loss[] {
   const already = new Set(longSlices(before.sliceIndex).map(({ spiffeId }) => spiffeId))
-  const lost = long.filter(({ spiffeId }) => !already.has(spiffeId))
+  const lost = longSlices(after.sliceIndex).filter(({ spiffeId }) => !already.has(spiffeId))
   const [longest] = lost
   if (longest === undefined) return []
   const { spiffeId } = longest

@@ -14,7 +14,7 @@ import { policyApplied, policyCosigned, policyPending } from '../audit/policy-ev
 import type { Directory } from '../entries/directory.ts'
 import type { PendingPolicy, PolicyRevisionRow, SignatureText } from '../store/policy-rows.ts'
 import type { Store } from '../store/store.ts'
-import { lossesOf, type Loss } from './losses.ts'
+import { lossesOf, slicesLost, type Loss } from './losses.ts'
 import { Members, registeredIdentityOf } from './members.ts'
 import { ObservingSince } from './observing-since.ts'
 import type { PolicyBook } from './policy-book.ts'
@@ -104,12 +104,16 @@ export class Policies {
     // What does not compile has no members, and gives no rights to compare.
     const isWrong = findings.some(({ severity }) => severity === 'error')
     const members = isWrong ? undefined : (current?.members.followedBy(set) ?? Members.of(set, directory, rows))
+    const effects = members === undefined ? [] : checkEffects(members.sliceIndex, { now, placeOf })
+    const losses = members === undefined ? [] : lossesOf(held, { set, members }, uniqueIds(admins))
+    const hasLong = effects.some(({ code }) => code === 'SLICE_TOO_LONG')
+    const slices = hasLong && held && members ? slicesLost(held.members, members) : []
     return {
       set,
       digest: sha256Hex(canonicalText(set)),
-      findings: members === undefined ? findings : [...findings, ...checkEffects(members.sliceIndex, { now, placeOf })],
+      findings: [...findings, ...effects],
       members,
-      losses: members === undefined ? [] : lossesOf(held, { set, members }, uniqueIds(admins)),
+      losses: [...losses, ...slices],
       needsSecondSignature: touchesTargetFour(current?.row.policy, set),
     }
   }

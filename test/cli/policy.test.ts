@@ -51,6 +51,27 @@ describe('policy validate', () => {
     })
   })
 
+  test('knows who is registered, when it is told', async () => {
+    const policy = fileOf(SMALL)
+    const spiffeId = 'spiffe://example.org/web/front'
+    const entries = fileOf(JSON.stringify([{ spiffeId, labels: { env: 'prod' } }, { spiffeId }]))
+    await validatePolicy({ strict: false }, policy)
+    expect(process.exitCode).toBe(0)
+    const { value } = await validatePolicy({ strict: false, entries }, policy)
+    expect(process.exitCode).toBe(1)
+    expect(value).toMatchObject({ findings: [{ code: 'LABELS_DIFFER' }] })
+  })
+
+  test('tells what a policy comes to, once it has no errors', async () => {
+    const wide = changed(['from: [/shop/orders], to: ledger', 'from: [/shop/*], to: ledger'])
+    const codes = async (text: string): Promise<unknown> =>
+      ((await validatePolicy({ strict: false }, fileOf(text))).value as { findings: { code: string }[] }).findings.map(
+        ({ code }) => code,
+      )
+    expect(await codes(wide.replaceAll('2027-', '2999-'))).toEqual(['WILDCARD_INTO_HIGH_TARGET', 'LEVEL_BELOW_TARGET'])
+    expect(await codes(wide.replace('maxDuration: 2h', 'maxDuration: 9h'))).not.toContain('LEVEL_BELOW_TARGET')
+  })
+
   test('a file that is not there is another failure', async () => {
     await expect(validatePolicy({ strict: false }, join(folder, 'gone.yaml'))).rejects.toThrowCode(
       'FILE_UNUSABLE',
