@@ -32,6 +32,9 @@ export class AgentMachine {
   isFaulty = false
   restarts = true
 
+  /** Whether it gives out WIT-SVIDs. */
+  readonly witSvid: boolean
+
   // What the invariants remember of it
   /** Highest revision that it has acknowledged under its present identity. */
   acknowledged = 0
@@ -49,10 +52,11 @@ export class AgentMachine {
   /** When its fast lane last changed. */
   lastEntryMs = 0
 
-  constructor(world: World, name: string, options: { readonly heartbeat: string }) {
+  constructor(world: World, name: string, options: { readonly heartbeat: string; readonly witSvid: boolean }) {
     this.#world = world
     this.#random = world.random.fork()
     this.name = name
+    this.witSvid = options.witSvid
     this.wall = world.machine()
     this.link = world.link(`${name}-server`, 0.3, 4)
     this.alias = `spiffe://${OWN_TRUST_DOMAIN}/node/${name}`
@@ -71,6 +75,7 @@ export class AgentMachine {
       attestor: { joinFile: '/join' },
       heartbeatInterval: options.heartbeat,
       svids: { keyPool: 2 },
+      experimental: { witSvid: options.witSvid },
     })
   }
 

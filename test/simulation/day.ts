@@ -20,6 +20,7 @@ export async function simulateDay(seed = 1, hours = 24): Promise<Day> {
       agents: 10,
       workloadsPerAgent: 5,
       heartbeat: '5s',
+      witSvid: false,
       times: { caTtl: '7d', x509Ttl: '1h', jwtTtl: '5m', agentTtl: '1h' },
     },
   )

@@ -7,7 +7,7 @@ import {
   heartbeatContentType,
   type ServerMessage,
 } from '../../src/wire/messages/sallyport-sync-v1.ts'
-import type { X509SvidResponse } from '../../src/wire/messages/spiffe-workload.ts'
+import type { WitSvidResponse, X509SvidResponse } from '../../src/wire/messages/spiffe-workload.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
 import type { Connection } from '../../src/wire/call.ts'
 import type { AuditEvent } from '../../server/audit/record.ts'
@@ -16,15 +16,17 @@ import type { AgentMachine } from './agent-machine.ts'
 import { START_MS, type SimulatedProcess } from './machine.ts'
 import { keyOf, matches, type ExpectedView } from './oracle.ts'
 import type { SimulatedSystem } from './system.ts'
-import { readIdentities, type GivenIdentities, type Workload } from './workload.ts'
+import { readIdentities, readWits, type GivenIdentities, type Workload } from './workload.ts'
 
 const FOLLOW = '/sallyport.sync.v1.Sync/Follow'
 const FETCH_X509 = '/SpiffeWorkloadAPI/FetchX509SVID'
+const FETCH_WIT = '/SpiffeWorkloadAPI/FetchWITSVID'
 /** Calls that only an agent in good standing may make. */
 const AGENT_CALLS: ReadonlySet<string> = new Set([
   FOLLOW,
   '/spire.api.server.svid.v1.SVID/BatchNewX509SVID',
   '/spire.api.server.svid.v1.SVID/NewJWTSVID',
+  '/spire.api.server.svid.v1.SVID/BatchNewWITSVID',
   '/spire.api.server.agent.v1.Agent/RenewAgent',
 ])
 /** An agent that nothing has disturbed for so long is held to what connected agents must do. */
@@ -312,6 +314,9 @@ export class Invariants {
     if (call.method === FETCH_X509) {
       const workload = this.#workloads.get(to)
       if (workload !== undefined) this.#checkGiven(workload, message as X509SvidResponse)
+    } else if (call.method === FETCH_WIT) {
+      const workload = this.#workloads.get(to)
+      if (workload !== undefined) this.#checkGivenWits(workload, message as WitSvidResponse)
     } else if (AGENT_CALLS.has(call.method)) this.#checkServed(call)
   }
 
@@ -338,6 +343,28 @@ export class Invariants {
       if (svid.chain[0]?.uriSans[0] !== svid.spiffeId) this.#broken(`${workload.name} is given a wrong certificate`)
       if (!given.authorityIds.has(svid.authorityId)) {
         this.#broken(`${workload.name} is given ${svid.spiffeId} without the authority that verifies it`)
+      }
+    }
+  }
+
+  /** A WIT-SVID is for whom it is given to, valid, and verified by the bundle that the same agent gives. */
+  #checkGivenWits(workload: Workload, message: WitSvidResponse): void {
+    const { agent } = workload
+    const { entries, ownBundle } = agent.running?.entitlements ?? {}
+    const heard = agent.running?.policy.state.fastLane.sequence ?? 0
+    const quarantined = this.#system.world.oracle.quarantinedAt(heard)
+    for (const { spiffeId, keyId, expiresMs } of readWits(message)) {
+      const what = `${workload.name} is given a WIT-SVID of ${spiffeId}`
+      this.tokenGiven(keyId, expiresMs)
+      if (quarantined.has(spiffeId)) this.#broken(`${what}, which is in quarantine by entry ${heard}`)
+      if (expiresMs <= agent.process.wallMs || expiresMs <= this.#floorOf(agent))
+        this.#broken(`${what} that has expired`)
+      const isEntitled = entries
+        ?.values()
+        .some((entry) => entry.spiffeId.toString() === spiffeId && matches(entry.selectors, workload.selectors))
+      if (entries !== undefined && isEntitled !== true) this.#broken(`${what}, to which it is not entitled`)
+      if (ownBundle !== undefined && !ownBundle.witAuthorities.some((one) => one.keyId === keyId)) {
+        this.#broken(`${what} whose key its agent does not publish`)
       }
     }
   }
@@ -381,7 +408,8 @@ export class Invariants {
   #audited({ type, facts }: AuditEvent): void {
     if (type === 'x509-svid.issued' && facts['purpose'] === 'workload') this.#checkIssued(facts)
     if (type === 'jwt-svid.issued' && facts['entryId'] !== undefined) this.#checkIssued(facts)
-    if (type === 'authority.activated' && facts['kind'] === 'x509') this.#checkActivation(facts)
+    if (type === 'wit-svid.issued' && facts['entryId'] !== undefined) this.#checkIssued(facts)
+    if (type === 'authority.activated' && facts['kind'] !== 'jwt') this.#checkActivation(facts)
   }
 
   #afterCommit(committed: readonly Transaction[]): void {
@@ -418,16 +446,13 @@ export class Invariants {
     const wallMs = this.#system.server.process.wallMs
     const couldSign = oracle.authorities
       .values()
-      .some((row) => row.kind === 'x509' && row.state === 'active' && row.notAfter.getTime() > wallMs)
+      .some((row) => row.kind === facts['kind'] && row.state === 'active' && row.notAfter.getTime() > wallMs)
     // Where nothing could sign there is nobody to wait for.
     if (!couldSign) return
     for (const agent of this.#system.agents) {
       const record = oracle.agents.get(agent.identity)
       if (record === undefined || record.banned || this.#system.calmMs(agent) < CALM_MS) continue
-      const has = agent.running?.entitlements.ownBundle?.x509Authorities.some(
-        ({ certificate }) => certificate.subjectKeyId?.toString('hex') === id,
-      )
-      if (has !== true) this.#broken(`authority ${id.slice(0, 8)} is activated before ${agent.name} has it`)
+      if (!agentHas(agent, id)) this.#broken(`authority ${id.slice(0, 8)} is activated before ${agent.name} has it`)
       const missing = facts['missingAgents']
       if (Array.isArray(missing) && missing.includes(agent.identity)) {
         this.#broken(`authority ${id.slice(0, 8)} is activated without ${agent.name}, which is connected`)
@@ -448,11 +473,13 @@ export class Invariants {
       const holder = this.#system.workloads.find(({ current }) => hasLive(current, id, wallMs))
       if (holder !== undefined) this.#broken(`authority ${id.slice(0, 8)} is removed while ${holder.name} needs it`)
     }
-    const keptKeys = new Set(next.jwtAuthorities.map(({ keyId }) => keyId))
-    for (const { keyId } of ownBundle.jwtAuthorities) {
-      const ends = this.#tokenEnds.get(keyId) ?? 0
-      if (!keptKeys.has(keyId) && ends > wallMs)
-        this.#broken(`JWT key ${keyId.slice(0, 8)} is removed while tokens need it`)
+    for (const kind of ['jwtAuthorities', 'witAuthorities'] as const) {
+      const keptKeys = new Set(next[kind].map(({ keyId }) => keyId))
+      for (const { keyId } of ownBundle[kind]) {
+        const ends = this.#tokenEnds.get(keyId) ?? 0
+        if (!keptKeys.has(keyId) && ends > wallMs)
+          this.#broken(`key ${keyId.slice(0, 8)} of ${kind} is removed while tokens need it`)
+      }
     }
   }
 
@@ -469,6 +496,15 @@ export class Invariants {
     const withheld = oracle.quarantinedSince(time.nowMs - SHOWS_WITHIN_MS)
     const wanted = views.flatMap((view) => withheld.map(({ ids }) => identitiesOf(view, workload, ids)))
     const has = workload.streamSinceMs === undefined ? '' : printIdentities(current)
+    if (agent.witSvid) {
+      const wantedWits = views.flatMap((view) => withheld.map(({ ids }) => witIdsOf(view, workload, ids)))
+      const wits = printWits(workload)
+      if (!wantedWits.includes(wits)) {
+        this.#broken(`${workload.name} has WIT-SVIDs of "${wits}" and should have "${wantedWits.at(-1)}"`)
+      }
+      if (workload.witStreamSinceMs !== undefined && workload.wits.some((one) => one.expiresMs <= agent.process.wallMs))
+        this.#broken(`${workload.name} is left with a WIT-SVID that has expired`)
+    }
     if (wanted.includes(has)) {
       const wallMs = agent.process.wallMs
       const isExpired = has !== '' && current?.svids.some(({ notAfterMs }) => notAfterMs <= wallMs)
@@ -482,6 +518,13 @@ export class Invariants {
   #checkPeers(workloads: readonly Workload[]): void {
     const wallMs = START_MS + this.#now + this.#system.server.wall.offsetMs
     const used = new Map<string, Workload>()
+    for (const workload of workloads) {
+      const used = workload.witStreamSinceMs === undefined ? [] : workload.wits
+      for (const { keyId } of used.filter(({ expiresMs }) => expiresMs > wallMs)) {
+        const blind = workloads.find(({ agent }) => agent.running !== undefined && !agentHas(agent, keyId))
+        if (blind !== undefined) this.#broken(`${blind.name} cannot verify the WIT-SVID of ${workload.name}`)
+      }
+    }
     const open = workloads.filter((one) => one.streamSinceMs !== undefined && one.current !== undefined)
     for (const workload of open) {
       for (const svid of workload.current?.svids ?? [])
@@ -494,6 +537,15 @@ export class Invariants {
       }
     }
   }
+}
+
+/** Whether an agent holds the authority of that id, whatever it signs. */
+function agentHas({ running }: AgentMachine, id: string): boolean {
+  const bundle = running?.entitlements.ownBundle
+  return (
+    bundle?.x509Authorities.some(({ certificate }) => certificate.subjectKeyId?.toString('hex') === id) === true ||
+    bundle?.witAuthorities.some(({ keyId }) => keyId === id) === true
+  )
 }
 
 const hasAuthority = ({ bundle }: ExpectedView, id: string): boolean =>
@@ -517,3 +569,17 @@ export function printIdentities(given: GivenIdentities | undefined): string {
     .toSorted()
     .join('; ')
 }
+
+/** Whose WIT-SVIDs a workload should have. */
+export const witIdsOf = (view: ExpectedView, { selectors }: Workload, quarantined: ReadonlySet<string>): string =>
+  [...view.entries.values()]
+    .filter((entry) => matches(entry.selectors, selectors) && !quarantined.has(entry.spiffeId.toString()))
+    .map(({ spiffeId }) => spiffeId.toString())
+    .toSorted()
+    .join('; ')
+
+export const printWits = ({ wits, witStreamSinceMs }: Workload): string =>
+  (witStreamSinceMs === undefined ? [] : wits)
+    .map(({ spiffeId }) => spiffeId)
+    .toSorted()
+    .join('; ')

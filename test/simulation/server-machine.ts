@@ -55,7 +55,7 @@ export class ServerMachine {
   /** How long it is away after a crash at a commit. */
   awayMs = RESTART_MS
 
-  constructor(world: World, times: ServerTimes) {
+  constructor(world: World, times: ServerTimes, witSvid: boolean) {
     this.#world = world
     this.#random = world.random.fork()
     this.wall = world.machine()
@@ -68,6 +68,7 @@ export class ServerMachine {
       adminSocket: ADMIN_SOCKET,
       ca: { ttl: times.caTtl },
       svid: { x509Ttl: times.x509Ttl, jwtTtl: times.jwtTtl, agentTtl: times.agentTtl },
+      experimental: { witSvid },
     })
   }
 

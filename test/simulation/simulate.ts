@@ -1,5 +1,5 @@
 import type { RunningAgent } from '../../agent/agent.ts'
-import { identitiesOf, Invariants, printIdentities } from './invariants.ts'
+import { identitiesOf, Invariants, printIdentities, printWits, witIdsOf } from './invariants.ts'
 import type { Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { Scenario } from './scenario.ts'
@@ -31,6 +31,8 @@ const TICK_MS = 5_000
 /** The longest pauses of product code are refused agents that ask again after five minutes. */
 const SETTLES_WITHIN_MS = 15 * 60_000
 const MINUTE_MS = 60_000
+/** Every so many seeds WIT-SVIDs are turned on. */
+const WIT_EVERY = 4
 
 let isLoaded: Promise<unknown> | undefined
 
@@ -48,6 +50,8 @@ export async function simulate({
     agents: 1 + random.below(3),
     workloadsPerAgent: 1 + random.below(3),
     heartbeat: '5s',
+    // By the seed, so that the others stay what they were.
+    witSvid: seed % WIT_EVERY === 0,
     times: random.pick([
       { caTtl: '12m', x509Ttl: '2m', jwtTtl: '1m', agentTtl: '2m' },
       { caTtl: '12m', x509Ttl: '4m', jwtTtl: '1m', agentTtl: '4m' },
@@ -161,7 +165,11 @@ function workloadProblem({ world: { oracle } }: SimulatedSystem, workload: Workl
   if (view === undefined || !view.mayBeServed) return undefined
   const wanted = identitiesOf(view, workload, oracle.quarantinedAt(oracle.fastLaneSequence))
   const has = workload.streamSinceMs === undefined ? '' : printIdentities(workload.current)
-  return wanted === has ? undefined : `${workload.name} has "${has}", not "${wanted}" (${workload.lastRefusal})`
+  if (wanted !== has) return `${workload.name} has "${has}", not "${wanted}" (${workload.lastRefusal})`
+  if (!agent.witSvid) return undefined
+  const wantedWits = witIdsOf(view, workload, oracle.quarantinedAt(oracle.fastLaneSequence))
+  const wits = printWits(workload)
+  return wantedWits === wits ? undefined : `${workload.name} has WIT-SVIDs of "${wits}", not "${wantedWits}"`
 }
 
 /** Everything that was acknowledged is there, as the server itself tells. */

@@ -11,6 +11,7 @@ export interface SystemSize {
   readonly workloadsPerAgent: number
   readonly times: ServerTimes
   readonly heartbeat: string
+  readonly witSvid: boolean
 }
 
 const INVITE_RETRY_MS = 1000
@@ -27,14 +28,14 @@ export class SimulatedSystem {
   readonly admin: Admin
   readonly #shown = new WeakMap<Buffer, Certificate>()
 
-  constructor(options: WorldOptions, { agents, workloadsPerAgent, times, heartbeat }: SystemSize) {
+  constructor(options: WorldOptions, { agents, workloadsPerAgent, times, heartbeat, witSvid }: SystemSize) {
     this.world = new World(options)
     const { world } = this
-    this.server = new ServerMachine(world, times)
+    this.server = new ServerMachine(world, times, witSvid)
     this.admin = new Admin(world)
     this.agents = Array.from(
       { length: agents },
-      (_, index) => new AgentMachine(world, `agent-${index + 1}`, { heartbeat }),
+      (_, index) => new AgentMachine(world, `agent-${index + 1}`, { heartbeat, witSvid }),
     )
     this.workloads = this.agents.flatMap((agent) =>
       Array.from({ length: workloadsPerAgent }, (_, index) => new Workload(world, agent, 101 + index)),

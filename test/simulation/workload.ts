@@ -1,6 +1,11 @@
-import { spiffeWorkloadApiService, type X509SvidResponse } from '../../src/wire/messages/spiffe-workload.ts'
+import {
+  spiffeWorkloadApiService,
+  type WitSvidResponse,
+  type X509SvidResponse,
+} from '../../src/wire/messages/spiffe-workload.ts'
 import type { Peer } from '../../src/peer/peer.ts'
 import type { Transport } from '../../src/wire/handlers.ts'
+import { parseWitSvid } from '../../src/wit/wit-svid.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 import { decodeCertificates } from '../../src/x509/decode-certificate.ts'
 import type { AgentMachine } from './agent-machine.ts'
@@ -22,6 +27,13 @@ export interface GivenSvid {
   readonly notAfterMs: number
   /** Key id of the authority that signed it. */
   readonly authorityId: string
+}
+
+/** A WIT-SVID as a workload was given it. */
+export interface GivenWit {
+  readonly spiffeId: string
+  readonly keyId: string
+  readonly expiresMs: number
 }
 
 /** A message of the X.509 stream, read. */
@@ -51,6 +63,10 @@ export class Workload {
   /** What was last handed to its stream by the agent, and when. */
   lastSent: { readonly by: SimulatedProcess; readonly given: GivenIdentities } | undefined
   lastRefusal = ''
+  /** The WIT-SVIDs that it was last given. */
+  wits: readonly GivenWit[] = []
+  /** Since when that stream is open, or undefined. */
+  witStreamSinceMs: number | undefined
 
   constructor(world: World, agent: AgentMachine, uid: number) {
     this.#world = world
@@ -66,6 +82,7 @@ export class Workload {
 
   start(): void {
     void this.#follow(this.process)
+    if (this.agent.witSvid) void this.#followWits(this.process)
   }
 
   /** Ends its stream and opens another one, as a process does that starts anew. */
@@ -126,6 +143,27 @@ export class Workload {
     }
   }
 
+  async #followWits(process: SimulatedProcess): Promise<void> {
+    const world = this.#world
+    let failures = 0
+    while (process.isAlive) {
+      try {
+        const client = this.#transport.client(spiffeWorkloadApiService)
+        for await (const message of client.fetchWitSvid({}, { metadata: METADATA, signal: this.#reopened.signal })) {
+          this.witStreamSinceMs ??= world.time.nowMs
+          this.wits = readWits(message)
+          failures = 0
+          world.trace.add(`${this.name} has WIT-SVIDs of ${this.wits.map(({ spiffeId }) => spiffeId).join(' ')}`)
+        }
+      } catch (error) {
+        world.trace.remark(String(error))
+      }
+      this.witStreamSinceMs = undefined
+      failures = Math.min(failures + 1, BACKOFF_MAX)
+      await process.wait(failures * this.#random.between(...RETRY_MS))
+    }
+  }
+
   #connect(): Transport {
     const peer: Peer = {
       pid: 1000 + this.uid,
@@ -152,6 +190,12 @@ function read(der: Buffer): readonly Certificate[] {
   }
   return certificates
 }
+
+export const readWits = ({ svids }: Pick<WitSvidResponse, 'svids'>): readonly GivenWit[] =>
+  svids.map(({ spiffeId, witSvid }) => {
+    const { keyId, expiresAt } = parseWitSvid(witSvid)
+    return { spiffeId, keyId, expiresMs: expiresAt.getTime() }
+  })
 
 export function readIdentities({ svids }: Pick<X509SvidResponse, 'svids'>, atMs: number): GivenIdentities {
   const authorities = svids.flatMap(({ bundle }) => read(Buffer.from(bundle)))

@@ -31,7 +31,7 @@ async function verified(token: string, by = world) {
 }
 
 describe('issueWitSvids()', () => {
-  test('WI-01 WI-02 WI-04 WI-06 WI-08 WI-14 says who holds which key and until when, signed with a published key', async () => {
+  test('WI-01 WI-02 WI-04 WI-06 WI-08 WI-14 SV-10 says who holds which key and until when, signed with a published key', async () => {
     const { publicKey } = witOrderOf()
     const { token, issuedAt, expiresAt, authorityId } = await issued()
     const { payload, protectedHeader } = await verified(token)

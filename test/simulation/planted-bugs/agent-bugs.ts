@@ -102,4 +102,18 @@ export const agentBugs: readonly PlantedBug[] = [
     'this.#become((await saved.read(this.#deps)) ?? NO_POLICY)',
     'this.#state = (await saved.read(this.#deps)) ?? NO_POLICY',
   ),
+  bug(
+    'the agent gives out WIT-SVIDs of who is in quarantine',
+    8,
+    'agent/svids/wit-states.ts',
+    '!matched.withheld.has(spiffeId.toString())',
+    "!matched.withheld.has('')",
+  ),
+  bug(
+    'the agent gives out WIT-SVIDs that have expired',
+    20,
+    'agent/svids/wit-svid-cache.ts',
+    'return expiresAt.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
+    'return expiresAt.getTime() > 0',
+  ),
 ]

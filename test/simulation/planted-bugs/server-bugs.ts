@@ -121,4 +121,11 @@ export const serverBugs: readonly PlantedBug[] = [
     "if (quarantined) return refused(spiffeId, 'it is in quarantine')",
     '',
   ),
+  bug(
+    'the server forgets which key its WIT-SVIDs need',
+    48,
+    'server/authority/issue-wit-svid.ts',
+    'authorities.recordLife(authority.authorityId, new Date(template.exp * 1000))',
+    '',
+  ),
 ]
