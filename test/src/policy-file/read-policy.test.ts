@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PolicyProblems } from '../../../src/policy-file/finding.ts'
 import { POLICY_MAX_BYTES, readPolicy, readPolicyFile } from '../../../src/policy-file/read-policy.ts'
+import { changed } from './small-policy.ts'
 
 /** The worked example of zones.md §3.15. */
 const ACME = readFileSync(join(import.meta.dirname, '../../vectors/policy/acme-prod.yaml'), 'utf8')
@@ -83,6 +84,56 @@ describe('readPolicy()', () => {
     expect(() => readPolicy(text, 'acme.yaml')).toThrowCode(
       'POLICY_INVALID',
       'acme.yaml:19:5 zones.0.target: is missing',
+    )
+  })
+
+  test.for([
+    [
+      'a conduit without owner',
+      'from: web, to: shop, allow: [{ protocol: http, ports: [8443] }], owner: s, ',
+      'from: web, to: shop, allow: [{ protocol: http, ports: [8443] }], ',
+      'FIELD_MISSING',
+      'conduits.0.owner',
+    ],
+    [
+      'a conduit without justification',
+      'owner: s, justification: j, ',
+      'owner: s, ',
+      'FIELD_MISSING',
+      'conduits.0.justification',
+    ],
+    [
+      'a conduit without review',
+      'justification: j, review: 2027-01-01 }',
+      'justification: j }',
+      'FIELD_MISSING',
+      'conduits.0.review',
+    ],
+    ['a rule without owner', 'actions: [read], owner: s }', 'actions: [read] }', 'FIELD_MISSING', 'rules.0.owner'],
+    [
+      'a conduit for any port',
+      'ports: [8443] }], owner',
+      'ports: any }], owner',
+      'FIELD_INVALID',
+      'conduits.0.allow.0.ports',
+    ],
+    [
+      'a condition of other types',
+      'actions: [read], owner: s }',
+      "actions: [read], when: 'src.id < 3', owner: s }",
+      'FIELD_INVALID',
+      'rules.0.when',
+    ],
+    [
+      'break-glass over quarantine',
+      'overrides: [rules]',
+      'overrides: [quarantine]',
+      'FIELD_INVALID',
+      'breakGlass.0.overrides.0',
+    ],
+  ] as const)('%s is an error of the file', ([, from, to, code, path]) => {
+    expect(problemsOf(changed([from, to]))).toContainEqual(
+      expect.stringMatching(new RegExp(`^${code} \\d+:\\d+ ${path.replaceAll('.', '\\.')}:`)),
     )
   })
 
