@@ -32,9 +32,10 @@ async function built(command: string, args: readonly string[], cwd: string): Pro
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}\n${stderr}`)
 }
 
-export async function goProgram(): Promise<ForeignProgram> {
+/** @param folder which of the programs in Go */
+export async function goProgram(folder: 'go' | 'go-wit' = 'go'): Promise<ForeignProgram> {
   const target = join(mkdtempSync(join(tmpdir(), 'sallyport-go-')), 'interop')
-  await built('go', ['build', '-o', target, '.'], join(here, 'go'))
+  await built('go', ['build', '-o', target, '.'], join(here, folder))
   return { command: target, args: [] }
 }
 
