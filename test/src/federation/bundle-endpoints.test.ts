@@ -647,6 +647,21 @@ describe('https_spiffe', () => {
     expect(scene.reports).toHaveLength(2)
   })
 
+  test('FS-05 FE-06 a relationship with the endpoint’s trust domain counts alone, also before its first bundle', async () => {
+    const signer = await TestAuthority.create({ trustDomain: 'signer.test' })
+    const served = await serve(await signer.issue('/bundle-server'), partner.bundle())
+    const signers = await serve(webServer, (_request, response) => response.writeHead(500).end())
+    const scene = await openScene({
+      relationships: [
+        { ...selfServing(served), endpointId: 'spiffe://signer.test/bundle-server' } as RelationshipOptions,
+        web(signers, 'signer.test'),
+      ],
+      bundles: () => bundleSetOf([signer.bundle()]),
+    })
+    expect(statusesOf(scene)).toEqual(['starting', 'starting'])
+    expect(served.connections).toBe(0)
+  })
+
   test('FS-05 the bundle of the endpoint’s trust domain may be known from elsewhere', async () => {
     const home = await TestAuthority.create()
     const served = await serve(await home.issue('/bundle-server'), partner.bundle())

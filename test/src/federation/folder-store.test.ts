@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -98,6 +99,11 @@ describe('FE-12 a folder', () => {
     symlinkSync(victim, join(folder, 'store/partner.test.bundle.json'))
     await store.write('partner.test', 'text')
     expect([readFileSync(victim, 'utf8'), await store.read('partner.test')]).toEqual(['mine', 'text'])
+  })
+
+  test.runIf(process.getuid?.() === 0)('is refused where it belongs to another user', async () => {
+    chownSync(folder, 12_345, 12_345)
+    await expect(folderStore(folder)).rejects.toThrowCode('BUNDLE_STORE_FAILED', 'belongs to another user')
   })
 
   test('is refused where others could say who is trusted', async () => {
