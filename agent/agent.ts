@@ -249,7 +249,8 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
             identity: () => node.identity,
             openProcess: deps.openProcess,
             callsPerBroker: config.limits.streamsPerUser,
-            limits: { connections: limits.connections },
+            // More calls on one connection than a broker may have open, so that it is told so instead of waiting.
+            limits: { connections: limits.connections, streamsPerConnection: config.limits.streamsPerUser + 64 },
           }),
         )
   agentGauges(metrics, { entitlements, x509Svids, jwtSvids, witSvids, policy, decisions, status, node, callers, clock })

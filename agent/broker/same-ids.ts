@@ -8,7 +8,7 @@ import { idsOf } from '../../src/peer/process-facts.ts'
  *
  * @throws {@link SallyportError} `WORKLOAD_CHANGED`
  */
-export function checkSameIds({ pid, uid, gid }: Peer): void {
+export function checkSameIds({ pid, uid, gid }: Pick<Peer, 'pid' | 'uid' | 'gid'>): void {
   const now = idsOf(pid)
   if (now?.uid === uid && now.gid === gid) return
   throw new SallyportError(

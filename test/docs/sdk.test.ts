@@ -57,6 +57,7 @@ const assumed: Readonly<Record<string, string>> = {
   source: 'X509Source & JwtSource & WitSource',
   handler: `import('node:http').RequestListener`,
   endpoints: 'BundleEndpoints',
+  broker: 'BrokerClient',
   app: '{ use(middleware: BearerMiddleware): void }',
   server: `import('@grpc/grpc-js').Server`,
   started: '() => void',

@@ -1,0 +1,17 @@
+import { describe, expect, test } from 'vitest'
+import { checkSameIds } from '../../../agent/broker/same-ids.ts'
+
+const own = { pid: process.pid, uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }
+
+describe.runIf(process.platform === 'linux')('checkSameIds()', () => {
+  test('BA-31 accepts a process that is of the user and group that it was attested as', () => {
+    expect(() => checkSameIds(own)).not.toThrow()
+  })
+
+  test.for([{ uid: 65_533 }, { gid: 65_533 }, { pid: 2 ** 30 }])(
+    'BA-31 refuses one that has become another: attested as %j',
+    (change) => {
+      expect(() => checkSameIds({ ...own, ...change })).toThrowCode('WORKLOAD_CHANGED', 'another user or group')
+    },
+  )
+})
