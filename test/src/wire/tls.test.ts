@@ -207,6 +207,26 @@ describe('floods', () => {
     expect(await checkAt(port)).toEqual({ status: 'SERVING' })
   })
 
+  test('BE-06 SE-16 on a unix socket too, handshakes have a rate and an end', async () => {
+    const authority = await TestAuthority.create()
+    const identity = identityOf(await authority.issue('/spire/agent/1'))
+    const path = join(temporaryFolder(), 's.sock')
+    const limits = { handshakesPerSecond: 0.001, handshakeBurst: 2, handshakeTimeoutMs: 200 }
+    const server = serve({ implementations, limits })
+    onTestFinished(() => server.drain(0))
+    await server.listenTls({ unix: path, mode: 0o600 }, { credentials: () => identity })
+    const silent = connectTcp(path)
+    const closed = new Promise((resolve) => silent.once('close', resolve))
+    silent.on('error', () => undefined).resume()
+    await closed
+    const check = () =>
+      channelTo({ address: { unix: path }, tls: { verify: accept } })
+        .client(healthService)
+        .check({})
+    expect(await check()).toEqual({ status: 'SERVING' })
+    expect(await thrownBy(check())).toThrowCode('UNREACHABLE')
+  })
+
   test('the server ends although handshakes are still under way', async () => {
     const authority = await TestAuthority.create()
     const identity = identityOf(await authority.issue('/spire/server'))
