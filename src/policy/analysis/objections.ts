@@ -14,6 +14,7 @@ export function objectionsOf(tables: Tables, lifecycle: LifecycleIndex, now: num
     if (lifecycle.quarantinesOf(source).length > 0) return 'the source is in quarantine'
     if (lifecycle.offboarded.has(source.id)) return 'the source is offboarded'
     if (source.zone === undefined) return 'the source is not in one zone'
+    if (service.party.zone === undefined) return 'the service is not in one zone'
     const guard = [
       ...tables.movementGuards,
       ...tables.accessGuards.filter(({ actions }) => actions?.has(action) !== false),

@@ -96,7 +96,9 @@ export function suggest(tables: Tables, options: SuggestOptions): Suggested {
     const why =
       typeof source === 'string' || service === undefined
         ? 'the source or the service is not known any more'
-        : (unproven(flow, daysOf(flow), registered) ?? objections(source, service, flow.action ?? ''))
+        : (unproven(flow, daysOf(flow), registered) ??
+          outdated(flow, service) ??
+          objections(source, service, flow.action ?? ''))
     if (why !== undefined) skipped.push({ flow, why })
     else wanted.push({ flow, source: source as Party, service: service as CompiledService })
   }
@@ -147,6 +149,13 @@ function unproven(flow: Flow, days: number, registered: ReadonlySet<string>): st
   if (days < CONFIRMED_DAYS_MIN) return `both ends reported it on ${days} of ${CONFIRMED_DAYS_MIN} days`
   if (!registered.has(flow.source)) return 'the source is not registered'
   return flow.action === null ? 'the request is no action of the service' : undefined
+}
+
+/** Why a flow is about a service that is another one by now. */
+function outdated(flow: Flow, service: CompiledService): string | undefined {
+  if (!service.service.actions.some(({ name }) => name === flow.action))
+    return 'the service has no such action any more'
+  return portsOf(flow, service).length === 0 ? 'the service does not listen there any more' : undefined
 }
 
 /** Of the flows of one zone into one service: a conduit where none leads there, and a rule for each set of sources. */
@@ -203,13 +212,13 @@ const hasRule = (tables: Tables, { source, service }: Wanted, action: string, no
         isAllow && rule.to === service.id && actions.has(action) && rule.when === undefined && isValid(rule.valid, now),
     )
 
-const portsOf = ({ flow, service }: Wanted): { readonly protocol: Protocol; readonly port: number }[] => {
+const portsOf = (flow: Flow, service: CompiledService): { readonly protocol: Protocol; readonly port: number }[] => {
   const ports = new Set(flow.observations.map(({ port }) => port))
   return service.service.listeners.filter(({ port }) => ports.has(port))
 }
 
 const hasPath = (tables: Tables, wanted: Wanted, now: number): boolean =>
-  portsOf(wanted).every(({ protocol, port }) =>
+  portsOf(wanted.flow, wanted.service).every(({ protocol, port }) =>
     pathsTo(tables, wanted.source, wanted.service).some(
       (conduit) =>
         joins(conduit, wanted.source, wanted.service.party) &&
@@ -220,7 +229,10 @@ const hasPath = (tables: Tables, wanted: Wanted, now: number): boolean =>
 
 function conduitFor(id: string, own: readonly Wanted[], { identities }: SourceForm, now: number): Conduit {
   const { source, service } = own[0] as Wanted
-  const ports = Map.groupBy(own.flatMap(portsOf), ({ protocol }) => protocol)
+  const ports = Map.groupBy(
+    own.flatMap(({ flow, service }) => portsOf(flow, service)),
+    ({ protocol }) => protocol,
+  )
   const requests = own.reduce((sum, { flow }) => sum + flow.count, 0)
   return {
     id,

@@ -110,6 +110,14 @@ describe('suggest()', () => {
     expect(whys(onDays(3), guarded)).toEqual(['hard guard no-erp forbids it'])
   })
 
+  test('proposes nothing for what the policy has changed since, nor for what is in no zone', () => {
+    expect(whys(onDays(3, { action: 'gone' }))).toEqual(['the service has no such action any more'])
+    expect(whys(onDays(3, { port: 9999 }))).toEqual(['the service does not listen there any more'])
+    expect(whys(onDays(3, { service: 'gone' }))).toEqual(['the source or the service is not known any more'])
+    expect(whys(onDays(3), withZone('legacy', { members: [] }))).toEqual(['the service is not in one zone'])
+    expect(whys(onDays(3), withZone('edge', { members: [] }))).toEqual(['the source is not in one zone'])
+  })
+
   const by = (...names: readonly string[]) => names.flatMap((name) => onDays(3, { source: idOf(`/ns/web/sa/${name}`) }))
   const fromOf = (observations: Observation[], set?: PolicySet, entries?: readonly RegisteredIdentity[]) =>
     suggested(observations, set, {}, undefined, entries).suggestions.map(({ rule }) => rule?.from)
