@@ -62,6 +62,18 @@ describe('openServer()', () => {
     expect((await types(store)).at(-1)).toBe('server.started')
   })
 
+  test('WI-18 SV-02 with WIT-SVIDs on it is ready once it can sign them, and warns of an issuer like one of ID tokens', async () => {
+    const { deps } = world()
+    const warnings: string[] = []
+    const log = { ...silentLog, warn: (_fields: object, sentence: string) => void warnings.push(sentence) }
+    const options = { svid: { witIssuer: 'https://issuer.example' }, experimental: { witSvid: true } }
+    const wit = checkConfig({ trustDomain: 'example.org', listen: '127.0.0.1:0', ...options }, 'test', serverConfig)
+    await using server = await openServer(wit, { ...deps, log })
+    expect(warnings).toEqual([expect.stringContaining('svid.witIssuer is an https URL')])
+    expect(server.isReady()).toBe(true)
+    expect(server.directory.bundle('example.org')?.witAuthorities).toHaveLength(1)
+  })
+
   test('answers only those who are allowed, unknown methods for nobody', async () => {
     const { deps, served } = world()
     await using _server = await openServer(config, deps)
