@@ -79,8 +79,8 @@ function problemOfOthers(
   const named = Object.entries(oth ?? {})
   if (named.length > MAX_OTHER_TOKENS) return `its "oth" names more than ${MAX_OTHER_TOKENS} tokens`
   for (const [name, value] of named) {
-    // A header in another spelling, or several of one name: what is hashed is not what somebody else will read.
-    if (name !== name.toLowerCase() || value !== hashOf(fields.only(name)?.trim()) || value === undefined)
+    // Not there, there twice, or named otherwise than in lower case: what is hashed is not what somebody else will read.
+    if (value !== hashOf(fields.only(name)?.trim()))
       return `its "oth" names ${JSON.stringify(name.slice(0, 60))}, which is not so in the request`
   }
   const missing = expected.find((name) => !Object.hasOwn(oth ?? {}, name))
@@ -91,9 +91,11 @@ const hashOf = (token: string | undefined): string | undefined => (token === und
 
 /** Headers with tokens that have no claim of their own; `Authorization` is one unless it carries an access token. */
 function otherTokens(fields: HeaderFields, tokenFields: readonly string[]): readonly string[] {
-  const withoutClaim = accessTokenOf(fields) === undefined ? [ACCESS_TOKEN_FIELD, ...tokenFields] : tokenFields
-  const own: readonly string[] = [TRANSACTION_TOKEN_FIELD, WIT_FIELD, PROOF_TOKEN_FIELD]
-  return [...new Set(withoutClaim)].filter((name) => fields.has(name) && !own.includes(name))
+  const own: readonly string[] = [ACCESS_TOKEN_FIELD, TRANSACTION_TOKEN_FIELD, WIT_FIELD, PROOF_TOKEN_FIELD]
+  const others = [...new Set(tokenFields)].filter((name) => fields.has(name) && !own.includes(name))
+  return fields.has(ACCESS_TOKEN_FIELD) && accessTokenOf(fields) === undefined
+    ? [ACCESS_TOKEN_FIELD, ...others]
+    : others
 }
 
 /** The token alone, without the scheme; other schemes, such as Basic, carry no access token. */

@@ -71,7 +71,7 @@ function valueOf(item: Item, { request, response }: SignedMessage): string {
   const bare = isOfRequest ? name.slice(0, -';req'.length) : name
   if (!bare.startsWith('@')) {
     const { fields } = isOfRequest || response === undefined ? request : response
-    const value = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(bare) ? fields.combined(bare) : undefined
+    const value = fields.combined(bare)
     if (value !== undefined) return value
     throw signatureInvalid(`it covers ${shown(name)}, which is not in the message`)
   }

@@ -34,7 +34,7 @@ export function addresseeOf({ origins = [], audiences = [] }: ServiceNames): Add
       const [, start = '', audiencePath = ''] = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)([^?#]*)/i.exec(audience) ?? []
       const origin = originOf(start)
       // The path is compared as it was sent: two ways to write one path are two paths to somebody.
-      return origin !== undefined && ownOrigins.has(origin) && path !== undefined && (audiencePath || '/') === path
+      return origin !== undefined && ownOrigins.has(origin) && (audiencePath || '/') === path
     },
   }
 }

@@ -317,6 +317,15 @@ describe('checkRequestSignature()', () => {
     )
   })
 
+  test('HS-03 several lines of Content-Digest are the one list that they stand for', async () => {
+    const { headers } = await signedHeaders({}, Buffer.from('x'), {})
+    const [digest, sha512] = [headers['content-digest']!, 'sha-512=:AAAA:']
+    const request = requestWith({ 'content-digest': `${digest}, ${sha512}` })
+    const added = signedByHand(`${goodCovered} "content-digest"`, request, parametersWith())
+    const fields = HeaderFields.of([...Object.entries(added), ['Content-Digest', digest], ['Content-Digest', sha512]])
+    expect((await check({ ...request, fields })).proof).toBe('signature')
+  })
+
   test('HS-09 ignores a second signature with another label, and finds its own beside it', async () => {
     const { headers } = await signedHeaders()
     const both = {
@@ -375,6 +384,7 @@ describe('checkRequestSignature()', () => {
     ['"x-there";key="a"', 'not known here'],
     ['"x-there";tr', 'not known here'],
     ['"x-there";req=?0', 'not known here'],
+    ['"x-there";req="x"', 'not known here'],
     ['"@method";req', 'response alone'],
     ['"x-absent"', 'not in the message'],
     ['"X-There"', 'not in the message'],
@@ -432,6 +442,13 @@ describe('checkRequestSignature()', () => {
   })
 })
 
+interface AnswerChanges {
+  readonly status?: number
+  readonly asked?: SignedRequest
+  readonly wit?: typeof svid
+  readonly requestNonce?: string | undefined
+}
+
 describe('signResponse() and checkResponseSignature()', () => {
   const request = requestWith()
   const body = Buffer.from('hello')
@@ -444,11 +461,12 @@ describe('signResponse() and checkResponseSignature()', () => {
   }
   const checkAnswer = (
     headers: Headers,
-    { status = 200, requestNonce = 'n-1', asked = request, wit = service } = {},
+    { status = 200, asked = request, wit = service, ...rest }: AnswerChanges = {},
   ) => {
     const fields = fieldsOf(headers)
     const found = findSignature(fields)
     if (found === undefined) throw new TypeError('there is no signature')
+    const { requestNonce } = { requestNonce: 'n-1', ...rest }
     return checkResponseSignature(found, { request: asked, response: { status, fields } }, wit, { requestNonce, now })
   }
 
@@ -477,6 +495,22 @@ describe('signResponse() and checkResponseSignature()', () => {
       'another request',
     )
   })
+
+  test('HS-07 the answer to a request that was not signed repeats no nonce', async () => {
+    await checkAnswer(await answer(), { requestNonce: undefined })
+  })
+
+  test.for(['"@path"', '"@method"', '"@request-target"', '"@authority"'])(
+    'HS-02 refuses an answer that covers %s without saying that it is of the request',
+    async (component) => {
+      const headers = await answer()
+      const input = headers['signature-input']!.replace('("@status"', `(${component} "@status"`)
+      await expect(checkAnswer({ ...headers, 'signature-input': input })).rejects.toThrowCode(
+        'HTTP_SIGNATURE_INVALID',
+        'cannot be told',
+      )
+    },
+  )
 
   test.for(['content-type', 'content-digest'])('HS-02 refuses an answer that does not cover %s', async (name) => {
     const headers = await answer({}, 200, 'n-1', empty)
@@ -582,6 +616,16 @@ describe('published vectors', () => {
     const query = baseOf('q=("@query");a=1', 'q', { request })
     expect(query).toBe('"@query": ?param=Value&Pet=dog\n"@signature-params": ("@query");a=1')
     expect(baseOf('q=("@query")', 'q', { request: requestWith({}, { target: '/x' }) })).toContain('"@query": ?\n')
+    for (const component of ['"@query"', '"@path"']) {
+      const asterisk = requestWith({}, { target: '*' })
+      expect(() => baseOf(`q=(${component})`, 'q', { request: asterisk })).toThrowCode('HTTP_SIGNATURE_INVALID')
+    }
+    const response = { status: 200, fields: fieldsOf({ date: 'of the response' }) }
+    const covered = baseOf('q=("date" "date";req)', 'q', { request, response })
+    expect(covered.split('\n').slice(0, 2)).toEqual([
+      '"date": of the response',
+      '"date";req: Tue, 20 Apr 2021 02:07:55 GMT',
+    ])
   })
 
   test('the base is that of an independent library, for any headers', () => {

@@ -361,6 +361,8 @@ describe('requireWit() with an HTTP signature', () => {
     expect(await ask(requestWith(await signed()), { proof: 'signature' })).toMatchObject(passes)
     const token: Line = ['Workload-Proof-Token', await proofFor()]
     expect(await ask(requestWith([...(await signed()), token]))).toMatchObject(passes)
+    const twice = [token, ['workload-proof-token', await proofFor()] as const]
+    expect(await ask(requestWith([...(await signed()), ...twice]))).toMatchObject(refusal('WIT_PROOF_MISSING'))
     const wrong: Line = ['Workload-Proof-Token', await proofFor({ audience: 'https://evil.test/' })]
     expect(await ask(requestWith([...(await signed()), wrong]))).toMatchObject(refusal('WIT_PROOF_AUDIENCE'))
   })

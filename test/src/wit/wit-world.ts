@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { type Bundle, bundleOf } from '../../../src/bundle/bundle.ts'
 import { type BundleSet, bundleSetOf } from '../../../src/bundle/bundle-set.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
@@ -92,3 +93,8 @@ export const issueWit = (claims: object = {}, header: object = {}, authority = a
 export function heldWit(claims: object = {}, keys: Keys = workloadKeys): WitSvidWithKey {
   return { ...parseWitSvid(issueWit({ ...witClaims(keys), ...claims })), privateKey: keys.privateKey }
 }
+
+/** Any bytes, as a header brings them. */
+export const anyBytes: fc.Arbitrary<string> = fc
+  .uint8Array({ minLength: 20, maxLength: 200 })
+  .map((bytes) => Buffer.from(bytes).toString('latin1'))
