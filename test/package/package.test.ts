@@ -55,46 +55,6 @@ describe('the package', () => {
     expect(await project.run(process.execPath, ['required.cjs'])).toBe('true true function\n')
   })
 
-  test('fetches bundles from an endpoint, and verifies peers with them', { timeout: 60_000 }, async () => {
-    project.write(
-      'federation.mjs',
-      `import { X509Certificate } from 'node:crypto'
-       import { createServer } from 'node:https'
-       import { SallyportError, verifyX509Svid } from 'sallyport'
-       import { BundleEndpoints } from 'sallyport/federation'
-       import { TestAuthority } from 'sallyport/testing'
-       const partner = await TestAuthority.create({ trustDomain: 'partner.test' })
-       const pem = ({ certificate }) => new X509Certificate(certificate.der).toString()
-       const server = await partner.issue('/bundle-server')
-       const { x, y } = new X509Certificate(partner.certificate.der).publicKey.export({ format: 'jwk' })
-       const key = { use: 'x509-svid', kty: 'EC', crv: 'P-256', x, y, x5c: [partner.certificate.der.toString('base64')] }
-       const options = { cert: pem(server), key: server.keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }) }
-       const endpoint = createServer(options, (_request, response) => response.end(JSON.stringify({ keys: [key] })))
-       await new Promise((resolve) => endpoint.listen(0, '127.0.0.1', resolve))
-       const open = (endpointId) => BundleEndpoints.open({
-         ownTrustDomain: 'example.org',
-         relationships: [{
-           trustDomain: 'partner.test',
-           url: \`https://127.0.0.1:\${endpoint.address().port}/\`,
-           profile: 'https_spiffe',
-           endpointId,
-           bundle: pem(partner),
-         }],
-       })
-       const right = await open('spiffe://partner.test/bundle-server')
-       const { chain } = await partner.issue('/caller')
-       console.log(String((await verifyX509Svid(chain.map(({ der }) => der), right.current())).spiffeId))
-       const wrong = await open('spiffe://partner.test/other')
-       const [{ status, error }] = wrong.health
-       console.log(status, error instanceof SallyportError, error.code)
-       await Promise.all([right.close(), wrong.close()])
-       endpoint.close()`,
-    )
-    expect(await project.run(process.execPath, ['federation.mjs'])).toBe(
-      'spiffe://partner.test/caller\nstarting true BUNDLE_ENDPOINT_UNTRUSTED\n',
-    )
-  })
-
   test('has a client of the Broker API, which shares its errors with the rest', async () => {
     project.write(
       'broker.mjs',

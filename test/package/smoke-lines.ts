@@ -8,5 +8,7 @@ export const smokeLines: readonly string[] = [
   'proof hello spiffe://example.org/api',
   'signed hello spiffe://example.org/api by spiffe://example.org/api',
   'expired CERTIFICATE_EXPIRED',
+  'federated spiffe://partner.test/caller',
+  'federated BUNDLE_UNKNOWN BUNDLE_ENDPOINT_UNTRUSTED',
   'withdrawn IDENTITY_NOT_HELD',
 ]

@@ -17,6 +17,7 @@ import {
   verifyX509Svid,
   X509Source,
 } from 'sallyport'
+import { BundleEndpoints } from 'sallyport/federation'
 import { FakeWorkloadApi, issueBad, TestAuthority } from 'sallyport/testing'
 import { requireWit, witFetch, witPeerOf, WitSource } from 'sallyport/wit'
 
@@ -98,6 +99,33 @@ const bad = await issueBad(authority, 'expired')
 const chain = bad.chain.map(({ der }) => der)
 const refusal = await verifyX509Svid(chain, source.current().bundles).catch((error) => error)
 done.push(`expired ${refusal.code}`)
+
+// A bundle endpoint of somebody else, which is who it must be or not.
+const partner = await TestAuthority.create({ trustDomain: 'partner.test' })
+const pem = ({ certificate }) =>
+  `-----BEGIN CERTIFICATE-----\n${certificate.der.toString('base64')}\n-----END CERTIFICATE-----\n`
+const bundleServer = await partner.issue('/bundle-server')
+const key = { ...partner.keyPair.publicKey.export({ format: 'jwk' }), use: 'x509-svid' }
+const bundle = JSON.stringify({ keys: [{ ...key, x5c: [partner.certificate.der.toString('base64')] }] })
+const endpoint = createServer(
+  { cert: pem(bundleServer), key: bundleServer.keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }) },
+  (request, response) => response.end(bundle),
+)
+endpoint.listen(0, '127.0.0.1')
+await once(endpoint, 'listening')
+const url = `https://127.0.0.1:${endpoint.address().port}/`
+for (const endpointId of ['spiffe://partner.test/bundle-server', 'spiffe://partner.test/other']) {
+  const endpoints = await BundleEndpoints.open({
+    ownTrustDomain: 'example.org',
+    relationships: [{ trustDomain: 'partner.test', url, profile: 'https_spiffe', endpointId, bundle: pem(partner) }],
+  })
+  const { chain } = await partner.issue('/caller')
+  const known = chain.map(({ der }) => der)
+  const verified = await verifyX509Svid(known, endpoints.current()).catch((error) => error)
+  done.push(`federated ${verified.spiffeId ?? `${verified.code} ${endpoints.health[0].error.code}`}`)
+  await endpoints.close()
+}
+endpoint.close()
 
 agent.withdraw()
 for await (const { svid } of source.watch()) if (svid === undefined) break
