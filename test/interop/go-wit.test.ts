@@ -6,7 +6,7 @@ const absent = missing('go')
 const ON = 'experimental: {witSvid: true}'
 
 describe.skipIf(absent)(
-  `A Go program on the WIT-SVIDs of go-spiffe${absent === undefined ? '' : ` (skipped: ${absent})`}`,
+  `A Go program on the WIT-SVIDs of go-spiffe and spire-api-sdk${absent === undefined ? '' : ` (skipped: ${absent})`}`,
   () => {
     let go: ForeignProgram
     let house: House
@@ -40,6 +40,12 @@ describe.skipIf(absent)(
 
     test('WI-31 a source is told of each renewal, which has a key of its own', { timeout: 150_000 }, async () => {
       expect(await say('watch', house.endpoint, one, '4')).toEqual([{ tokens: 4, keys: 4, authorities: 1 }])
+    })
+
+    test("WI-05 WI-08 SPIRE's API mints one for a key of the caller, and its bundle verifies it", async () => {
+      expect(await say('mint', house.serverSocket, 'spiffe://example.org/minted')).toEqual([
+        { spiffeId: 'spiffe://example.org/minted', path: '/minted', lives: 60, ends: true },
+      ])
     })
 
     test('WA-03 ST-01 where they are off its source is not made, and does not ask again', async () => {

@@ -21,7 +21,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
 )
 
-var commands = map[string]func(args []string) error{"fetch": fetch, "watch": watch}
+var commands = map[string]func(args []string) error{"fetch": fetch, "watch": watch, "mint": mint}
 
 func main() {
 	if len(os.Args) < 3 || commands[os.Args[1]] == nil {
