@@ -4,6 +4,7 @@ import { createServer, request as httpsRequest, type Server } from 'node:https'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import express from 'express'
+import { fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { bundleSetOf } from '../../src/bundle/bundle-set.ts'
 import { exactly, memberOf } from '../../src/id/matcher.ts'
@@ -169,6 +170,44 @@ describe('over https', () => {
     const headers = await signatureHeaders(webSource, { method: 'POST', url, body: Buffer.from(body) })
     const { text } = await raw(server, { ...headers, 'transfer-encoding': 'chunked' }, body)
     expect(text).toBe(body)
+  })
+})
+
+describe('frameworks get the body that was signed', () => {
+  const order = JSON.stringify({ amount: 1 })
+  const init = { method: 'POST', body: order, headers: { 'content-type': 'application/json' } }
+  const demanding: WitFetchOptions = { proof: 'signature', signResponse: true, server: signer }
+
+  test('HS-03 Express', async () => {
+    const app = express()
+    app.post('/orders', (request, response) => {
+      response.json({ got: JSON.parse(String(witPeerOf(request).body)) as unknown })
+    })
+    const server = await serve(app as unknown as RequestListener)
+    const answer = await client(demanding)(`${originOf(server)}/orders`, init)
+    expect([answer.status, await answer.json()]).toEqual([200, { got: { amount: 1 } }])
+  })
+
+  test('HS-03 Fastify, whose parsers are given it', async () => {
+    let listener: RequestListener = () => undefined
+    const server = await serve((request, response) => listener(request, response))
+    const app = fastify({
+      serverFactory: (handler) => {
+        listener = handler
+        return server as never
+      },
+    })
+    app.addHook('preParsing', (request, _reply, payload, done) => {
+      const { body } = witPeerOf(request.raw)
+      done(null, body === undefined ? payload : Readable.from([body]))
+    })
+    app.post('/orders', (request) => ({ got: request.body }))
+    await app.ready()
+    const answer = await client(demanding)(`${originOf(server)}/orders`, init)
+    expect([answer.status, await answer.json()]).toEqual([200, { got: { amount: 1 } }])
+    expect(witPeerOf(answer).spiffeId.path).toBe('/db')
+    const byToken = await client()(`${originOf(server)}/orders`, init)
+    expect([byToken.status, await byToken.json()]).toEqual([200, { got: { amount: 1 } }])
   })
 })
 
