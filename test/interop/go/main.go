@@ -21,6 +21,8 @@ var commands = map[string]func(args []string) error{
 	"admin":        admin,
 	"join":         join,
 	"peer":         peer,
+
+	"bundle-endpoint": bundleEndpoint,
 }
 
 func main() {
