@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { SallyportError } from '../../src/errors.ts'
@@ -78,6 +78,27 @@ export function lockDatabase(path: string): Disposable {
   }
   return { [Symbol.dispose]: () => db.close() }
 }
+
+const closedPathOf = (path: string): string => `${path}.closed`
+
+/**
+ * Notes beside the database how it was left, after everything in it was closed. The kernel sets the time at which a file changed last,
+ * and lets nobody set it back: a backup that is copied onto the file, with this note or without, does not fit the note any more.
+ */
+export function noteClosed(path: string): void {
+  writeFileSync(closedPathOf(path), changedAt(path), { mode: 0o600 })
+}
+
+/** Whether somebody has changed the file since it was closed; a server that was killed has left no note, and nothing is known. */
+export function wasChangedSinceClosed(path: string): boolean {
+  const note = closedPathOf(path)
+  if (statSync(note, { throwIfNoEntry: false }) === undefined) return false
+  const isSame = readFileSync(note, 'utf8') === changedAt(path)
+  rmSync(note)
+  return !isSame
+}
+
+const changedAt = (path: string): string => String(statSync(path, { bigint: true }).ctimeNs)
 
 /** Says which file this is: a copy that was put back from a backup is another one, even under the same name. */
 export function fileIdentity(path: string): string {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openForWriting } from './connection.ts'
-import { fileIdentity, lockDatabase, prepareDatabaseFile } from './database-file.ts'
+import { fileIdentity, lockDatabase, noteClosed, prepareDatabaseFile, wasChangedSinceClosed } from './database-file.ts'
 import { migrate } from './migrate.ts'
 import { migrations, type Migration } from './schema.ts'
 import { storeError } from './sqlite-error.ts'
@@ -47,7 +47,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   await using parts = new AsyncDisposableStack()
   prepareDatabaseFile(path)
   parts.use(lockDatabase(path))
-  bringUpToDate(options)
+  bringUpToDate(options, wasChangedSinceClosed(path))
+  parts.defer(() => {
+    try {
+      noteClosed(path)
+    } catch (error) {
+      // Without a note the next start believes that nobody has touched the file.
+      log.warn({ err: error, path }, 'How the database was left could not be noted')
+    }
+  })
   const start = { path, maxBytes: limits.databaseBytes }
   const writer = new WriterThread(start, options.startWorker ?? startWriterWorker, { clock, log })
   parts.defer(() => writer.close())
@@ -56,13 +64,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   return new SqliteStore({ path, clock, log, limits, reader, writer, parts: parts.move() })
 }
 
-function bringUpToDate({ path, log, migrations: steps = migrations }: SqliteStoreOptions): void {
+function bringUpToDate({ path, log, migrations: steps = migrations }: SqliteStoreOptions, isCopiedOver: boolean): void {
   try {
     const db = openForWriting(path, 0)
     try {
       const { from, to, backupPath } = migrate(db, path, steps)
       if (backupPath !== undefined) log.info({ from, to, backupPath }, 'Migrated the database')
-      const claimed = claimState(db, fileIdentity(path), randomUUID())
+      const claimed = claimState(db, { identity: fileIdentity(path), isCopiedOver }, randomUUID())
       if (claimed === 'restored') log.warn({ path }, 'The database is a restored copy: agents will synchronise anew')
     } finally {
       db.close()

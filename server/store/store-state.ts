@@ -36,14 +36,18 @@ export function readState(db: DatabaseSync): StoreState {
  * Writes the first row, or gives a restored copy a new epoch: agents that have seen later revisions of the lost file must not
  * take those of this one for them.
  */
-export function claimState(db: DatabaseSync, fileIdentity: string, newEpoch: string): 'new' | 'same' | 'restored' {
+export function claimState(
+  db: DatabaseSync,
+  { identity, isCopiedOver }: { readonly identity: string; readonly isCopiedOver: boolean },
+  newEpoch: string,
+): 'new' | 'same' | 'restored' {
   const row = db.prepare('SELECT file_identity AS identity FROM state').get() as { identity: string } | undefined
-  if (row?.identity === fileIdentity) return 'same'
+  if (row?.identity === identity && !isCopiedOver) return 'same'
   if (row !== undefined) {
-    db.prepare('UPDATE state SET epoch = ?, file_identity = ?').run(newEpoch, fileIdentity)
+    db.prepare('UPDATE state SET epoch = ?, file_identity = ?').run(newEpoch, identity)
     return 'restored'
   }
   const genesis = genesisHash(newEpoch)
-  db.prepare(`INSERT INTO state VALUES (1, ?, ?, 0, 0, '[]', 0, ?, 0, ?)`).run(newEpoch, fileIdentity, genesis, genesis)
+  db.prepare(`INSERT INTO state VALUES (1, ?, ?, 0, 0, '[]', 0, ?, 0, ?)`).run(newEpoch, identity, genesis, genesis)
   return 'new'
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -140,7 +141,39 @@ describe('openSqliteStore()', () => {
     expect(epochs[1]).toBe(epochs[0])
     expect(epochs[2]).not.toBe(epochs[0])
   })
+
+  test.for([
+    ['onto the file', () => copyFileSync(`${path}.backup`, path)],
+    [
+      'with the note of how it was left',
+      () => {
+        copyFileSync(`${path}.backup`, path)
+        copyFileSync(`${path}.closed.backup`, `${path}.closed`)
+      },
+    ],
+    ['with its times', () => execFileSync('cp', ['-a', `${path}.backup`, path])],
+  ] as const)('SE-45: a backup that is copied %s is noticed', async ([, putBack]) => {
+    const { epoch } = await opened()
+    copyFileSync(path, `${path}.backup`)
+    copyFileSync(`${path}.closed`, `${path}.closed.backup`)
+    expect((await opened()).epoch).toBe(epoch)
+    putBack()
+    const restored = await opened()
+    expect(restored.epoch).not.toBe(epoch)
+    expect(await opened()).toEqual(restored)
+  })
+
+  test('a database whose server was killed is not taken for another one', async () => {
+    const { epoch } = await opened()
+    rmSync(`${path}.closed`)
+    expect((await opened()).epoch).toBe(epoch)
+  })
 })
+
+async function opened(): Promise<{ readonly epoch: string }> {
+  await using store = await open()
+  return { epoch: store.epoch }
+}
 
 describe('a full disk', () => {
   test('refuses the change, keeps what was acknowledged, and goes on when there is room', async () => {
