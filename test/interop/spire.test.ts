@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { X509Source } from '../../src/workload/x509-source.ts'
-import { cleanEnvironment, run, RunningProcess } from '../e2e/processes.ts'
+import { cleanEnvironment, freePort, run, RunningProcess, sallyport } from '../e2e/processes.ts'
 import { House } from '../e2e/house.ts'
 import { spireProgram } from './spire/build.ts'
 
@@ -162,10 +164,70 @@ describe.skipIf(!isBuilt)(
       for await (const { svid } of source.watch()) if (svid !== undefined && svid !== renewed) break
       await source[Symbol.asyncDispose]()
     }, 240_000)
+
+    test('our agent joins spire-server, serves our SDK and renews', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'sallyport-spire-'))
+      using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+      const port = await freePort()
+      const socket = join(folder, 'server.sock')
+      writeFileSync(join(folder, 'server.conf'), serverConfiguration(folder, port))
+      await using _server = new RunningProcess(serverProgram ?? '', ['run', '-config', join(folder, 'server.conf')], {
+        env: cleanEnvironment(),
+      })
+      const spire = (...words: readonly string[]): Promise<string> => said(serverProgram, socket, words)
+      await expect
+        .poll(async () => (await run(serverProgram ?? '', ['healthcheck', '-socketPath', socket])).code, {
+          timeout: 60_000,
+        })
+        .toBe(0)
+      const node = 'spiffe://example.org/node/ours'
+      const { value: token } = JSON.parse(await spire('token', 'generate', '-spiffeID', node, '-output', 'json')) as {
+        value: string
+      }
+      writeFileSync(join(folder, 'token.txt'), token, { mode: 0o600 })
+      writeFileSync(join(folder, 'bundle.pem'), await spire('bundle', 'show'))
+      const entry = ['-parentID', node, '-selector', `unix:uid:${uid}`, '-x509SVIDTTL', '30']
+      await spire('entry', 'create', '-spiffeID', 'spiffe://example.org/by-spire', ...entry)
+
+      const agentYaml = [
+        'trustDomain: example.org',
+        `server: { address: 127.0.0.1:${port} }`,
+        'trustBundle: bundle.pem',
+        'attestor: { joinTokenFile: token.txt }',
+        'dataDir: data',
+        'runtimeDir: private/runtime',
+        'socket: api.sock',
+        'adminSocket: private/admin.sock',
+      ]
+      mkdirSync(join(folder, 'private'), { mode: 0o700 })
+      writeFileSync(join(folder, 'agent.yaml'), `${agentYaml.join('\n')}\n`)
+      await using ours = sallyport(['agent', 'run', '--config', join(folder, 'agent.yaml')])
+      await ours.printed(/"msg":"Agent ready"/)
+      await using source = await X509Source.open({ endpoint: `unix:${join(folder, 'api.sock')}`, timeoutMs: 60_000 })
+      const { svid: first } = source.current()
+      expect(first.spiffeId.toString()).toBe('spiffe://example.org/by-spire')
+      for await (const { svid } of source.watch()) if (svid !== undefined && svid !== first) break
+    }, 240_000)
   },
 )
 
 /** As SPIRE's documentation has it. */
+const serverConfiguration = (folder: string, port: number): string => `
+server {
+  bind_address = "127.0.0.1"
+  bind_port = "${port}"
+  socket_path = "${folder}/server.sock"
+  trust_domain = "example.org"
+  data_dir = "${folder}"
+  log_level = "INFO"
+}
+plugins {
+  DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "${folder}/datastore.sqlite3" } }
+  KeyManager "memory" { plugin_data {} }
+  NodeAttestor "join_token" { plugin_data {} }
+}
+`
+
 const configuration = (house: House, socket: string): string => `
 agent {
   data_dir = "${house.path('spire')}"
