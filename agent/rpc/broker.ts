@@ -93,26 +93,42 @@ class BrokerDesk {
     what: 'X509-SVIDs' | 'JWT-SVIDs' | 'bundles',
     give: (brokered: Brokered) => AsyncIterable<Given<T>>,
   ): AsyncGenerator<T> {
-    const { brokers, clock, entitlements } = this.#deps
     const wanted = parseReference(reference)
-    const broker = await brokers.of(call)
-    let found: FoundWorkload | undefined
+    const broker = await this.#deps.brokers.of(call)
     try {
       checkMayRefer(broker, wanted)
-      using workload = (found = await findWorkload(wanted, this.#deps, call.signal))
-      using life = new CallLife({ call: call.signal, peer: workload.peer, broker, clock })
-      const idsOfAll = () => entitlements.matching(workload.selectors).map(({ spiffeId }) => spiffeId.toString())
-      for await (const { message, ids } of give({ workload, signal: life.signal, idsOfAll })) {
-        // Between the messages of a stream the bundle that vouches for the broker may have changed.
-        await brokers.of(call)
+      using workload = await findWorkload(wanted, this.#deps, call.signal)
+      for await (const { message, ids } of this.#given(workload, broker, call, give)) {
         this.#note(call, broker, wanted, { spiffeId: ids }, `Gave a broker ${what}`)
         yield message
       }
     } catch (error) {
       call.signal.throwIfAborted()
-      const told = brokerError(error, found?.peer)
+      const told = brokerError(error)
       this.#note(call, broker, wanted, { err: told }, `Ended a call of a broker for ${what}`)
       throw told
+    }
+  }
+
+  async *#given<T>(
+    workload: FoundWorkload,
+    broker: Broker,
+    call: Call,
+    give: (brokered: Brokered) => AsyncIterable<Given<T>>,
+  ): AsyncGenerator<Given<T>> {
+    const { brokers, clock, entitlements } = this.#deps
+    const { peer, selectors } = workload
+    using life = new CallLife({ call: call.signal, peer, broker, clock })
+    const idsOfAll = () => entitlements.matching(selectors).map(({ spiffeId }) => spiffeId.toString())
+    try {
+      for await (const given of give({ workload, signal: life.signal, idsOfAll })) {
+        // Between the messages of a stream the bundle that vouches for the broker may have changed.
+        await brokers.of(call)
+        yield given
+      }
+    } catch (error) {
+      // While the process is still held: afterwards nobody can tell whether it lives.
+      throw brokerError(error, peer)
     }
   }
 

@@ -3,9 +3,10 @@ import { brokerError } from '../../../agent/broker/broker-error.ts'
 import { errorCodes, SallyportError, type ErrorCode } from '../../../src/errors.ts'
 import { FakeProcess } from '../rpc/broker-world.ts'
 
-const alive = new FakeProcess(7, 1000)
-const gone = new FakeProcess(8, 1000)
-gone.exit()
+const alive = new FakeProcess(7, 1000).open()
+const ending = new FakeProcess(8, 1000)
+const gone = ending.open()
+ending.exit()
 
 describe('brokerError()', () => {
   test.for(['NO_IDENTITY', 'IDENTITY_WITHHELD'] as const)(

@@ -73,7 +73,7 @@ async function opened(allow = allowing(['pid'])): Promise<Opened> {
       bundles: { bundles: bundleSetOf([authority.bundle()]) },
       isInSync: () => true,
       identity: () => parts.identity,
-      openProcess: (pid) => (pid === 1000 ? new FakeProcess(1000, 1000) : undefined),
+      openProcess: (pid) => (pid === 1000 ? new FakeProcess(1000, 1000).open() : undefined),
       attest: async ({ uid }) => [{ type: 'unix', value: `uid:${uid}` }],
       callsPerBroker: 100,
       recordCall: undefined,

@@ -43,12 +43,11 @@ export const podReference: WorkloadReference = {
 }
 
 /** A process of the test: its user is what it is attested by. */
-export class FakeProcess implements OpenProcess {
-  readonly gid = 0
-  readonly supplementaryGids = []
-  readonly #exit = new AbortController()
+export class FakeProcess {
   readonly pid: number
   readonly uid: number
+  readonly #exit = new AbortController()
+  /** Handles to it that are open. */
   opened = 0
 
   constructor(pid: number, uid: number) {
@@ -56,20 +55,24 @@ export class FakeProcess implements OpenProcess {
     this.uid = uid
   }
 
-  isAlive(): boolean {
-    return !this.#exit.signal.aborted
-  }
-
-  get exited(): AbortSignal {
-    return this.#exit.signal
-  }
-
   exit(): void {
     this.#exit.abort(new SallyportError('PROCESS_REFUSED', 'has exited'))
   }
 
-  [Symbol.dispose](): void {
-    this.opened -= 1
+  /** A handle to it, as the kernel gives one: a closed one knows of nobody that lives. */
+  open(): OpenProcess | undefined {
+    const exited = this.#exit.signal
+    if (exited.aborted) return undefined
+    let isOpen = true
+    this.opened += 1
+    return {
+      ...{ pid: this.pid, uid: this.uid, gid: 0, supplementaryGids: [], exited },
+      isAlive: () => isOpen && !exited.aborted,
+      [Symbol.dispose]: () => {
+        if (isOpen) this.opened -= 1
+        isOpen = false
+      },
+    }
   }
 }
 
@@ -105,12 +108,7 @@ export class BrokerWorld implements AsyncDisposable {
     this.served = brokerApi({
       ...{ brokers: this.brokers, x509Svids, jwtSvids, callers, clock, log },
       entitlements: new BrokeredEntitlements(world.entitlements),
-      openProcess: (pid) => {
-        const found = this.processes.get(pid)
-        if (found?.isAlive() !== true) return undefined
-        found.opened += 1
-        return found
-      },
+      openProcess: (pid) => this.processes.get(pid)?.open(),
       attest: async (peer) => {
         if (world.attestFailure !== undefined) throw world.attestFailure
         return world.selectors.get(peer.uid) ?? [{ type: 'unix', value: `uid:${peer.uid}` }]
