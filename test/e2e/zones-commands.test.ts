@@ -126,6 +126,7 @@ describe('grant and breakglass', { timeout: 60_000 }, () => {
     const { id: grant } = await house.json<{ id: string }>(
       ...['grant', 'request', 'look-at-ledger', '--reason', 'index', '--ticket', 'INC-1', '--duration', '10m'],
     )
+    expect((await house.cli('grant', 'list')).stdout).toMatch(/ pending +approve by \d{4}-.* \(in /)
     await failing(house.cli('grant', 'approve', grant), 'LIFECYCLE_REFUSED')
     expect((await explain(...asked)).code).toBe(3)
     const approved = await asAlice('grant', 'approve', grant)
@@ -136,6 +137,22 @@ describe('grant and breakglass', { timeout: 60_000 }, () => {
     ])
     expect((await house.cli('grant', 'revoke', grant, '--reason', 'done')).stdout).toMatch(/^Ended g-/)
     expect((await explain(...asked)).code).toBe(3)
+    expect(await house.json('grant', 'list')).toEqual([])
+  })
+
+  test('§3.11: labels that move who holds a grant into another zone end it, and the journal says why', async () => {
+    const { id: grant } = await house.json<{ id: string }>(
+      ...['grant', 'request', 'look-at-ledger', '--reason', 'index', '--ticket', 'INC-3', '--duration', '10m'],
+    )
+    await asAlice('grant', 'approve', grant)
+    const entries = await house.json<{ id: string; spiffeId: string }[]>('entry', 'list')
+    const bastion = entries.find(({ spiffeId }) => spiffeId === id('/ops/bastion'))?.id ?? ''
+    await house.json('entry', 'update', bastion, '--label', 'pci=true')
+    let left: unknown[] = [grant]
+    while (left.length > 0) left = await house.json<unknown[]>('grant', 'list')
+    const [ended] = await house.json<{ facts: object }[]>('audit', 'list', '--type', 'grant.ended', '--limit', '1')
+    expect(ended).toMatchObject({ facts: { grantId: grant, reason: expect.stringContaining('in zone ops') } })
+    await house.json('entry', 'update', bastion, '--remove-label', 'pci')
     expect(await house.json('grant', 'list')).toEqual([])
   })
 
