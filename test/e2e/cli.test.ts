@@ -249,7 +249,7 @@ describe.concurrent('everywhere', () => {
     expect(await complete('en')).toEqual(['entry'])
     expect(await complete('--output', 'json', 'entry', 'cr')).toEqual(['create'])
     expect(await complete('entry', 'create', '--hint', 'list', '--spiffe')).toEqual(['--spiffe-id'])
-    expect(await complete('bundle', 'show', '--format', '')).toEqual(['pem', 'jwks', 'spiffe'])
+    expect(await complete('bundle', 'show', '--format', '')).toEqual(['pem', 'jwks', 'wit-jwks', 'spiffe'])
     expect(readFileSync(path, 'utf8')).not.toContain('dev-service')
   })
 })
