@@ -826,7 +826,8 @@ export const errorCodes = {
   BROKER_REFUSED: {
     grpc: 'PERMISSION_DENIED',
     http: 403,
-    means: 'A broker is not listed at this agent, or may not use this kind of reference over this socket or address.',
+    means:
+      'A broker is not listed at this agent, is in quarantine or offboarded, or may not use this kind of reference over this socket or address.',
     remedy: 'List its SPIFFE ID with what it may refer to under experimental.broker.allow of the agent.',
   },
   WORKLOAD_NOT_ENTITLED: {

@@ -9,6 +9,7 @@ import { verifyX509Svid } from '../../src/svid/verify-x509-svid.ts'
 import { checkX509SvidLeaf } from '../../src/svid/x509-svid-leaf.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
 import { decodeCertificate } from '../../src/x509/decode-certificate.ts'
+import { withheldBecause, type Standing } from '../entries/standing.ts'
 import type { ReferenceKind } from './reference.ts'
 
 /** Somebody who may fetch for others, as the configuration says. */
@@ -28,8 +29,8 @@ export interface Broker {
 
 export interface BrokersDeps {
   readonly allow: readonly AllowedBroker[]
-  /** Bundles of the own trust domain and of all that are federated with; a broker may be of any. */
-  readonly entitlements: { readonly bundles: BundleSet }
+  /** Bundles of the own trust domain and of all that are federated with; a broker may be of any. What lifecycle says of it. */
+  readonly entitlements: { readonly bundles: BundleSet; readonly standing: Standing }
   readonly isInSync: () => boolean
   readonly clock: Clock
   readonly cryptography: Cryptography
@@ -40,6 +41,7 @@ export interface BrokersDeps {
 
 interface Proven {
   readonly spiffeId: SpiffeId
+  readonly serialNumber: bigint
   readonly expiresAt: Date
   /** What vouched for it: while that is the same, no signature is looked at again. */
   readonly bundle: Bundle
@@ -85,13 +87,27 @@ export class Brokers {
    */
   async of({ connection }: Pick<Call, 'connection'>): Promise<Broker> {
     if (connection.transport !== 'tls') throw unproven('it does not come over TLS')
-    const { spiffeId, expiresAt } = await this.#prove(connection)
+    const { spiffeId, serialNumber, expiresAt } = await this.#prove(connection)
     if (expiresAt <= this.#deps.clock.now()) throw brokerExpired(spiffeId)
+    this.#checkStanding(spiffeId.toString(), serialNumber)
     const references = this.#allowed.get(spiffeId.toString())
     if (references === undefined) {
       throw new SallyportError('BROKER_REFUSED', `Cannot serve ${spiffeId}: it is not a broker of this agent`)
     }
     return { spiffeId, expiresAt, references }
+  }
+
+  /** Who is in quarantine gets nothing, for others least of all: not even where a conduit is kept open for it (§3.11). */
+  #checkStanding(id: string, serialNumber: bigint): void {
+    const { standing } = this.#deps.entitlements
+    const withheld = standing.withheld(id)
+    const why =
+      withheld !== undefined
+        ? withheldBecause(withheld)
+        : standing.isRevoked(id, serialNumber.toString(16))
+          ? 'shows a certificate that is revoked'
+          : undefined
+    if (why !== undefined) throw new SallyportError('BROKER_REFUSED', `Cannot serve ${id}: it ${why}`)
   }
 
   /** Verifies once for each connection, and again whenever what vouches for it is another one. */
@@ -107,7 +123,7 @@ export class Brokers {
       const bundle = this.#bundleFor(checkX509SvidLeaf(leaf))
       const { spiffeId } = await verifyX509Svid(chain, bundleSetOf([bundle]), clock.now(), cryptography)
       const expiresAt = new Date(Math.min(...chain.map(({ notAfter }) => notAfter.getTime())))
-      const proven = { spiffeId, expiresAt, bundle }
+      const proven = { spiffeId, serialNumber: leaf.serialNumber, expiresAt, bundle }
       this.#proven.set(connection, proven)
       return proven
     } catch (error) {

@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { BrokeredEntitlements } from '../../../agent/broker/brokered-entitlements.ts'
+import { GOOD_STANDING } from '../../../agent/entries/standing.ts'
 import type { BrokerConfig } from '../../../agent/config.ts'
 import type { AgentIdentity } from '../../../agent/node/join.ts'
 import { BrokerEndpoint } from '../../../agent/rpc/broker-endpoint.ts'
@@ -70,7 +71,7 @@ async function opened(allow = allowing(['pid'])): Promise<Opened> {
     {
       ...{ serve, x509Svids, jwtSvids, callers, cryptography, clock: systemClock, log: silentLog },
       entitlements: new BrokeredEntitlements(world.entitlements),
-      bundles: { bundles: bundleSetOf([authority.bundle()]) },
+      bundles: { bundles: bundleSetOf([authority.bundle()]), standing: GOOD_STANDING },
       isInSync: () => true,
       identity: () => parts.identity,
       openProcess: (pid) => (pid === 1000 ? new FakeProcess(1000, 1000).open() : undefined),

@@ -1,6 +1,7 @@
 import { BrokeredEntitlements } from '../../../agent/broker/brokered-entitlements.ts'
 import { type AllowedBroker, Brokers } from '../../../agent/broker/brokers.ts'
 import type { ReferenceKind } from '../../../agent/broker/reference.ts'
+import { GOOD_STANDING, type Standing } from '../../../agent/entries/standing.ts'
 import { brokerAccess, brokerApi } from '../../../agent/rpc/broker.ts'
 import { bundleSetOf, type BundleSet } from '../../../src/bundle/bundle-set.ts'
 import { SallyportError } from '../../../src/errors.ts'
@@ -91,6 +92,8 @@ export class BrokerWorld implements AsyncDisposable {
   /** Whom the agent knows, beside those whom its entries federate with. */
   bundles: BundleSet
   isInSync = true
+  /** What lifecycle says of brokers. */
+  standing: Standing = GOOD_STANDING
   #authority: TestAuthority
 
   private constructor(world: AgentWorld, options: BrokerWorldOptions) {

@@ -421,6 +421,30 @@ describe('a stream', () => {
     expect(stream.messages).toHaveLength(1)
   })
 
+  test.for([
+    ['in quarantine', { why: 'quarantined', isX509Withheld: true }, 'is in quarantine'],
+    ['in quarantine with a conduit kept open', { why: 'quarantined', isX509Withheld: false }, 'is in quarantine'],
+    ['offboarded', { why: 'offboarded', isX509Withheld: true }, 'is offboarded'],
+    ['of a revoked serial number', undefined, 'a certificate that is revoked'],
+  ] as const)(
+    '§3.11 a broker that is %s is given nothing more, also on a stream that is open',
+    async ([, withheld, why]) => {
+      await using house = await worldWith([anEntry('a')])
+      const stream = await answered(house, pidReference(1000))
+      house.standing = {
+        withheld: (id) => (id === BROKER_ID ? withheld : undefined),
+        isRevoked: (id) => id === BROKER_ID && withheld === undefined,
+      }
+      house.world.upstream.entries.set('b', anEntry('b'))
+      const change = { entries: [anEntry('b')], removedEntryIds: [], bundles: [], removedTrustDomains: [] }
+      house.world.entitlements.apply(change)
+      await until(() => stream.error !== undefined, 'the end')
+      expect(stream.error).toThrowCode('BROKER_REFUSED', why)
+      expect(stream.messages).toHaveLength(1)
+      expect(await failureOf(house.admit(await house.call()))).toThrowCode('BROKER_REFUSED', why)
+    },
+  )
+
   test('BA-18 the end of one workload leaves the streams of others on the same connection alone', async () => {
     await using house = await worldWith([anEntry('a'), anEntry('z', { selectors: uid(1001) })])
     const connection = await house.connection()
