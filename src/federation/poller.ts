@@ -1,4 +1,4 @@
-import type { Bundle } from '../bundle/bundle.ts'
+import { type Bundle, bundlesEqual } from '../bundle/bundle.ts'
 import { type BundleDocument, readBundleDocument, REFRESH_HINT_DEFAULT_SECONDS } from '../bundle/bundle-document.ts'
 import type { Clock } from '../clock.ts'
 import { type ErrorCode, SallyportError } from '../errors.ts'
@@ -110,8 +110,9 @@ export class Poller {
 
   /** Puts a bundle in the place of the endpoint's, until the endpoint has been heard again. */
   async give({ document, text }: GivenBundle): Promise<void> {
+    const verifier = this.#knownVerifier()
     this.#install({ document, text, origin: 'given', since: this.#deps.clock.now(), initial: this.#initial() })
-    this.verifierChanged()
+    if (isAnother(verifier, this.#knownVerifier())) this.verifierChanged()
     await this.#save()
   }
 
@@ -169,14 +170,14 @@ export class Poller {
     const { clock, random, onFetch } = this.#deps
     const { signal } = this.#stop
     const startMs = clock.monotonicMs()
-    const attempt: Attempt = { verifier: this.#verifier(), answeredBy: undefined, document: undefined }
+    const attempt: Attempt = { verifier: undefined, answeredBy: undefined, document: undefined }
     const result = await this.#fetch(attempt).catch((error: unknown) => {
       // What comes after the end concerns nobody.
       if (!signal.aborted) this.#trouble = error as Error
       return { outcome: 'failed' as const, error: error as Error, warnings: attempt.document?.warnings ?? [] }
     })
     // Another bundle that came meanwhile may verify what the one before did not.
-    const isOutdated = result.outcome === 'failed' && attempt.verifier !== this.#verifier()
+    const isOutdated = result.outcome === 'failed' && isAnother(attempt.verifier, this.#knownVerifier())
     const pauseSeconds = this.#held?.document.pollAfterSeconds ?? REFRESH_HINT_DEFAULT_SECONDS
     this.#schedule(isOutdated ? 0 : pauseSeconds * 1000 * (1 + JITTER * random()))
     const { trustDomain, url, endpoint } = this.relationship
@@ -204,6 +205,7 @@ export class Poller {
       attempt.answeredBy = { ...peer, url: url.toString() }
     }
     const { url, followRedirects } = relationship
+    attempt.verifier = this.#verifier()
     const text = await fetch(
       { url, followRedirects, trust: this.#trust(attempt.verifier), onConnected },
       { clock, signal },
@@ -251,6 +253,15 @@ export class Poller {
     return this.#deps.bundleOf(endpointId.trustDomain)
   }
 
+  /** Undefined also while whoever knows it cannot say. */
+  #knownVerifier(): Bundle | undefined {
+    try {
+      return this.#verifier()
+    } catch {
+      return undefined
+    }
+  }
+
   #initial(): string | undefined {
     const { endpoint } = this.relationship
     const configured = endpoint.profile === 'https_spiffe' ? endpoint.initial?.digest : undefined
@@ -292,10 +303,14 @@ export class Poller {
 
 /** What is learnt while an attempt lasts. */
 interface Attempt {
-  readonly verifier: Bundle | undefined
+  verifier: Bundle | undefined
   answeredBy: FetchReport['answeredBy']
   document: BundleDocument | undefined
 }
+
+/** By content: what comes from elsewhere may be a new object each time. */
+const isAnother = (before: Bundle | undefined, now: Bundle | undefined): boolean =>
+  before !== now && (before === undefined || now === undefined || !bundlesEqual(before, now))
 
 function checkNotStale({ x509Authorities }: Bundle, endpointId: SpiffeId, now: Date): void {
   if (x509Authorities.some(({ certificate }) => certificate.notAfter >= now)) return

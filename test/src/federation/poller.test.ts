@@ -19,6 +19,7 @@ let reports: FetchReport[]
 /** What was asked and is not answered yet. */
 let asked: (PromiseWithResolvers<string> & { readonly request: DocumentRequest })[]
 let others: Bundle | undefined
+let bundleOf: () => Bundle | undefined
 let changes: number
 
 beforeAll(async () => {
@@ -30,6 +31,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   ;[clock, reports, asked, others, changes] = [new PollClock(new Date()), [], [], undefined, 0]
+  bundleOf = () => others
 })
 
 const url = 'https://bundles.test/'
@@ -52,7 +54,7 @@ const pollerOf = (options: RelationshipOptions): Poller =>
       return answer.promise
     },
     store: undefined,
-    bundleOf: () => others,
+    bundleOf: () => bundleOf(),
     onChange: () => changes++,
     onHealth: () => {},
     onFetch: (report) => reports.push(report),
@@ -154,5 +156,48 @@ test('FE-15 neither a change of another bundle nor a failure for other reasons b
   poller.verifierChanged()
   await settled()
   expect(asked).toHaveLength(1)
+  await poller.close()
+})
+
+test('FE-14 FE-15 a bundle that is set and does not verify its own endpoint brings no attempt forward', async () => {
+  for (const options of [byWeb, servedBy('spiffe://signer.test/bundle-server')]) {
+    others = partner.bundle()
+    const before = asked.length
+    const poller = pollerOf(options)
+    poller.start()
+    await settled()
+    asked.at(-1)!.reject(untrusted)
+    await settled()
+    await poller.give(parseGivenBundle(printPem([nextPartner.certificate]), nextPartner.trustDomain))
+    await settled()
+    expect(asked).toHaveLength(before + 1)
+    await poller.close()
+  }
+})
+
+test('FE-15 a bundle from elsewhere that says the same is the same, whatever object it is', async () => {
+  bundleOf = () => ({ ...partner.bundle() })
+  const poller = pollerOf(servedBy('spiffe://signer.test/bundle-server'))
+  poller.start()
+  await settled()
+  asked[0]!.reject(untrusted)
+  await settled()
+  expect([asked.length, clock.slept]).toEqual([1, [300_000]])
+  await poller.close()
+})
+
+test('whoever knows the other bundle may fail: the attempt fails with it, and the next one comes', async () => {
+  bundleOf = () => {
+    throw new SallyportError('SVID_EXPIRED', 'the agent is away')
+  }
+  const poller = pollerOf(servedBy('spiffe://signer.test/bundle-server'))
+  poller.start()
+  await settled()
+  expect(poller.health.error).toThrowCode('SVID_EXPIRED')
+  await poller.give(parseGivenBundle(printPem([partner.certificate]), partner.trustDomain))
+  bundleOf = () => partner.bundle()
+  await clock.advance(300_000)
+  expect(asked).toHaveLength(1)
+  asked[0]!.reject(untrusted)
   await poller.close()
 })
