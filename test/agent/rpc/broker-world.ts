@@ -92,6 +92,8 @@ export class BrokerWorld implements AsyncDisposable {
   /** Whom the agent knows, beside those whom its entries federate with. */
   bundles: BundleSet
   isInSync = true
+  /** Called when a process is looked at. */
+  onAttest: () => void = () => undefined
   /** What lifecycle says of brokers. */
   standing: Standing = GOOD_STANDING
   #authority: TestAuthority
@@ -113,6 +115,7 @@ export class BrokerWorld implements AsyncDisposable {
       entitlements: new BrokeredEntitlements(world.entitlements),
       openProcess: (pid) => this.processes.get(pid)?.open(),
       attest: async (peer) => {
+        this.onAttest()
         if (world.attestFailure !== undefined) throw world.attestFailure
         return world.selectors.get(peer.uid) ?? [{ type: 'unix', value: `uid:${peer.uid}` }]
       },

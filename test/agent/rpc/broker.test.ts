@@ -183,10 +183,9 @@ describe('references', () => {
     expect(
       await failureOf(house.served.subscribeToX509Svid({ reference: pidReference(1002) }, await house.call())),
     ).toThrowCode('IDENTITY_PENDING', 'in a namespace')
+    house.onAttest = () => process.exit()
     const served = house.served.subscribeToX509Svid({ reference: pidReference(1002) }, await house.call())
-    const refusal = failureOf(served)
-    process.exit()
-    expect(await refusal).toThrowCode('WORKLOAD_NOT_FOUND')
+    expect(await failureOf(served)).toThrowCode('WORKLOAD_NOT_FOUND', 'process 1002')
     expect(process.opened).toBe(0)
   })
 })
