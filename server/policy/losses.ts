@@ -43,9 +43,9 @@ export function lossesOf(before: Placed | undefined, after: Placed, admins: read
   return losses
 }
 
-/** Identities that have a slice, and would have one that is too long to be sent: one loss for all of them. */
-export function slicesLost(before: Members, after: Members): Loss[] {
-  const already = new Set(longSlices(before.sliceIndex).map(({ spiffeId }) => spiffeId))
+/** Identities whose slice would be too long to be sent, and was not before: one loss for all of them. */
+export function slicesLost(before: Members | undefined, after: Members): Loss[] {
+  const already = new Set(before === undefined ? [] : longSlices(before.sliceIndex).map(({ spiffeId }) => spiffeId))
   const lost = longSlices(after.sliceIndex).filter(({ spiffeId }) => !already.has(spiffeId))
   const [longest] = lost
   if (longest === undefined) return []

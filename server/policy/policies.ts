@@ -107,7 +107,7 @@ export class Policies {
     const effects = members === undefined ? [] : checkEffects(members.sliceIndex, { now, placeOf })
     const losses = members === undefined ? [] : lossesOf(held, { set, members }, uniqueIds(admins))
     const hasLong = effects.some(({ code }) => code === 'SLICE_TOO_LONG')
-    const slices = hasLong && held && members ? slicesLost(held.members, members) : []
+    const slices = hasLong && members !== undefined ? slicesLost(held?.members, members) : []
     return {
       set,
       digest: sha256Hex(canonicalText(set)),

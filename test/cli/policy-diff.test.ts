@@ -35,18 +35,22 @@ describe('policy diff', () => {
     expect(process.exitCode).toBe(0)
   })
 
-  test('warns of identities that the second policy would tell nothing, because it is too much', async () => {
-    const wordy = Array.from(
-      { length: 3500 },
-      (_, at) =>
-        `  - { id: c${at}, from: edge, to: shop, allow: [ { protocol: http, ports: [8443] } ], owner: o, review: 2099-01-01, justification: ${'x'.repeat(900)} }\n`,
-    )
-    const long = file(text.replace('conduits:\n', () => `conduits:\n${wordy.join('')}`))
-    expect((await diffPolicy(options, acmeFile, wider)).warnings).toEqual([])
-    expect((await diffPolicy(options, acmeFile, long)).warnings).toEqual([
-      expect.stringMatching(/^SLICE_TOO_LONG the slice of .* would take [34]\.\d MB, and agents take 3\.1 MB$/),
-    ])
-  })
+  test(
+    'warns of identities that the second policy would tell nothing, because it is too much',
+    { timeout: 300_000 },
+    async () => {
+      const wordy = Array.from(
+        { length: 3500 },
+        (_, at) =>
+          `  - { id: c${at}, from: edge, to: shop, allow: [ { protocol: http, ports: [8443] } ], owner: o, review: 2099-01-01, justification: ${'x'.repeat(900)} }\n`,
+      )
+      const long = file(text.replace('conduits:\n', () => `conduits:\n${wordy.join('')}`))
+      expect((await diffPolicy(options, acmeFile, wider)).warnings).toEqual([])
+      expect((await diffPolicy(options, acmeFile, long)).warnings).toEqual([
+        expect.stringMatching(/^SLICE_TOO_LONG the slice of .* would take [34]\.\d MB, and agents take 3\.1 MB$/),
+      ])
+    },
+  )
 
   test('adds the traffic that a loss would touch', async () => {
     const decisions = file(logOf([counter({ action: 'read', count: 9 }), counter({ action: 'create', count: 4 })]))
