@@ -358,9 +358,10 @@ describe('answers', () => {
     expect(source.current().svid.spiffeId.path).toBe('/api')
   })
 
-  test('BE-15 UNAUTHENTICATED waits for another SVID of the broker, and is asked again then', async () => {
+  test('BE-15 UNAUTHENTICATED waits for another SVID of the broker, each time, and is asked again then', async () => {
     const source = new ListeningSource(self, home.bundle())
-    agent.script(1, 'subscribeToX509Svid', [new SallyportError('CALLER_UNPROVEN', 'expired')], [message(web), silence])
+    const unproven = new SallyportError('CALLER_UNPROVEN', 'expired')
+    agent.script(1, 'subscribeToX509Svid', [unproven], [unproven], [message(web), silence])
     const opening = brokerWith({ source }).workload({ pid: 1 }).x509Source({ timeoutMs: Infinity })
     await clock.advance(600_000)
     // The source is told something, and the SVID is the same.
@@ -368,7 +369,10 @@ describe('answers', () => {
     await clock.advance(600_000)
     expect(agent.calls).toHaveLength(1)
     source.use(await heldSvid(home, '/gateway'))
-    await clock.advance(1_000)
+    await clock.advance(600_000)
+    expect(agent.calls).toHaveLength(2)
+    source.use(await heldSvid(home, '/gateway'))
+    await clock.advance(2_000)
     expect((await opening).current().svid.spiffeId.path).toBe('/web')
   })
 

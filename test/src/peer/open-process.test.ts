@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { openProcess } from '../../../src/peer/open-process.ts'
 import { executableOf } from '../../../src/peer/process-facts.ts'
+import { until } from '../../fakes/until.ts'
 import { canRun, isRoot, run } from './processes.ts'
 
 const canSwitchUser = isRoot && canRun('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
@@ -33,7 +35,18 @@ describe.runIf(process.platform === 'linux')('openProcess()', () => {
     expect(openProcess(pid)).toBeUndefined()
   })
 
-  test('BA-31 a process that exits is noticed, and one that waits to be reaped is none', async () => {
+  test('BA-07 a process that has ended and waits for its parent to notice is none', async () => {
+    // The shell becomes a program that notices nothing.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'])
+    onTestFinished(() => void parent.kill('SIGKILL'))
+    const [printed] = (await once(parent.stdout, 'data')) as [Buffer]
+    const pid = Number(printed.toString())
+    const state = () => /^State:\t(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    await until(() => state() === 'Z', 'the end of the child')
+    expect(openProcess(pid)).toBeUndefined()
+  })
+
+  test('BA-31 a process that exits is noticed', async () => {
     const child = run('setInterval(() => {}, 1000)')
     using opened = openProcess(child.pid!)
     const { exited } = opened!
