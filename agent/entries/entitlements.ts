@@ -44,7 +44,7 @@ export class Entitlements implements Entitled {
   readonly #unsettled = new Set<Subscription>()
   readonly #waiters = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
   readonly #digest = new ViewDigest()
-  readonly #standingListeners = new Set<() => void>()
+  readonly #standingListeners = new Set<(isOther: boolean) => void>()
   #bundleSet: BundleSet
   #standing: Standing = GOOD_STANDING
   #sequence = 0
@@ -123,21 +123,24 @@ export class Entitlements implements Entitled {
    */
   stand(standing: Standing): number {
     const before = this.#standing
+    if (before === standing) return this.#sequence
     this.#standing = standing
     const concerned = new Set<Interest>()
+    let isOther = false
     for (const entry of this.#entries.values()) {
       const id = entry.spiffeId.toString()
       if (isSameWithheld(before.withheld(id), standing.withheld(id))) continue
+      isOther = true
       for (const interest of this.#interests.concernedBy(entry)) concerned.add(interest)
     }
     if (concerned.size > 0) this.#sequence++
     for (const interest of concerned) this.#tell(interest, this.#sequence)
-    for (const listener of this.#standingListeners) listener()
+    for (const listener of this.#standingListeners) listener(isOther)
     return this.#sequence
   }
 
-  /** Calls `listener` after lifecycle has said something new. */
-  onStanding(listener: () => void): Disposable {
+  /** Calls `listener` after lifecycle has said something new: whether other entries are withheld than before. */
+  onStanding(listener: (isOther: boolean) => void): Disposable {
     this.#standingListeners.add(listener)
     return { [Symbol.dispose]: () => void this.#standingListeners.delete(listener) }
   }

@@ -154,7 +154,7 @@ export class X509SvidCache {
   /** Signs what is missing and renews what is due, until the signal aborts. */
   async run(signal: AbortSignal): Promise<never> {
     using _listening = this.#deps.entitlements.onApplied((applied) => this.#onApplied(applied))
-    using _standing = this.#deps.entitlements.onStanding(() => this.#onStanding())
+    using _standing = this.#deps.entitlements.onStanding((isOther) => this.#onStanding(isOther))
     this.#keys.refill()
     this.#prefetch()
     for (;;) {
@@ -186,14 +186,14 @@ export class X509SvidCache {
   }
 
   /** A serial number that was revoked opens nothing any more, so another one is signed; who is let go again must not wait long. */
-  #onStanding(): void {
+  #onStanding(isOther: boolean): void {
     for (const svid of this.#held.values()) {
       if (!this.#isRevoked(svid)) continue
       const entry = this.#deps.entitlements.entry(svid.entryId)
       this.#drop(svid.entryId)
       if (entry !== undefined) this.#order(entry, true)
     }
-    this.hurry()
+    if (isOther) this.hurry()
   }
 
   /** SVIDs of a tainted authority are replaced at once; those of one that is gone cannot be verified by anybody any more. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { GOOD_STANDING } from '../../../agent/entries/standing.ts'
 import { explain } from '../../../agent/rpc/explain.ts'
 import type { RegistrationEntry } from '../../../src/entry/registration-entry.ts'
+import { SallyportError } from '../../../src/errors.ts'
 import { parseSelector } from '../../../src/entry/selector.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
@@ -96,6 +97,20 @@ describe('an identity in quarantine', () => {
     expect((await house.svids()).error).toThrowCode('IDENTITY_WITHHELD')
     await house.release()
     expect((await house.svids()).last.svids?.[0]?.x509Svid).toEqual(before?.x509Svid)
+  })
+
+  test('one that was never signed is signed at once after the release, however often the server had refused it', async () => {
+    await using house = await House.open([])
+    const { world } = house
+    await house.quarantine({ identity: store })
+    const entry = entryOf('store', '/web/store')
+    world.upstream.entriesRefused.set(entry.id, new SallyportError('ISSUANCE_REFUSED', 'it is in quarantine'))
+    world.hold([entry])
+    for (let tries = 0; tries < 6; tries += 1) await world.clock.advance(30_000)
+    expect((await house.svids()).error).toThrowCode('IDENTITY_WITHHELD')
+    world.upstream.entriesRefused.clear()
+    await house.release()
+    expect(idsIn(await house.svids())).toEqual([store])
   })
 
   test('WA-25 WA-30: of two identities the other one remains, without the bundles of the first', async () => {
@@ -277,7 +292,7 @@ describe('what is withheld', () => {
       body: { spiffeId: store, serialNumber: leaf?.serialNumber.toString(16) ?? '' },
     })
     const stream = new Reading(handlersOf(house.world).fetchX509Svid({}, workloadCall()))
-    await settled()
+    await until(() => house.world.callers.held === 1, 'a caller that waits')
     await house.world.clock.advance(6_000)
     await until(() => stream.error !== undefined, 'a refusal that passes')
     expect(stream.error).toThrowCode('IDENTITY_PENDING')
