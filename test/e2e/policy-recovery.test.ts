@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => house?.[Symbol.asyncDispose]())
 
 async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const giveUp = Date.now() + 60_000
+  const giveUp = Date.now() + 150_000
   for (;;) {
     const value = await read()
     if (holds(value)) return value
@@ -108,7 +108,7 @@ test('a key that agents still trust vouches for those of the backup', async () =
   await isWell()
   const [vouched] = await house.json<{ type: string; facts: object }[]>('audit', 'list', '--type', 'policy-key.vouched')
   expect(vouched).toMatchObject({ facts: { reason: 'restored' } })
-}, 240_000)
+}, 480_000)
 
 test('where no such key is left, somebody names the key of now on the node', async () => {
   rmSync(house.path('backup'), { recursive: true })
@@ -125,7 +125,7 @@ test('where no such key is left, somebody names the key of now on the node', asy
   expect(await repin(await activeKey())).toMatchObject({ code: 0 })
   await isWell()
   expect(await repin(await activeKey())).toMatchObject({ stderr: expect.stringContaining('POLICY_KEYS_NOT_OFFERED') })
-}, 240_000)
+}, 480_000)
 
 test('where the keys were kept and only the database is of earlier, agents follow by themselves', async () => {
   const database = join(house.serverData, 'sallyport.db')
@@ -134,4 +134,4 @@ test('where the keys were kept and only the database is of earlier, agents follo
   // Onto the file, which stays the same one.
   await whileStopped(() => copyFileSync(house.path('earlier.db'), database))
   await isWell()
-}, 240_000)
+}, 480_000)

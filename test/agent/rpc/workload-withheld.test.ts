@@ -106,7 +106,12 @@ describe('an identity in quarantine', () => {
     const entry = entryOf('store', '/web/store')
     world.upstream.entriesRefused.set(entry.id, new SallyportError('ISSUANCE_REFUSED', 'it is in quarantine'))
     world.hold([entry])
-    for (let tries = 0; tries < 6; tries += 1) await world.clock.advance(30_000)
+    for (let tries = 0; tries < 6; tries += 1) {
+      const { batches } = world.upstream
+      await world.clock.advance(30_000)
+      await until(() => world.upstream.batches > batches, 'another try')
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+    }
     expect((await house.svids()).error).toThrowCode('IDENTITY_WITHHELD')
     world.upstream.entriesRefused.clear()
     await house.release()
