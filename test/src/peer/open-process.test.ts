@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import type { Writable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openProcess } from '../../../src/peer/open-process.ts'
 import { executableOf } from '../../../src/peer/process-facts.ts'
@@ -36,13 +37,15 @@ describe.runIf(process.platform === 'linux')('openProcess()', () => {
   })
 
   test('BA-07 a process that has ended and waits for its parent to notice is none', async () => {
-    // The shell becomes a program that notices nothing.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'])
+    const script = 'cat <&3 >/dev/null & echo $!; exec 3<&-; exec sleep 60'
+    const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
     onTestFinished(() => void parent.kill('SIGKILL'))
-    const [printed] = (await once(parent.stdout, 'data')) as [Buffer]
+    const [printed] = (await once(parent.stdout!, 'data')) as [Buffer]
     const pid = Number(printed.toString())
-    const state = () => /^State:\t(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-    await until(() => state() === 'Z', 'the end of the child')
+    // The shell has become a program that notices nothing; only then may its child end.
+    await until(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n', 'the other program')
+    ;(parent.stdio[3] as Writable).end()
+    await until(() => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')), 'the end of the child')
     expect(openProcess(pid)).toBeUndefined()
   })
 
