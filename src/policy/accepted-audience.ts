@@ -7,8 +7,7 @@ import type { Tables } from './tables.ts'
  * @see zones.md ZO-42
  */
 export function acceptedAudience(tables: Tables, service: string, peer: string): string | undefined {
-  const compiled = tables.services.get(service)
+  const acceptJwt = tables.services.get(service)?.acceptJwt
   const source = tables.parties.of(peer)
-  if (compiled?.forwarders === undefined || typeof source === 'string') return undefined
-  return compiled.forwarders.has(source) ? compiled.service.acceptJwt?.audience : undefined
+  return typeof source === 'object' && acceptJwt?.forwarders.has(source) === true ? acceptJwt.audience : undefined
 }

@@ -39,17 +39,16 @@ export const notEvaluated: AccessGate = { result: 'notEvaluated', code: null, by
 const deny = (code: Code, by: AccessGate['by'] = null): AccessGate => ({ result: 'deny', code, by })
 const allow = (by: AccessGate['by']): AccessGate => ({ result: 'allow', code: null, by })
 
-/** All must be allowed (ZO-54); the first that is not is told. */
-export function everyAction(
+/** All of one or more must be allowed (ZO-54); the first that is not is told, else the last. */
+export const everyAction = (
   actions: readonly MatchedAction[],
   verdictOf: (action: MatchedAction) => AccessVerdict,
-): AccessVerdict {
-  const [only, another] = actions
-  if (only !== undefined && another === undefined) return verdictOf(only)
-  const verdicts = actions.map(verdictOf)
-  const told = verdicts.find(({ gate }) => gate.result === 'deny') ?? (verdicts.at(-1) as AccessVerdict)
-  return { ...told, isHard: verdicts.some(({ isHard }) => isHard) }
-}
+): AccessVerdict => actions.map(verdictOf).reduce(both)
+
+const both = (first: AccessVerdict, second: AccessVerdict): AccessVerdict => ({
+  ...(first.gate.result === 'deny' ? first : second),
+  isHard: first.isHard || second.isHard,
+})
 
 /** One party and one action: guards, deny rules, allow rules, elevation. A caller that a token names is never elevated. */
 export function mayAct(
@@ -71,14 +70,15 @@ export function mayAct(
   for (const { id } of guards) note?.('guard', id, 'closes')
   const { allows, denies, bounded } = rulesOfAction(pair, action.name)
   for (const { rule } of bounded) changesAt(question, nextEdge(rule.valid, question.now))
-  const isHard =
-    guards.length > 0 &&
-    standsHard(guards, (id) => allows.some((rule) => rule.id === id && closedBecause(question, rule, facts) === null))
+  const isHard = standsHard(guards, (id) =>
+    allows.some((rule) => rule.id === id && closedBecause(question, rule, facts) === null),
+  )
   const verdict = (gate: AccessGate): AccessVerdict => ({ gate, isHard, action })
 
   const [guard] = guards
-  const candidates = guard === undefined ? allows : allows.filter(({ id }) => isExcepted(guards, id))
-  if (guard !== undefined && candidates.length === 0) return verdict(deny('GUARD', { kind: 'guard', id: guard.id }))
+  if (guard !== undefined && !allows.some(({ id }) => isExcepted(guards, id))) {
+    return verdict(deny('GUARD', { kind: 'guard', id: guard.id }))
+  }
 
   for (const rule of denies) {
     const isApplied = isValid(rule.rule.valid, question.now) && (rule.when === undefined || rule.when(facts) !== false)
@@ -87,7 +87,8 @@ export function mayAct(
   }
 
   let refused: Code | null = null
-  for (const rule of candidates) {
+  for (const rule of allows) {
+    if (!isExcepted(guards, rule.id)) continue
     const closed = closedBecause(question, rule, facts)
     note?.('rule', rule.id, closed === null ? 'opens' : outcomeOf[closed])
     if (closed === null) return verdict(allow({ kind: 'rule', id: rule.id }))

@@ -18,7 +18,7 @@ export function canonicalPath(target: string): CanonicalPath {
   const query = target.indexOf('?')
   const path = query === -1 ? target : target.slice(0, query)
   if (forbidden.test(path)) return forbiddenChar
-  const decoded = path.includes('%') ? decodeEscapes(path) : path
+  const decoded = decodeEscapes(path)
   return typeof decoded === 'string' ? splitPath(decoded) : decoded
 }
 
@@ -52,7 +52,7 @@ function decodeEscapes(path: string): string | { readonly refused: Code } {
     if (length === 0) return badEscape
     const character = String.fromCharCode(byte)
     at = percent + 3 * length
-    decoded += length === 1 && unreserved.test(character) ? character : path.slice(percent, at).toUpperCase()
+    decoded += unreserved.test(character) ? character : path.slice(percent, at).toUpperCase()
   }
   return decoded + path.slice(at)
 }

@@ -75,7 +75,10 @@ function compileService(service: Service, trustDomain: string, parties: Parties)
     actions: actionTable(service),
     authorities: new Set(service.authorities),
     honoursMethodOverride: service.honoursMethodOverride,
-    forwarders: service.acceptJwt === undefined ? undefined : identitySet(service.acceptJwt.forwarders, trustDomain),
+    acceptJwt: service.acceptJwt && {
+      audience: service.acceptJwt.audience,
+      forwarders: identitySet(service.acceptJwt.forwarders, trustDomain),
+    },
     rules: new RuleIndex(trustDomain),
   }
 }

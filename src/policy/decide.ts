@@ -33,7 +33,7 @@ export function decideWith(
 
   const question = questionOf(tables, lifecycle, request, identity.source, record)
   changesAt(question, identity.expires)
-  const lifecycleCode = checkLifecycle(question)
+  const lifecycleCode = checkLifecycle(question, identity.serialNumber)
   if (lifecycleCode !== null) return refuse(tables, request, 'lifecycle', lifecycleCode, question)
 
   const movement = decideMovement(question)

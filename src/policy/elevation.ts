@@ -1,5 +1,5 @@
 import { covers } from './conduit.ts'
-import { codes, type Code } from './codes.ts'
+import { firstOf, type Code } from './codes.ts'
 import type { BreakGlassSession, Grant } from './lifecycle.ts'
 import { identitySet, type Party } from './party.ts'
 import type { BreakGlass, Listener } from './policy-set.ts'
@@ -96,19 +96,14 @@ function orSession(
       }
       record?.({ ...note, outcome: 'expired' })
       // The access gate has no code of its own for it (ZO-21).
-      if (gate === 'movement') late = earlier(late, 'BREAK_GLASS_EXPIRED')
+      if (gate === 'movement') late = firstOf(late, 'BREAK_GLASS_EXPIRED')
     }
   }
   return { refused: late }
 }
 
-const earlier = (a: Code | null, b: Code): Code => (a !== null && codes[a].precedence < codes[b].precedence ? a : b)
-
 const leads = ({ from, to }: BreakGlassSession, source: Party, destination: Party): boolean =>
-  source.zone !== undefined &&
-  destination.zone !== undefined &&
-  from.includes(source.zone.id) &&
-  to.includes(destination.zone.id)
+  from.some((zone) => zone === source.zone?.id) && to.some((zone) => zone === destination.zone?.id)
 
 export function keepsDeclaration(
   session: BreakGlassSession,

@@ -37,8 +37,8 @@ export function decideForwarded(question: Question, own: AccessVerdict): Forward
     lifecycleCode: null,
   }
   if (jwt === undefined || service === undefined) return ignored
-  const { acceptJwt } = service.service
-  if (acceptJwt === undefined || service.forwarders?.has(source) !== true) return ignored
+  const { acceptJwt } = service
+  if (acceptJwt?.forwarders.has(source) !== true) return ignored
   const caller = 'refused' in jwt ? undefined : question.tables.parties.of(jwt.spiffeId)
   const isForForeigner = typeof caller === 'object' && caller.foreignDomain !== undefined
   if (own.gate.result !== 'allow') return { ...ignored, isForForeigner }
@@ -59,7 +59,7 @@ export function decideForwarded(question: Question, own: AccessVerdict): Forward
     )
   if (!isMeant) return { ...refuse('JWT_AUDIENCE'), caller }
   const accepted = { ...ignored, jwt: 'accepted' as const, caller, isForForeigner }
-  const lifecycleCode = lifecycleProblem(question.lifecycle, [caller])
+  const lifecycleCode = lifecycleProblem(question.lifecycle, caller)
   if (lifecycleCode !== null) return { ...accepted, lifecycleCode }
   return { ...accepted, access: accessOfBoth(question, service, own, caller) }
 }
@@ -73,7 +73,7 @@ const refused = (own: AccessVerdict, code: Code): AccessVerdict => ({
 function accessOfBoth(question: Question, service: CompiledService, own: AccessVerdict, caller: Party): AccessVerdict {
   const actions = question.asked?.actions ?? []
   const its = everyAction(actions, (action) => mayAct(question, service, caller, action, false))
-  const isHard = own.isHard || its.isHard
   const isAllowed = caller.zone !== undefined && its.gate.result === 'allow'
-  return isAllowed ? { ...own, isHard } : { ...refused(own, 'CALLER_NO_RULE'), isHard }
+  // Where a gate allows, no hard guard stands: only the caller's can.
+  return isAllowed ? own : { ...refused(own, 'CALLER_NO_RULE'), isHard: its.isHard }
 }

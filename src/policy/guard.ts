@@ -55,10 +55,10 @@ function matchesZone(predicate: Predicate, zone: CompiledZone): boolean {
     (maxTarget === undefined || zone.target <= maxTarget) &&
     (minTarget === undefined || zone.target >= minTarget) &&
     (predicate.zone === undefined || zone.id === predicate.zone) &&
-    (notZone === undefined || zone.id !== notZone) &&
+    zone.id !== notZone &&
     (predicate.sensitivity === undefined || zone.sensitivity === predicate.sensitivity) &&
     (predicate.admin === undefined || zone.admin === predicate.admin) &&
-    (notAdmin === undefined || zone.admin !== notAdmin) &&
+    zone.admin !== notAdmin &&
     (predicate.crownJewel === undefined || zone.crownJewel === predicate.crownJewel)
   )
 }

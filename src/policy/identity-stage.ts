@@ -5,7 +5,8 @@ import type { Tables } from './tables.ts'
 import { HARD_STALE_MS } from './zone.ts'
 
 /** Who asks, or the first reason why nobody is believed. */
-export type IdentityVerdict = { readonly source: Party; readonly expires: number } | { readonly code: Code }
+export type IdentityVerdict =
+  { readonly source: Party; readonly serialNumber: string; readonly expires: number } | { readonly code: Code }
 
 /**
  * Stage 0. What the handshake refused stays refused; of several reasons the first of ZO-01 is told.
@@ -24,7 +25,11 @@ export function checkIdentity(tables: Tables, request: PolicyRequest): IdentityV
   const limit = hardStaleMs(tables, request.service)
   // Written so that an age which is no number denies.
   if (!(policyAgeMs < limit)) return { code: 'POLICY_STALE' }
-  return { source, expires: Math.min(peer.notAfter, now + (limit - policyAgeMs)) }
+  return {
+    source,
+    serialNumber: peer.serialNumber,
+    expires: Math.min(peer.notAfter, now + (limit - policyAgeMs)),
+  }
 }
 
 /** Of the destination's zone; without one the settings' own, which always denies in the end. */

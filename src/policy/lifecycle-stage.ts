@@ -10,8 +10,8 @@ import type { Question } from './question.ts'
  *
  * @see zones.md §3.5 stage 1, ZO-03
  */
-export function checkLifecycle(question: Question): Code | null {
-  const { lifecycle, source, service, request } = question
+export function checkLifecycle(question: Question, serialNumber: string): Code | null {
+  const { lifecycle, source, service } = question
   const quarantines = [source, service?.party].flatMap((party) =>
     party === undefined ? [] : lifecycle.quarantinesOf(party),
   )
@@ -23,8 +23,7 @@ export function checkLifecycle(question: Question): Code | null {
   if (isOffboarded(lifecycle, source) || (service !== undefined && isOffboarded(lifecycle, service.party))) {
     return 'OFFBOARDED'
   }
-  const serial = 'serialNumber' in request.peer ? request.peer.serialNumber : ''
-  return lifecycle.isRevoked(source.id, serial) ? 'SERIAL_REVOKED' : null
+  return lifecycle.isRevoked(source.id, serialNumber) ? 'SERIAL_REVOKED' : null
 }
 
 /** Asked without the record: the gate itself comes later and tells its candidates then. */
@@ -38,7 +37,7 @@ function opensForForensics(question: Question): boolean {
 const isOffboarded = ({ offboarded }: LifecycleIndex, { id }: Party): boolean => offboarded.has(id)
 
 /** The same for who presents no certificate here, such as the caller of a token: no forensics, no serials. */
-export function lifecycleProblem(lifecycle: LifecycleIndex, parties: readonly Party[]): Code | null {
-  if (parties.some((party) => lifecycle.quarantinesOf(party).length > 0)) return 'QUARANTINED'
-  return parties.some((party) => isOffboarded(lifecycle, party)) ? 'OFFBOARDED' : null
+export function lifecycleProblem(lifecycle: LifecycleIndex, party: Party): Code | null {
+  if (lifecycle.quarantinesOf(party).length > 0) return 'QUARANTINED'
+  return isOffboarded(lifecycle, party) ? 'OFFBOARDED' : null
 }

@@ -59,7 +59,7 @@ export class MembershipRules {
     return onePerZone(
       found.filter(
         (item) =>
-          item.labels.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value) &&
+          item.labels.every(([key, value]) => labels[key] === value) &&
           (item.selector === undefined || selectors.has(item.selector)) &&
           (item.pattern === undefined || matchesSegments(item.pattern, segments)),
       ),
@@ -81,7 +81,6 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
 }
 
 function onePerZone(placements: readonly Placement[]): Placement[] {
-  if (placements.length < 2) return [...placements]
   const sorted = placements.toSorted((a, b) => compare(a.zone, b.zone) || compare(a.via, b.via))
   return sorted.filter(({ zone }, index) => zone !== sorted[index - 1]?.zone)
 }

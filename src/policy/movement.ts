@@ -1,9 +1,10 @@
-import { codes, firstOf, type Code } from './codes.ts'
+import { firstOf, type Code } from './codes.ts'
 import { closedBecause, covers, nextTurn, type CompiledConduit } from './conduit.ts'
 import type { MovementGate } from './decision.ts'
 import { elevateMovement } from './elevation.ts'
 import type { CompiledGuard } from './guard.ts'
 import { isExcepted, matchingGuards, standsHard } from './guards.ts'
+import type { Party } from './party.ts'
 import type { Listener } from './policy-set.ts'
 import { changesAt, type Question } from './question.ts'
 import type { CompiledService } from './tables.ts'
@@ -15,32 +16,31 @@ export interface MovementVerdict {
 }
 
 /**
- * Gate 1: may the zone of the source open this path to the zone of the destination.
+ * Gate 1: may the zone of the source open this path to the zone of the destination. Source zone, service, destination zone and
+ * listener are asked in this order.
  *
  * @see zones.md §3.5 stage 2; ZO-05, ZO-20, ZO-21, ZO-24
  */
 export function decideMovement(question: Question): MovementVerdict {
-  const { service, pair, source } = question
+  const { service, pair, source, now } = question
+  if (service === undefined) return { gate: deny(source.zoneProblem ?? 'UNKNOWN_SERVICE'), isHard: false }
   const guards = matchingGuards(question, 'movement', pair?.movementGuards ?? [], undefined)
-  const place = placeProblem(question)
-  const listener = service === undefined ? 'UNKNOWN_SERVICE' : listenerOf(question, service)
+  const listener = listenerOf(question, service)
   const conduits = typeof listener === 'string' ? [] : coveringConduits(question, listener)
-  const isHard = standsHard(guards, (id) => conduits.some((conduit) => conduit.id === id && isOpen(question, conduit)))
+  const isHard = standsHard(guards, (id) =>
+    conduits.some((conduit) => conduit.id === id && closedBecause(conduit, now) === null),
+  )
   for (const { id } of guards) {
     question.record?.({ gate: 'movement', kind: 'guard', id, party: source.id, outcome: 'closes' })
   }
-  const problem = place ?? (typeof listener === 'string' ? listener : null)
-  if (problem !== null) return { gate: deny(problem), isHard }
-  return { gate: openerOf(question, guards, conduits, listener as Listener), isHard }
+  const place = source.zoneProblem ?? service.party.zoneProblem
+  if (place !== null) return { gate: deny(place), isHard }
+  if (typeof listener === 'string') return { gate: deny(listener), isHard }
+  return { gate: openerOf(question, guards, conduits, service.party, listener), isHard }
 }
 
 const deny = (code: Code, by: MovementGate['by'] = null): MovementGate => ({ result: 'deny', code, by })
 const allow = (by: MovementGate['by']): MovementGate => ({ result: 'allow', code: null, by })
-
-/** Source zone, service, destination zone, in this order (ZO-05). */
-function placeProblem({ source, service }: Question): Code | null {
-  return source.zoneProblem ?? (service === undefined ? 'UNKNOWN_SERVICE' : service.party.zoneProblem)
-}
 
 /** The listener that was connected to, or what does not fit: port, protocol, ALPN, in this order. */
 function listenerOf({ request }: Question, { service }: CompiledService): Listener | Code {
@@ -48,15 +48,15 @@ function listenerOf({ request }: Question, { service }: CompiledService): Listen
   let problem: Code = 'PORT_MISMATCH'
   for (const listener of service.listeners) {
     if (listener.port !== port) continue
-    if ((listener.protocol === 'tcp') !== (protocol === 'tcp')) problem = later(problem, 'PROTOCOL_MISMATCH')
-    else if (listener.alpn.length > 0 && (alpn === null || !listener.alpn.includes(alpn))) problem = 'ALPN_MISMATCH'
+    if ((listener.protocol === 'tcp') !== (protocol === 'tcp')) {
+      // What the listener that fitted best lacked is told.
+      if (problem === 'PORT_MISMATCH') problem = 'PROTOCOL_MISMATCH'
+    } else if (listener.alpn.length > 0 && !(listener.alpn as readonly (string | null)[]).includes(alpn))
+      problem = 'ALPN_MISMATCH'
     else return listener
   }
   return problem
 }
-
-/** What the listener that fitted best lacked. */
-const later = (a: Code, b: Code): Code => (codes[a].precedence > codes[b].precedence ? a : b)
 
 /** The conduits of the pair that are there for this port: the candidates. A port that none covers is NO_CONDUIT (ZO-20). */
 function coveringConduits(question: Question, { protocol, port }: Listener): readonly CompiledConduit[] {
@@ -68,16 +68,14 @@ function coveringConduits(question: Question, { protocol, port }: Listener): rea
   })
 }
 
-const isOpen = ({ now, forensics }: Question, compiled: CompiledConduit): boolean =>
-  closedBecause(compiled, now) === null && (forensics === undefined || forensics.has(compiled.id))
-
 function openerOf(
   question: Question,
   guards: readonly CompiledGuard[],
   conduits: readonly CompiledConduit[],
+  destination: Party,
   listener: Listener,
 ): MovementGate {
-  const { forensics, now, service } = question
+  const { forensics, now } = question
   let refused: Code | null = null
   for (const compiled of conduits) {
     if (!isExcepted(guards, compiled.id)) note(question, compiled, 'guarded')
@@ -92,8 +90,8 @@ function openerOf(
   const [guard] = guards
   // Grants and break-glass are no candidates where a guard matches (ZO-24), nor in a quarantine (ZO-03).
   if (guard !== undefined) return refused === null ? deny('GUARD', { kind: 'guard', id: guard.id }) : deny(refused)
-  if (forensics !== undefined || service === undefined) return deny(refused ?? 'NO_CONDUIT')
-  const elevation = elevateMovement(question, service.party, listener)
+  if (forensics !== undefined) return deny(refused ?? 'NO_CONDUIT')
+  const elevation = elevateMovement(question, destination, listener)
   if ('by' in elevation) return allow(elevation.by)
   return deny(firstOf(elevation.refused === null ? refused : firstOf(refused, elevation.refused), 'NO_CONDUIT'))
 }

@@ -1,4 +1,5 @@
 import { SpiffeId } from '../id/spiffe-id.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import type { Code } from './codes.ts'
 import type { IdentityRow } from './membership.ts'
 import { MembershipRules } from './membership-rules.ts'
@@ -23,7 +24,7 @@ export class Parties {
   readonly #membership: MembershipRules
   readonly #rows = new Map<string, IdentityRow>()
   readonly #federation = new Map<string, Accepted>()
-  readonly #known = new Map<string, Party>()
+  readonly #known = new BoundedCache<string, Party>(PARTIES_KEPT)
 
   constructor(set: PolicySet, rows: Iterable<IdentityRow>, zones: ReadonlyMap<string, CompiledZone>) {
     this.#trustDomain = set.trustDomain
@@ -42,10 +43,7 @@ export class Parties {
     const known = this.#known.get(id)
     if (known !== undefined) return known
     const party = this.#resolve(id)
-    if (typeof party === 'string') return party
-    if (this.#known.size >= PARTIES_KEPT) this.#known.clear()
-    this.#known.set(id, party)
-    return party
+    return typeof party === 'string' ? party : this.#known.keep(id, party)
   }
 
   /** For people: the pattern, label or selector that placed an id; empty: nothing did. */

@@ -40,11 +40,10 @@ function zoneOf(placements: readonly Placement[]): IdentityRow['zone'] {
 
 /** A label on which the entries differ, or that one of them lacks, counts as missing (ZO-11). */
 export function agreedLabels([first, ...others]: readonly RegisteredIdentity[]): Readonly<Record<string, string>> {
-  if (first === undefined || others.length === 0) return first?.labels ?? {}
+  const own = first?.labels ?? {}
+  if (others.length === 0) return own
   return Object.fromEntries(
-    Object.entries(first.labels).filter(([key, value]) =>
-      others.every(({ labels }) => Object.hasOwn(labels, key) && labels[key] === value),
-    ),
+    Object.entries(own).filter(([key, value]) => others.every(({ labels }) => labels[key] === value)),
   )
 }
 

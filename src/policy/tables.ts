@@ -30,7 +30,8 @@ export interface CompiledService {
   readonly actions: ActionTable
   readonly authorities: ReadonlySet<string>
   readonly honoursMethodOverride: boolean
-  readonly forwarders: IdentitySet | undefined
+  /** Undefined: it takes no forwarded tokens. */
+  readonly acceptJwt: { readonly audience: string; readonly forwarders: IdentitySet } | undefined
   readonly rules: RuleIndex
 }
 

@@ -1,8 +1,10 @@
 import { SallyportError } from '../errors.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import type { Validity, Window } from './policy-set.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MINUTES = 24 * 60
+const DAY_MS = DAY_MINUTES * MINUTE_MS
 /** Offsets of time zones change at whole quarters of an hour only, so one look-up serves a quarter. */
 const QUARTER_MS = 15 * MINUTE_MS
 
@@ -35,30 +37,18 @@ export function compileWindow({ fromMinute, toMinute, tz }: Window): CompiledWin
 const minuteOfDay = (local: number): number => Math.floor(local / MINUTE_MS) % DAY_MINUTES
 
 /** Time zones that were asked for: many conduits share few of them, and each costs as much as a thousand decisions. */
-const zones = new Map<string, (now: number) => number>()
-const ZONES_KEPT = 1024
+const zones = new BoundedCache<string, (now: number) => number>(1024)
+/** Now and the next edge are asked for in turn, for a long time the same two. */
+const QUARTERS_KEPT = 64
 
-function offsetsOf(tz: string): (now: number) => number {
-  let offsets = zones.get(tz)
-  if (offsets === undefined) {
-    if (zones.size >= ZONES_KEPT) zones.clear()
-    zones.set(tz, (offsets = readerOf(formatOf(tz))))
-  }
-  return offsets
-}
+const offsetsOf = (tz: string): ((now: number) => number) => zones.get(tz) ?? zones.keep(tz, readerOf(formatOf(tz)))
 
-/** The offset of a time zone at an instant, in milliseconds. */
+/** How far a time zone is ahead of UTC at an instant, in milliseconds, modulo a day: only times of the day are asked for. */
 function readerOf(format: Intl.DateTimeFormat): (now: number) => number {
-  const known = new Map<number, number>()
+  const known = new BoundedCache<number, number>(QUARTERS_KEPT)
   return (now) => {
     const quarter = Math.floor(now / QUARTER_MS)
-    let offset = known.get(quarter)
-    if (offset === undefined) {
-      // Now and the next edge are asked for in turn, for a long time the same two.
-      if (known.size >= 64) known.clear()
-      known.set(quarter, (offset = readOffset(format, quarter * QUARTER_MS)))
-    }
-    return offset
+    return known.get(quarter) ?? known.keep(quarter, readOffset(format, quarter * QUARTER_MS))
   }
 }
 
@@ -67,9 +57,6 @@ function formatOf(tz: string): Intl.DateTimeFormat {
     return new Intl.DateTimeFormat('en-US', {
       timeZone: tz,
       hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
       hour: 'numeric',
       minute: 'numeric',
     })
@@ -87,16 +74,17 @@ function formatOf(tz: string): Intl.DateTimeFormat {
 
 function readOffset(format: Intl.DateTimeFormat, instant: number): number {
   const parts = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)]))
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0 } = parts
-  return Date.UTC(year, month - 1, day, hour, minute) - instant
+  const { hour = 0, minute = 0 } = parts
+  const local = (60 * hour + minute) * MINUTE_MS
+  return (local - (instant % DAY_MS) + DAY_MS) % DAY_MS
 }
 
 /** Half-open (ZO-22). */
-export const isValid = ({ from, until }: Validity, now: number): boolean =>
-  (from === undefined || from <= now) && (until === undefined || now < until)
+export const isValid = ({ from = -Infinity, until = Infinity }: Validity, now: number): boolean =>
+  from <= now && now < until
 
 /** The next edge of a validity; Infinity: none is left. */
-export function nextEdge({ from, until }: Validity, now: number): number {
-  if (from !== undefined && from > now) return from
-  return until !== undefined && until > now ? until : Infinity
+export function nextEdge({ from = -Infinity, until = Infinity }: Validity, now: number): number {
+  if (from > now) return from
+  return until > now ? until : Infinity
 }
