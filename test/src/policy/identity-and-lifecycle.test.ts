@@ -36,6 +36,17 @@ describe('stage 0', () => {
     expect(decideIn({}, { peer }).src).toEqual({ id: storefront.spiffeId, zone: null })
   })
 
+  test('ZO-01: a refused peer of which no claim can be read is told the reason of the handshake', () => {
+    expect(decideIn({}, { peer: { refused: 'CHAIN_INVALID' } })).toMatchObject({
+      code: 'CHAIN_INVALID',
+      src: { id: null },
+    })
+  })
+
+  test('ZO-04: who was believed until it expired is told by name', () => {
+    expect(decideIn({}, { peer: { ...storefront, notAfter: NOW } }).src.id).toBe(storefront.spiffeId)
+  })
+
   test('ZO-02: SE-41: a destination of target 3 or more goes stale after 5 minutes, whatever the settings say', () => {
     const stale = (policyAgeMs: number) =>
       verdictOf(decideIn(settled({ hardStaleMs: 24 * HOUR }), { ...toLedger, policyAgeMs }))
@@ -125,6 +136,16 @@ describe('stage 1', () => {
     expect(verdict(['inspect'], ['inspect'])).toBe('allow')
     expect(verdict(['inspect'], [])).toBe('deny lifecycle QUARANTINED')
     expect(verdict([], ['inspect'])).toBe('deny lifecycle QUARANTINED')
+  })
+
+  test('ZO-03: a quarantine changes by itself only with the conduits that it leaves open', () => {
+    const ends = { valid: { from: undefined, until: NOW + MINUTE } }
+    const set = withMore({ conduits: [conduit('inspect', 'edge', 'shop', ends)] })
+    const expires = (forensics: readonly string[]) => {
+      const quarantines = [quarantineOf({ identity: storefront.spiffeId }, forensics)]
+      return decideIn({ set, lifecycle: { quarantines } }, {}).expires
+    }
+    expect([expires([]), expires(['inspect'])]).toEqual([NOW + HOUR, NOW + MINUTE])
   })
 
   test('ZO-03: in a quarantine with forensics there is no grant and no observe mode', () => {

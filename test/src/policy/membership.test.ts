@@ -81,6 +81,7 @@ describe('membership', () => {
     const [with_, without] = [entry('/a/b', {}, ['unix:group:sre', 'unix:uid:1']), entry('/a/b', {}, ['unix:uid:1'])]
     expect(zoneOf(members, with_, with_)).toBe('s')
     expect(zoneOf(members, with_, without)).toBeNull()
+    expect(zoneOf(members, without, with_)).toBeNull()
   })
 
   test('one id can be resolved anew without the others', () => {
@@ -89,6 +90,26 @@ describe('membership', () => {
     expect(all.map((one) => resolveIdentity(new MembershipRules(members), [one]))).toEqual(
       resolveMembership(members, all),
     )
+  })
+
+  test('an item without keys places nobody', () => {
+    expect(zoneOf({ z: [{}, { entryLabel: {} }] }, entry('/a', { x: '1' }))).toBeNull()
+  })
+
+  test('an identity without entries has no row', () => {
+    expect(() => resolveIdentity(new MembershipRules(zones({})), [])).toThrow('without entries')
+  })
+
+  test.for([
+    [['a', 'b', 'c'], 'label a=1'],
+    [['c', 'b', 'a'], 'label a=1'],
+    [['b', 'c', 'a'], 'label a=1'],
+    [['c', 'b'], 'label b=1'],
+  ] as const)('of the items of a zone that hold (%s) the first by name is told', ([keys, via]) => {
+    const labels = Object.fromEntries(keys.map((key) => [key, '1']))
+    const members = { z: keys.map((key) => ({ entryLabel: { [key]: '1' } })), y: [{ selector: 'unix:uid:1' }] }
+    const [row] = resolveMembership(zones(members), [entry('/a', labels, ['unix:uid:1'])])
+    expect(row).toMatchObject({ zone: ['y', 'z'], via: `selector unix:uid:1; ${via}` })
   })
 
   test('a label named like a member of every object is only a label', () => {

@@ -71,6 +71,18 @@ describe('the movement gate', () => {
       expect(verdictOf(decideIn({ set: listening(listeners) }, {}))).toBe('allow')
   })
 
+  test('ZO-20: of several listeners on the port it is told what the one that fits best lacks', () => {
+    const [alpn, protocol] = [
+      { name: 'a', port: 8443, protocol: 'http', alpn: ['http/1.1', 'http/1.0'] },
+      { name: 'b', port: 8443, protocol: 'tcp', alpn: [] },
+    ] as const
+    const codeOf = (...listeners: Listener[]) => decideIn({ set: listening(listeners) }, {}).code
+    expect([codeOf(alpn, protocol), codeOf(protocol, alpn)]).toEqual(['ALPN_MISMATCH', 'ALPN_MISMATCH'])
+    expect(codeOf(protocol, { ...alpn, port: 1 })).toBe('PROTOCOL_MISMATCH')
+    expect(codeOf({ ...alpn, alpn: ['http/1.1', 'h2'] })).toBeNull()
+    expect(codeOf({ ...alpn, alpn: [] })).toBeNull()
+  })
+
   test('ZO-21: of several closed conduits the window is told before the expiry, and before nothing', () => {
     const set = withMore(
       { conduits: [conduit('a', 'edge', 'shop', { window }), conduit('b', 'edge', 'shop', closed)] },
@@ -240,6 +252,11 @@ describe('guards', () => {
     expect([codeOf(matching), codeOf(other)]).toEqual(['GUARD', null])
   })
 
+  test('ZO-25: a movement guard stands whatever actions it names: a path is open for all of them', () => {
+    const guards = [guard('g', 'movement', { to: { actions: ['create'] } })]
+    expect(decideIn({ set: { ...acme, guards } }, {}).gates.movement.code).toBe('GUARD')
+  })
+
   test('ZO-25: the predicate actions', () => {
     const codeOf = (actions: string[]) =>
       decideIn({ set: { ...acme, guards: [guard('g', 'access', { to: { actions } })] } }, {}).gates.access.code
@@ -268,6 +285,10 @@ describe('observe', () => {
       decision: 'allow',
       code: 'GUARD',
     })
+  })
+
+  test('ZO-30: what is allowed anyway would not be denied', () => {
+    expect(decideIn({ set: observing() }, {})).toMatchObject({ mode: 'observe', raw: 'allow', wouldDeny: false })
   })
 
   test('ZO-30: SE-42: never past a hard guard of either gate, whatever code came first', () => {
@@ -436,6 +457,49 @@ describe('forwarded tokens', () => {
     const set = withMore({ rules: [rule('both', [{ pattern: '/ns/shop/sa/both' }], 'ledger', { actions: ['post'] })] })
     const caller = { ...jwt, spiffeId: idOf('/ns/shop/sa/both') }
     expect(decideIn({ set }, { ...forwarder, jwt: caller }).code).toBe('CALLER_NO_RULE')
+  })
+
+  test('ZO-42: without a token none is told', () => {
+    expect(decideIn({ set: allowed }, forwarder)).toMatchObject({ decision: 'allow', jwt: null, caller: null })
+  })
+
+  test('ZO-42: a token that the verifier found to be over is told so', () => {
+    expect(decideIn({ set: allowed }, { ...forwarder, jwt: { refused: 'JWT_EXPIRED' } }).code).toBe('JWT_EXPIRED')
+  })
+
+  test('ZO-42: of who may act itself, but forwards for nobody, a token has no effect', () => {
+    const invalid = { jwt: { refused: 'JWT_INVALID' as const } }
+    const allowedAnd = { decision: 'allow', jwt: 'ignored' }
+    expect(decideIn({}, invalid)).toMatchObject(allowedAnd)
+    const other = { ...forwarder, from: '/ns/shop/sa/other' }
+    const set = withConduit(
+      'shop-to-ledger',
+      { from: { zone: 'shop', identities: undefined } },
+      withMore({ rules: [rule('other', [{ pattern: '/ns/shop/sa/other' }], 'ledger', { actions: ['post'] })] }),
+    )
+    expect(decideIn({ set }, { ...other, ...invalid })).toMatchObject(allowedAnd)
+  })
+
+  test('ZO-42: what elevates the forwarder does not elevate the caller', () => {
+    const breakGlass = [{ ...opsSession, subjects: [idOf(forwarder.from)], from: ['shop'], to: ['pay'] }]
+    const set = { ...acme, breakGlass: [{ ...acme.breakGlass[0]!, from: ['shop'], to: ['pay'] }] }
+    const asked = { ...forwarder, grpc: '/ledger.v1.Ledger/Get' }
+    expect(decideIn({ set, lifecycle: { breakGlass } }, asked).gates.access.by?.id).toBe('bg1')
+    expect(decideIn({ set, lifecycle: { breakGlass } }, { ...asked, jwt }).code).toBe('CALLER_NO_RULE')
+  })
+
+  test('ZO-30: ZO-42: a hard guard against the caller is not softened', () => {
+    const service = { ...acme.services[1]!, identity: '/ns/erp/sa/ledger' }
+    const decided = (hard: boolean) => {
+      const guards = [guard('g', 'access', { from: { zone: 'edge' }, hard })]
+      const set = withMore(
+        { conduits: [conduit('x', 'shop', 'legacy', { allow: [{ protocol: 'grpc', ports: [9443] }] })], guards },
+        { ...allowed, services: [service], guards: [] },
+      )
+      return decideIn({ set }, { ...forwarder, jwt })
+    }
+    expect(decided(true)).toMatchObject({ decision: 'deny', code: 'CALLER_NO_RULE', jwt: 'accepted' })
+    expect(decided(false)).toMatchObject({ decision: 'allow', code: 'CALLER_NO_RULE', wouldDeny: true })
   })
 
   test('ZO-42: from others, or where the forwarder itself is refused, a token has no effect', () => {

@@ -141,10 +141,16 @@ describe('an action', () => {
     ['TRACE', { method: 'TRACE' }, 'METHOD_NOT_ALLOWED'],
     ['gRPC', { isGrpc: true, method: 'POST', target: '/a.B/C' }, 'call'],
     ['gRPC with GET', { isGrpc: true, target: '/a.B/C' }, 'NO_ACTION'],
+    ['gRPC as an upgrade', { isGrpc: true, method: 'POST', target: '/a.B/C', upgrade: 'websocket' }, 'NO_ACTION'],
     ['gRPC undecoded', { isGrpc: true, method: 'POST', target: '/a.B/%43' }, 'NO_ACTION'],
     ['gRPC uncut', { isGrpc: true, method: 'POST', target: '/a.B/C?x' }, 'NO_ACTION'],
     ['a gRPC path without gRPC', { method: 'POST', target: '/a.B/C' }, 'NO_ACTION'],
     ['a long gRPC path', { isGrpc: true, method: 'POST', target: `/${'a'.repeat(TARGET_MAX_BYTES)}` }, 'PATH_TOO_LONG'],
+    [
+      'a gRPC path of the longest',
+      { isGrpc: true, method: 'POST', target: `/${'a'.repeat(TARGET_MAX_BYTES - 1)}` },
+      'NO_ACTION',
+    ],
     ['an upgrade that is listed', { target: '/v1/a', upgrade: 'WebSocket' }, 'socket'],
     ['an upgrade that is not', { target: '/v1/a', upgrade: 'h2c' }, 'NO_ACTION'],
   ])('ZO-53: %s', ([, change, expected]) => {

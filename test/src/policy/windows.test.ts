@@ -98,6 +98,20 @@ describe('a window', () => {
     expect(window.nextChange(at('2026-11-20T02:00:00Z'))).toBe(at('2026-11-21T00:00:00Z'))
   })
 
+  test('looks again at the next quarter of an hour where the clock is changed before the minute of its end', () => {
+    // From 01:00Z on it is 02:00 once more in Berlin: a window that opened at 02:30 closes until 02:30 comes again.
+    const window = compileWindow({ fromMinute: 150, toMinute: 210, tz: 'Europe/Berlin' })
+    const steps = ['00:30', '00:40', '00:45', '00:59', '01:00'].map((time) => at(`2026-10-25T${time}:00Z`))
+    expect(steps.map((now) => new Date(window.nextChange(now)).toISOString().slice(11, 16))).toEqual([
+      '00:45',
+      '00:45',
+      '01:00',
+      '01:00',
+      '01:30',
+    ])
+    expect(steps.map((now) => window.isOpen(now))).toEqual([true, true, true, true, false])
+  })
+
   test('an unknown time zone is refused', () => {
     expect(() => compileWindow({ fromMinute: 0, toMinute: 1, tz: 'Mars/Olympus' })).toThrow(
       expect.objectContaining({ code: 'POLICY_INVALID' }),
