@@ -1,5 +1,6 @@
 // Copied beside instrumented sources as a test of vitest: tries every mutant of its share against the collected tests.
 import { appendFileSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { expect, test, vi } from 'vitest'
 
 const plan = JSON.parse(readFileSync(process.env['MUTATION_PLAN'] ?? '', 'utf8')) as {
@@ -16,10 +17,20 @@ const state = globalThis as unknown as {
 
 const LOOP_STEPS = 5_000_000
 
+/** What fails without a mutant judges none: files that cannot be loaded, and tests by file and name. */
+const unfit = new Set<string>()
+
 /** The first test that fails; undefined: all hold. */
-async function killerOf(mutant: number, skipped: ReadonlySet<string>): Promise<string | undefined> {
+async function killerOf(mutant: number): Promise<string | undefined> {
   const started = Date.now()
+  const isUnmutated = mutant === 0
+  const giveUp = (name: string): void => {
+    appendFileSync(plan.results, `${JSON.stringify({ baseline: name })}\n`)
+    unfit.add(name)
+  }
   for (const file of plan.files) {
+    const name = basename(file)
+    if (unfit.has(name)) continue
     vi.resetModules()
     state.mutant = mutant
     state.loopSteps = LOOP_STEPS
@@ -27,18 +38,20 @@ async function killerOf(mutant: number, skipped: ReadonlySet<string>): Promise<s
     try {
       await import(/* @vite-ignore */ file)
     } catch (error) {
-      return `${file}: ${String(error).slice(0, 80)}`
+      if (!isUnmutated) return `${name}: ${String(error).slice(0, 80)}`
+      giveUp(name)
+      continue
     }
-    for (const { name, run } of state.collected) {
-      if (skipped.has(name)) continue
-      if (mutant !== 0 && Date.now() - started > plan.budgetMs) return undefined
+    for (const { name: test, run } of state.collected) {
+      const whole = `${name}: ${test}`
+      if (unfit.has(whole)) continue
+      if (!isUnmutated && Date.now() - started > plan.budgetMs) return undefined
       state.loopSteps = LOOP_STEPS
       try {
         await run()
       } catch {
-        if (mutant === 0) appendFileSync(plan.results, `${JSON.stringify({ baseline: name })}\n`)
-        else return name
-        ;(skipped as Set<string>).add(name)
+        if (!isUnmutated) return whole
+        giveUp(whole)
       }
     }
   }
@@ -48,11 +61,9 @@ async function killerOf(mutant: number, skipped: ReadonlySet<string>): Promise<s
 test(
   'mutants',
   async () => {
-    // What fails without a mutant judges none.
-    const skipped = new Set<string>()
-    await killerOf(0, skipped)
+    await killerOf(0)
     for (const id of plan.share) {
-      const killer = await killerOf(id, skipped)
+      const killer = await killerOf(id)
       appendFileSync(plan.results, `${JSON.stringify({ id, killer: killer ?? null })}\n`)
     }
     expect(plan.share.length).toBeGreaterThan(0)

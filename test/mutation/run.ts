@@ -1,5 +1,7 @@
 // `npm run mutate`: changes every operator and condition on the decide path, one at a time, and says which changes no test notices.
 // Options: --files decide,access · --budget 20 (seconds per mutant) · --minutes 30 · --jobs 2
+//   --ids 20,59 (only these: the numbers beside the survivors, which hold for these sources and --files)
+//   --save FILE (what became of each that was tried, as JSON lines: file, line, change, killer; a killer of null: it survived)
 import { spawn } from 'node:child_process'
 import {
   cpSync,
@@ -23,6 +25,8 @@ const { values } = parseArgs({
     budget: { type: 'string', default: '20' },
     minutes: { type: 'string', default: '30' },
     jobs: { type: 'string', default: '2' },
+    ids: { type: 'string' },
+    save: { type: 'string' },
   },
 })
 
@@ -38,6 +42,7 @@ const DECIDE_PATH = [
   'guard',
   'conduit',
   'windows',
+  'bounded-cache',
   'elevation',
   'forwarded',
   'membership-rules',
@@ -56,7 +61,7 @@ const copy = mkdtempSync(join(tmpdir(), 'sallyport-mutation-'))
 const limit = Number(values.minutes) * 60_000
 
 function makeCopy(): readonly Mutant[] {
-  for (const folder of ['src', 'test']) cpSync(join(root, folder), join(copy, folder), { recursive: true })
+  for (const folder of ['src', 'server', 'test']) cpSync(join(root, folder), join(copy, folder), { recursive: true })
   for (const name of ['package.json', 'tsconfig.json']) cpSync(join(root, name), join(copy, name))
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   const mutants: Mutant[] = []
@@ -115,7 +120,7 @@ async function judge(mutants: readonly Mutant[]): Promise<ReadonlyMap<number, st
   mkdirSync(join(copy, 'results'))
   const results = await Promise.all(
     Array.from({ length: jobs }, async (_, job) => {
-      const share = mutants.map(({ id }) => id).filter((id) => id % jobs === job)
+      const share = mutants.map(({ id }) => id).filter((_id, index) => index % jobs === job)
       const plan = join(copy, 'results', `plan-${job}.json`)
       const path = join(copy, 'results', `${job}.jsonl`)
       writeFileSync(path, '')
@@ -148,12 +153,21 @@ function runVitest(plan: string): Promise<void> {
   return promise
 }
 
+function save(path: string, mutants: readonly Mutant[], killers: ReadonlyMap<number, string | null>): void {
+  const lines = mutants.flatMap(({ id, file, line, change }) => {
+    const killer = killers.get(id)
+    return killer === undefined ? [] : `${JSON.stringify({ file, line, change, killer })}\n`
+  })
+  writeFileSync(path, lines.join(''))
+}
+
 function report(mutants: readonly Mutant[], killers: ReadonlyMap<number, string | null>): void {
   const tried = mutants.filter(({ id }) => killers.has(id))
   const survived = tried.filter(({ id }) => killers.get(id) === null)
-  for (const { file, line, change } of survived) console.log(`survived: ${file}:${line} ${change}`)
+  for (const { id, file, line, change } of survived) console.log(`survived: ${id} ${file}:${line} ${change}`)
   for (const file of files) {
     const own = tried.filter((mutant) => mutant.file === file)
+    if (own.length === 0) continue
     const alive = survived.filter((mutant) => mutant.file === file).length
     console.log(`${file}: ${own.length - alive} of ${own.length} killed`)
   }
@@ -164,9 +178,12 @@ function report(mutants: readonly Mutant[], killers: ReadonlyMap<number, string 
 }
 
 try {
-  const mutants = makeCopy()
-  console.log(`${mutants.length} mutants of ${files.length} files`)
+  const all = makeCopy()
+  const only = values.ids === undefined ? undefined : new Set(values.ids.split(',').map(Number))
+  const mutants = all.filter(({ id }) => only?.has(id) ?? true)
+  console.log(`${mutants.length} of ${all.length} mutants of ${files.length} files`)
   const killers = await judge(mutants)
+  if (values.save !== undefined) save(values.save, mutants, killers)
   report(mutants, killers)
 } finally {
   rmSync(copy, { recursive: true })
