@@ -3,7 +3,7 @@ import type { Peer } from './peer.ts'
 import { PidfdLife, PinnedProcess, startTimeLife, type Life } from './pinned-process.ts'
 import { executableOf, idsOf, isNamed } from './process-facts.ts'
 import type { PeerOptions } from './read-peer.ts'
-import { EINVAL, ENOSYS, ESRCH, openPidfd, SystemCallError } from './system-calls.ts'
+import { EINVAL, ENOENT, ENOSYS, ESRCH, openPidfd, SystemCallError } from './system-calls.ts'
 
 /** A process that somebody else has named by its number. Disposing it closes its pidfd. */
 export interface OpenProcess extends Peer, Disposable {}
@@ -34,6 +34,9 @@ export function openProcess(pid: number, options: PeerOptions = {}): OpenProcess
   }
 }
 
+/** There is no such process, or the number can belong to none; newer kernels have a code of its own for that of a thread. */
+const nobody = new Set([ESRCH, EINVAL, ENOENT])
+
 class OpenedProcess extends PinnedProcess implements OpenProcess {
   [Symbol.dispose](): void {
     this.release(new SallyportError('PROCESS_REFUSED', `Process ${this.pid} is not looked at any more`))
@@ -45,8 +48,7 @@ function lifeOf(pid: number, { allowStartTimeFallback }: PeerOptions): Life | un
     return new PidfdLife(openPidfd(pid))
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error
-    // EINVAL: a number that can belong to no process, or that of a thread.
-    if (error.errno === ESRCH || error.errno === EINVAL) return undefined
+    if (nobody.has(error.errno)) return undefined
     if (error.errno !== ENOSYS) throw refused(pid, 'the system opens no pidfd for it', error)
     if (allowStartTimeFallback === true) return startTimeLife(pid)
     throw new SallyportError('PROCESS_UNIDENTIFIABLE', `Cannot pin process ${pid}: the kernel has no pidfds`)

@@ -26,6 +26,7 @@ const EINTR = koffi.os.errno['EINTR'] ?? 4
 export const ERANGE = koffi.os.errno['ERANGE'] ?? 34
 export const ESRCH = koffi.os.errno['ESRCH'] ?? 3
 export const EINVAL = koffi.os.errno['EINVAL'] ?? 22
+export const ENOENT = koffi.os.errno['ENOENT'] ?? 2
 export const ENOSYS = koffi.os.errno['ENOSYS'] ?? 38
 
 /** The value of a socket option, at most `maxBytes`. */

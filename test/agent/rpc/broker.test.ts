@@ -191,7 +191,7 @@ describe('references', () => {
 })
 
 describe('what a broker is given', () => {
-  test('BA-25 the SVIDs of the workload and of no other, with everything that belongs to them', async () => {
+  test('BA-12 BA-13 BA-25 the SVIDs of the workload and of no other, with everything that belongs to them', async () => {
     const mine = [
       anEntry('a', { hint: 'internal', federatesWith: [other] }),
       anEntry('b', { createdAt: new Date(Date.UTC(2026, 0, 2)), hint: 'internal' }),
@@ -235,7 +235,7 @@ describe('what a broker is given', () => {
     }
   })
 
-  test('BA-26 tokens of all identities, or of the one that is asked for', async () => {
+  test('BA-13 BA-26 tokens of all identities, or of the one that is asked for', async () => {
     await using house = await worldWith([anEntry('a'), anEntry('b'), anEntry('z', { selectors: uid(1001) })])
     const fetch = async (spiffeId: string, audience = ['x', 'y']) =>
       (await house.served.fetchJwtSvid({ reference: pidReference(1000), audience, spiffeId }, await house.call()))

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openProcess } from '../../../src/peer/open-process.ts'
@@ -34,6 +34,13 @@ describe.runIf(process.platform === 'linux')('openProcess()', () => {
 
   test.for([UNUSED_PID, 0, -1])('BA-07 there is no process %i', (pid) => {
     expect(openProcess(pid)).toBeUndefined()
+  })
+
+  test('BA-04 the number of a thread is not that of a process, although the system knows it', () => {
+    const threads = readdirSync('/proc/self/task').map(Number)
+    const thread = threads.find((id) => id !== process.pid)!
+    expect(existsSync(`/proc/${thread}/status`)).toBe(true)
+    expect(openProcess(thread)).toBeUndefined()
   })
 
   test('BA-07 a process that has ended and waits for its parent to notice is none', async () => {
