@@ -18,7 +18,7 @@ export { JwtSource, type JwtSourceOptions, type JwtSvidFetch } from './workload/
 export { BundleSource, type BundleSourceOptions } from './workload/bundle-source.ts'
 export { PolicySource, type PolicySourceOptions } from './workload/policy-source.ts'
 export type { PolicyChanges, PolicyContext, PolicySlice } from './workload/policy-context.ts'
-export type { SourceOptions } from './workload/source-options.ts'
+export type { SourceOptions, SvidClient } from './workload/source-options.ts'
 export type { Clock } from './clock.ts'
 export type { SourceHealth, SourceStatus } from './workload/source-health.ts'
 export type { SvidChoice, SvidPicker } from './workload/select-svid.ts'

@@ -44,6 +44,9 @@ class OpenedProcess extends PinnedProcess implements OpenProcess {
 }
 
 function lifeOf(pid: number, { allowStartTimeFallback }: PeerOptions): Life | undefined {
+  if (process.platform !== 'linux') {
+    throw new SallyportError('PROCESS_UNIDENTIFIABLE', `Cannot pin process ${pid}: this system is not Linux`)
+  }
   try {
     return new PidfdLife(openPidfd(pid))
   } catch (error) {
