@@ -49,6 +49,13 @@ describe('a window', () => {
     expect(['00:30', '01:30'].map((time) => berlin(`2026-03-29T${time}:00Z`))).toEqual([false, false])
   })
 
+  test('is read from the first instant on', () => {
+    expect([5, 6].map((hour) => open(hour * 60, hour * 60 + 60, 'Asia/Kathmandu', '1970-01-01T00:00:00Z'))).toEqual([
+      true,
+      false,
+    ])
+  })
+
   test('agrees with Intl in any zone at any time', () => {
     const zone = fc.constantFrom(
       'UTC',
