@@ -480,6 +480,10 @@ describe('forwarded tokens', () => {
     expect(decideIn({ set }, { ...other, ...invalid })).toMatchObject(allowedAnd)
   })
 
+  test('ZO-05: ZO-42: for a service that is not there, a token has no effect', () => {
+    expect(decideIn({}, { to: 'none', jwt })).toMatchObject({ code: 'UNKNOWN_SERVICE', jwt: 'ignored' })
+  })
+
   test('ZO-42: what elevates the forwarder does not elevate the caller', () => {
     const breakGlass = [{ ...opsSession, subjects: [idOf(forwarder.from)], from: ['shop'], to: ['pay'] }]
     const set = { ...acme, breakGlass: [{ ...acme.breakGlass[0]!, from: ['shop'], to: ['pay'] }] }
