@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/clock.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import type { Checkpoint } from '../../../server/audit/checkpoint.ts'
 import { verifyAudit } from '../../../server/audit/verify-audit.ts'
-import { genesisHash, linkHash } from '../../../server/store/audit-chain.ts'
+import { linkHash } from '../../../server/store/audit-chain.ts'
 import { openSqliteStore } from '../../../server/store/sqlite.ts'
 import { anEvent, anInstant, recording } from '../../fakes/store-objects.ts'
 
@@ -54,9 +54,9 @@ interface Row {
 
 /** Computes the whole chain anew, as somebody with the file and our source would. */
 function rewriteChain(db: DatabaseSync): void {
-  const { epoch } = db.prepare('SELECT epoch FROM state').get() as { epoch: string }
+  const { start } = db.prepare('SELECT audit_start_hash AS start FROM state').get() as { start: Uint8Array }
   const rows = db.prepare('SELECT * FROM audit_records ORDER BY sequence').all() as unknown as Row[]
-  let hash = genesisHash(epoch)
+  let hash: Buffer = Buffer.from(start)
   for (const [link, records] of Map.groupBy(rows, (row) => row.link)) {
     hash = linkHash(
       hash,
