@@ -166,19 +166,27 @@ export class BrokeredWorkload implements SvidClient, AsyncDisposable {
     }
     const renewed = (stop: AbortSignal) => identity.otherThan(used, stop)
     let held = withdrawn
+    const { signal: over } = this.#over
+    const states = watchStream(opened, decode, withdrawn, {
+      ...{ clock, random, onError, signal: until },
+      consequenceOf: (error, status) => consequenceOf(error, status, renewed),
+    })
     try {
-      for await (held of watchStream(opened, decode, withdrawn, {
-        ...{ clock, random, onError, signal: until },
-        consequenceOf: (error, status) => consequenceOf(error, status, renewed),
-      })) {
+      for (;;) {
+        // At the moment of the end, whatever the stream still does: who is told of the end finds nothing held.
+        const next = await orAborted(states.next(), over)
+        if (next.done === true) return
+        held = next.value
         yield held
       }
     } catch (error) {
-      const { signal: over } = this.#over
       if (!over.aborted || signal.aborted) throw error
       onError(over.reason as Error)
       if (held !== withdrawn) yield withdrawn
       throw over.reason
+    } finally {
+      // Not waited for: it ends by its signal, and what it says then is known.
+      states.return(undefined).catch(() => {})
     }
   }
 
@@ -219,6 +227,16 @@ export class BrokeredWorkload implements SvidClient, AsyncDisposable {
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#over.signal : AbortSignal.any([signal, this.#over.signal])
   }
+}
+
+/** What `promise` becomes, or the reason of an abort that comes before. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: first, resolve, reject } = Promise.withResolvers<T>()
+  const abort = (): void => reject(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  return first
 }
 
 const called = (options: ClientOptions): ClientOptions => ({

@@ -60,6 +60,8 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
   /** Everything that undici's dispatchers can do comes down to `dispatch`. */
   class SvidDispatcher extends Agent implements AsyncDisposable {
     readonly #pools = new Map<string, Pool>()
+    /** Retired pools that finish their requests. */
+    readonly #ending = new Set<Pool>()
     #isClosed = false
 
     override dispatch(request: Parameters<UndiciAgent['dispatch']>[0], handler: object): boolean {
@@ -67,7 +69,10 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
       if (this.#isClosed) return super.dispatch(request, handler)
       const origin = String(request.origin)
       let pool = this.#pools.get(origin)
-      if (pool === undefined || pool.isRetired) this.#pools.set(origin, (pool = open()))
+      if (pool === undefined || pool.isRetired) {
+        if (pool !== undefined) this.#letEnd(pool)
+        this.#pools.set(origin, (pool = open()))
+      }
       return pool.agent.dispatch(request, handler)
     }
 
@@ -75,15 +80,24 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
       // undici makes the promise by calling this again with a callback.
       if (done !== undefined) return super.close(done)
       this.#isClosed = true
-      await Promise.all([...this.#pools.values()].map(({ agent }) => agent.close()))
+      await Promise.all(this.#all().map((pool) => pool.close()))
       await super.close()
     }
 
     override async destroy(reason: Error | null = null, done?: Done): Promise<void> {
       if (done !== undefined) return super.destroy(reason, done)
       this.#isClosed = true
-      await Promise.all([...this.#pools.values()].map(({ agent }) => agent.destroy(reason)))
+      await Promise.all(this.#all().map(({ agent }) => agent.destroy(reason)))
       await super.destroy(reason)
+    }
+
+    #letEnd(pool: Pool): void {
+      this.#ending.add(pool)
+      void pool.close().finally(() => this.#ending.delete(pool))
+    }
+
+    #all(): Pool[] {
+      return [...this.#ending, ...this.#pools.values()]
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +110,7 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
 /** The connections to one origin. undici cannot be told to leave one of them alone, so one that retires takes its pool along. */
 class Pool {
   readonly agent: UndiciAgent
-  isRetired = false
+  #closing: Promise<void> | undefined
 
   constructor(Agent: AgentClass, agentOptions: object | undefined, dial: (target: Target) => Promise<TLSSocket>) {
     this.agent = new Agent({
@@ -104,7 +118,7 @@ class Pool {
       connect: (target, connected) => {
         dial(target).then(
           (socket) => {
-            connectionOf(socket).farewell = () => this.#retire()
+            connectionOf(socket).farewell = () => void this.close()
             connected(null, socket)
           },
           (error: Error) => connected(error, null),
@@ -113,12 +127,15 @@ class Pool {
     })
   }
 
-  /** Closes when the last of its requests has finished. */
-  #retire(): void {
-    if (this.isRetired) return
-    this.isRetired = true
-    // It fails only for an agent that is closed already.
-    this.agent.close().catch(() => {})
+  /** Takes no new request. */
+  get isRetired(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** Resolves when the last of its requests has finished. */
+  close(): Promise<void> {
+    // It fails only for an agent that was destroyed meanwhile, whose requests have ended too.
+    return (this.#closing ??= this.agent.close().catch(() => {}))
   }
 }
 
