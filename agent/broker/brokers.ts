@@ -55,6 +55,8 @@ export class Brokers {
   readonly #allowed: ReadonlyMap<string, ReadonlySet<ReferenceKind>>
   readonly #proven = new WeakMap<Connection, Proven>()
   readonly #open = new Map<string, number>()
+  /** Connections of which the log says already that they were refused: strangers write no more of it than one line each. */
+  readonly #refused = new WeakSet<Connection>()
 
   constructor(deps: BrokersDeps) {
     this.#deps = deps
@@ -63,12 +65,13 @@ export class Brokers {
 
   /** Lets a call in, and counts it while it is open. Leaves a trace of whom it refuses. */
   async admit(call: Call): Promise<void> {
-    const { log, callsPerBroker } = this.#deps
+    const { callsPerBroker } = this.#deps
     const { spiffeId } = await this.of(call).catch((error: unknown) => {
-      const { method, requestId } = call
-      log.warn({ err: error, callerId: claimedBy(call.connection), method, requestId }, 'Refused a broker')
+      this.#noteRefusal(call, error)
       throw error
     })
+    // It may have ended while signatures were looked at: nothing would take it out of the count again.
+    call.signal.throwIfAborted()
     const id = spiffeId.toString()
     if ((this.#open.get(id) ?? 0) >= callsPerBroker) {
       throw new SallyportError('CALL_LIMIT', `Cannot serve ${id}: it has ${callsPerBroker} calls open`, {
@@ -136,6 +139,12 @@ export class Brokers {
         throw error
       throw unproven(error.message, error)
     }
+  }
+
+  #noteRefusal({ connection, method, requestId }: Call, err: unknown): void {
+    if (this.#refused.has(connection)) return
+    this.#refused.add(connection)
+    this.#deps.log.warn({ err, callerId: claimedBy(connection), method, requestId }, 'Refused a broker')
   }
 
   #bundleFor(spiffeId: SpiffeId): Bundle {

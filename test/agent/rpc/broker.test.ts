@@ -135,6 +135,24 @@ describe('who may call', () => {
     first.abort()
     await house.admit(await house.call())
   })
+
+  test('a stranger writes one line into the log for each connection, however often it calls', async () => {
+    await using house = await worldWith([])
+    const connections = [await house.connection({ path: '/stranger' }), await house.connection({ path: '/stranger' })]
+    for (const connection of [...connections, ...connections]) {
+      expect(await failureOf(house.admit(await house.call({ connection })))).toThrowCode('BROKER_REFUSED')
+    }
+    expect(house.records.filter(({ sentence }) => sentence === 'Refused a broker')).toHaveLength(2)
+  })
+
+  test('a call that ends while its broker is being verified takes no place', async () => {
+    await using house = await worldWith([], { callsPerBroker: 1 })
+    const early = new AbortController()
+    const admission = house.admit(await house.call({ signal: early.signal }))
+    early.abort(new SallyportError('CALL_CANCELLED', 'went away'))
+    expect(await failureOf(admission)).toThrowCode('CALL_CANCELLED')
+    await house.admit(await house.call())
+  })
 })
 
 describe('references', () => {
