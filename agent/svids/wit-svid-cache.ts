@@ -118,6 +118,8 @@ export class WitSvidCache {
   /** Signs what is missing and renews what is due, until the signal aborts. */
   async run(signal: AbortSignal): Promise<never> {
     using _listening = this.#deps.entitlements.onApplied((applied) => this.#onApplied(applied))
+    // Who is let go again must not wait for what failed before.
+    using _standing = this.#deps.entitlements.onStanding((isOther) => isOther && this.hurry())
     for (;;) {
       this.#dropUnwatchedOrders()
       this.#renewOrDrop()

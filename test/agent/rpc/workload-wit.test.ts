@@ -221,6 +221,21 @@ describe('FetchWITSVID', () => {
     },
   )
 
+  test('after the release one that the server had refused is signed at once', async () => {
+    await using world = await worldWith([a])
+    world.upstream.entriesRefused.set(a.id, new SallyportError('ISSUANCE_REFUSED', 'it is in quarantine'))
+    const early = svidStream(world)
+    await until(() => world.callers.held > 0, 'the first refusal')
+    world.entitlements.stand({ ...GOOD_STANDING, withheld: () => ({ why: 'quarantined', isX509Withheld: true }) })
+    await until(() => early.error !== undefined)
+    expect(early.error).toThrowCode('IDENTITY_WITHHELD')
+    world.upstream.entriesRefused.clear()
+    world.entitlements.stand(GOOD_STANDING)
+    const late = svidStream(world)
+    await messagesOf(late, 1)
+    expect(late.last.svids).toHaveLength(1)
+  })
+
   test('WI-31 what nobody waits for is not renewed: its key is dropped at half of its life', async () => {
     await using world = await worldWith([a])
     const stop = new AbortController()
