@@ -89,13 +89,19 @@ export function noteClosed(path: string): void {
   writeFileSync(closedPathOf(path), changedAt(path), { mode: 0o600 })
 }
 
-/** Whether somebody has changed the file since it was closed; a server that was killed has left no note, and nothing is known. */
+/**
+ * Whether somebody has changed the file since it was closed; a server that was killed has left no note, and nothing is known. The note
+ * stays until {@link forgetClosed}: a start that fails must not take along what the next one has to know.
+ */
 export function wasChangedSinceClosed(path: string): boolean {
   const note = closedPathOf(path)
   if (statSync(note, { throwIfNoEntry: false }) === undefined) return false
-  const isSame = readFileSync(note, 'utf8') === changedAt(path)
-  rmSync(note)
-  return !isSame
+  return readFileSync(note, 'utf8') !== changedAt(path)
+}
+
+/** What the note says is known to the database itself by now, and from here on the file changes. */
+export function forgetClosed(path: string): void {
+  rmSync(closedPathOf(path), { force: true })
 }
 
 const changedAt = (path: string): string => String(statSync(path, { bigint: true }).ctimeNs)

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openForWriting } from './connection.ts'
-import { fileIdentity, lockDatabase, noteClosed, prepareDatabaseFile, wasChangedSinceClosed } from './database-file.ts'
+import {
+  fileIdentity,
+  forgetClosed,
+  lockDatabase,
+  noteClosed,
+  prepareDatabaseFile,
+  wasChangedSinceClosed,
+} from './database-file.ts'
 import { migrate } from './migrate.ts'
 import { migrations, type Migration } from './schema.ts'
 import { storeError } from './sqlite-error.ts'
@@ -47,7 +54,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   await using parts = new AsyncDisposableStack()
   prepareDatabaseFile(path)
   parts.use(lockDatabase(path))
-  bringUpToDate(options, wasChangedSinceClosed(path))
+  bringUpToDate(options)
   parts.defer(() => {
     try {
       noteClosed(path)
@@ -64,8 +71,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   return new SqliteStore({ path, clock, log, limits, reader, writer, parts: parts.move() })
 }
 
-function bringUpToDate({ path, log, migrations: steps = migrations }: SqliteStoreOptions, isCopiedOver: boolean): void {
+function bringUpToDate({ path, log, migrations: steps = migrations }: SqliteStoreOptions): void {
   try {
+    // Before anything of ours changes the file.
+    const isCopiedOver = wasChangedSinceClosed(path)
     const db = openForWriting(path, 0)
     try {
       const { from, to, backupPath } = migrate(db, path, steps)
@@ -75,6 +84,7 @@ function bringUpToDate({ path, log, migrations: steps = migrations }: SqliteStor
     } finally {
       db.close()
     }
+    forgetClosed(path)
   } catch (error) {
     throw storeError(error, path)
   }

@@ -163,6 +163,16 @@ describe('openSqliteStore()', () => {
     expect(await opened()).toEqual(restored)
   })
 
+  test('SE-45: a backup is noticed also after a start that failed with it', async () => {
+    const { epoch } = await opened()
+    copyFileSync(path, `${path}.backup`)
+    expect((await opened()).epoch).toBe(epoch)
+    copyFileSync(`${path}.backup`, path)
+    const broken = { version: migrations.length + 1, sql: 'CREATE nonsense' }
+    await expect(open({ migrations: [...migrations, broken] })).rejects.toThrowCode('STORE_FAILED')
+    expect((await opened()).epoch).not.toBe(epoch)
+  })
+
   test('a database whose server was killed is not taken for another one', async () => {
     const { epoch } = await opened()
     rmSync(`${path}.closed`)
