@@ -125,19 +125,20 @@ class Channel implements Transport, AsyncDisposable {
   async #session({ signal, timeoutMs }: ClientOptions): Promise<ClientHttp2Session> {
     this.#closed.signal.throwIfAborted()
     signal?.throwIfAborted()
-    this.#current ??= this.#connect()
+    const current = (this.#current ??= this.#connect())
     const { promise, reject } = Promise.withResolvers<never>()
     const onAbort = (): void => reject(signal?.reason as Error)
     signal?.addEventListener('abort', onAbort, { once: true })
     const late = (): void => reject(new SallyportError('DEADLINE_EXCEEDED', `No connection within ${timeoutMs} ms`))
     const timer = timeoutMs === undefined ? undefined : this.#clock.timer(timeoutMs, late)
     try {
-      const session = await Promise.race([this.#current, promise])
+      const session = await Promise.race([current, promise])
       if (this.#isOutdated(session)) session.close()
       if (!session.closed && !session.destroyed) return session
-      // It was lost a moment ago, and the event that says so is still to come; or it is closed to new calls.
-      this.#current = this.#connect()
-      return await Promise.race([this.#current, promise])
+      // It was lost a moment ago, and the event that says so is still to come; or it is closed to new calls. Of all the calls that
+      // find it so, the first one connects for the others.
+      this.#forget(current)
+      return await Promise.race([(this.#current ??= this.#connect()), promise])
     } finally {
       timer?.[Symbol.dispose]()
       signal?.removeEventListener('abort', onAbort)

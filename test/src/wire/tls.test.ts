@@ -313,6 +313,19 @@ describe('a channel', () => {
     await until(() => server.connections.size === 1)
   })
 
+  test('BE-10 of calls that find the identity changed at the same moment, one connects for all', async () => {
+    const authority = await TestAuthority.create()
+    const identity = identityOf(await authority.issue('/spire/server'))
+    const [first, second] = [identityOf(await authority.issue('/a')), identityOf(await authority.issue('/b'))]
+    let current = first
+    const { port, seen } = await servedTls(() => identity)
+    const channel = channelTo({ address: at(port), tls: { verify: accept, identity: () => current } })
+    await channel.client(healthService).check({})
+    current = second
+    await Promise.all(Array.from({ length: 5 }, () => channel.client(healthService).check({})))
+    expect(new Set(seen).size).toBe(2)
+  })
+
   test('a port in use is named', async () => {
     const authority = await TestAuthority.create()
     const identity = identityOf(await authority.issue('/spire/server'))
