@@ -2,7 +2,7 @@ import { SallyportError } from '../errors.ts'
 import type { Peer } from './peer.ts'
 import { PidfdLife, PinnedProcess, startTimeLife, type Life } from './pinned-process.ts'
 import { executableOf, idsOf, isNamed } from './process-facts.ts'
-import type { PeerOptions } from './read-peer.ts'
+import { SUPPLEMENTARY_GROUPS_MAX, type PeerOptions } from './read-peer.ts'
 import { EINVAL, ENOENT, ENOSYS, ESRCH, openPidfd, SystemCallError } from './system-calls.ts'
 
 /** A process that somebody else has named by its number. Disposing it closes its pidfd. */
@@ -27,6 +27,9 @@ export function openProcess(pid: number, options: PeerOptions = {}): OpenProcess
     }
     if (ids === undefined) throw refused(pid, 'its /proc is hidden')
     if (!isNamed(ids)) throw refused(pid, 'its user or group has no name in our user namespace')
+    if (ids.supplementaryGids.length > SUPPLEMENTARY_GROUPS_MAX) {
+      throw refused(pid, `it is in more than ${SUPPLEMENTARY_GROUPS_MAX} groups`)
+    }
     return new OpenedProcess({ pid, ...ids, executable }, life)
   } catch (error) {
     life.release()

@@ -32,6 +32,15 @@ describe.runIf(process.platform === 'linux')('openProcess()', () => {
     child.kill('SIGKILL')
   })
 
+  test.runIf(canSwitchUser)('SE-04 a process in more groups than any of good will is refused', async () => {
+    const groups = Array.from({ length: 1025 }, (_unused, index) => 10_000 + index)
+    const child = spawn('setpriv', ['--reuid=1234', '--regid=4321', `--groups=${groups.join()}`, 'cat'])
+    onTestFinished(() => void child.kill('SIGKILL'))
+    child.stdin.write('.')
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    expect(() => openProcess(child.pid!)).toThrowCode('PROCESS_REFUSED', 'more than 1024 groups')
+  })
+
   test.for([UNUSED_PID, 0, -1])('BA-07 there is no process %i', (pid) => {
     expect(openProcess(pid)).toBeUndefined()
   })
