@@ -17,6 +17,7 @@ import {
   registeredId,
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
+import { offersSession } from './still-offered.ts'
 import { checkWaits, isOver } from './waiting.ts'
 
 /** Whatever a declaration says (SE-46, §3.10). */
@@ -48,10 +49,7 @@ export async function startBreakGlass(order: BreakGlassOrder, deed: Deed, deps: 
     const starter = nameOf(deed)
     checkMayActivate(declaration, starter, deps)
     const subjects = subjectsOf(order, declaration, deps)
-    const longest = Math.min(declaration.maxDurationMs, BREAK_GLASS_MAX_MS)
-    if (order.durationMs < 0 || order.durationMs > longest) {
-      throw refused(WHAT, `${declaration.id} allows ${longest / 60_000} minutes at most`)
-    }
+    const longest = checkDuration(order, declaration)
     const { from, to, overrides } = declaration
     row = {
       ...{ kind: 'breakGlass', id: newId('bg', deps), revisionNumber: 0, declaration: declaration.id, subjects },
@@ -81,11 +79,16 @@ export async function approveBreakGlass(id: string, deed: Deed, deps: LifecycleD
       throw refused(what, `${approver} has started it: another person is needed`)
     const declaration = declarationOf(pending.declaration, deps)
     checkMayActivate(declaration, approver, deps)
+    checkDuration(pending, declaration)
+    if (!offersSession(declaration, pending.opens)) {
+      throw refused(what, `${declaration.id} opens less than when it was started`, 'Start another one.')
+    }
     subjectsOf(pending, declaration, deps)
     const startedBy = [...pending.startedBy, approver]
-    const isEnough = startedBy.length >= pending.approvalsNeeded
+    const approvalsNeeded = Math.max(pending.approvalsNeeded, declaration.approvals)
+    const isEnough = startedBy.length >= approvalsNeeded
     const span = isEnough ? { fromMs: nowMs, untilMs: nowMs + pending.durationMs } : {}
-    row = changed(pending, { startedBy, ...span })
+    row = changed(pending, { startedBy, approvalsNeeded, ...span })
     return {
       mutations: [{ kind: 'lifecycle.put', row }],
       events: isLive(row) ? [{ kind: 'breakGlass.start', body: sessionOf(row) }] : [],
@@ -115,12 +118,12 @@ export async function stopBreakGlass(
   return made(row)
 }
 
-/** Ends sessions that are for nobody any more: their subjects are elsewhere, or the policy does not declare them. */
+/** Ends sessions that are for nobody any more: their subjects are elsewhere, or the policy does not declare all of what they open. */
 export async function recheckSessions(at: Date, deps: LifecycleDeps): Promise<void> {
   const unfounded = (): BreakGlassRow[] =>
     sessions(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()) && !isForSomebody(row, deps))
   if (unfounded().length === 0) return
-  const reason = 'none of its subjects is in a zone that the policy declares it for'
+  const reason = 'none of its subjects is in a zone that the policy declares it for, or it declares less than is open'
   await deps.fastLane.change((): LifecycleChange => {
     const ending = unfounded()
     return {
@@ -134,9 +137,10 @@ export async function recheckSessions(at: Date, deps: LifecycleDeps): Promise<vo
   })
 }
 
-function isForSomebody({ declaration, subjects }: BreakGlassRow, deps: LifecycleDeps): boolean {
+function isForSomebody({ declaration, subjects, opens }: BreakGlassRow, deps: LifecycleDeps): boolean {
   const declared = policyFor(WHAT, deps).breakGlass.find(({ id }) => id === declaration)
-  return declared !== undefined && subjects.some((one) => isRegistered(one, deps) && isIn(one, declared.from, deps))
+  if (declared === undefined || !offersSession(declared, opens)) return false
+  return subjects.some((one) => isRegistered(one, deps) && isIn(one, declared.from, deps))
 }
 
 function isIn(subject: string, zones: readonly string[], { book }: LifecycleDeps): boolean {
@@ -159,6 +163,13 @@ function declarationOf(id: string, deps: LifecycleDeps): BreakGlass {
   const declaration = policyFor(WHAT, deps).breakGlass.find((one) => one.id === id)
   if (declaration === undefined) throw notFound('break-glass declaration', id)
   return declaration
+}
+
+/** @returns the longest that the declaration allows, in milliseconds */
+function checkDuration({ durationMs }: Pick<BreakGlassOrder, 'durationMs'>, { id, maxDurationMs }: BreakGlass): number {
+  const longest = Math.min(maxDurationMs, BREAK_GLASS_MAX_MS)
+  if (durationMs >= 0 && durationMs <= longest) return longest
+  throw refused(WHAT, `${id} allows ${longest / 60_000} minutes at most`)
 }
 
 function checkMayActivate({ activate }: BreakGlass, caller: string, { groups }: LifecycleDeps): void {

@@ -19,6 +19,7 @@ import {
   registeredId,
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
+import { offersGrant } from './still-offered.ts'
 import { checkWaits, isOver } from './waiting.ts'
 
 export interface GrantOrder {
@@ -78,12 +79,14 @@ export async function approveGrant(id: string, deed: Deed, deps: LifecycleDeps):
     // The policy may be another one than when it was asked for.
     const template = templateOf(pending.template, deps)
     checkOrder(pending, template)
+    checkStillOffered(pending, template)
     checkMayHold(template, pending.subject, deps)
     const approvers = [...pending.approvers, approver]
+    const approvalsNeeded = Math.max(pending.approvalsNeeded, template.approvals.count)
     const nowMs = deed.at.getTime()
-    const isEnough = approvers.length >= pending.approvalsNeeded
+    const isEnough = approvers.length >= approvalsNeeded
     const span = isEnough ? { fromMs: nowMs, untilMs: nowMs + pending.durationMs } : {}
-    row = changed(pending, { approvers, ...span })
+    row = changed(pending, { approvers, approvalsNeeded, ...span })
     return {
       mutations: [{ kind: 'lifecycle.put', row }],
       events: isLive(row) ? [{ kind: 'grant.add', body: grantOf(row) }] : [],
@@ -135,10 +138,12 @@ export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void
   })
 }
 
-function whyNotAnyMore({ template: name, subject }: GrantRow, deps: LifecycleDeps): string | undefined {
+function whyNotAnyMore({ template: name, subject, opens }: GrantRow, deps: LifecycleDeps): string | undefined {
   if (!isRegistered(subject, deps)) return `${subject} is not registered any more`
   const template = policyFor(WHAT, deps).grantTemplates.find(({ id }) => id === name)
-  return template === undefined ? `the policy has no template ${name} any more` : whyNot(template, subject, deps)
+  if (template === undefined) return `the policy has no template ${name} any more`
+  if (!offersGrant(template, opens)) return `template ${name} does not offer all of what it opens any more`
+  return whyNot(template, subject, deps)
 }
 
 export const grants = ({ book }: Pick<LifecycleDeps, 'book'>): GrantRow[] => [...book.lifecycleRows()].filter(isGrant)
@@ -167,6 +172,16 @@ function checkOrder(
   if (requires.includes('reason')) checkReason(WHAT, reason)
   if (requires.includes('ticket') && ticket.trim() === '') throw refused(WHAT, `template ${id} requires a ticket`)
   for (const text of [reason, ticket]) if (text !== '') checkReason(WHAT, text)
+}
+
+/** Whoever approves it may go by what the template says now, and that by those whom it names now. */
+function checkStillOffered({ opens, approvalsFrom }: GrantRow, template: GrantTemplate): void {
+  if (offersGrant(template, opens) && approvalsFrom === template.approvals.from) return
+  throw refused(
+    WHAT,
+    `template ${template.id} says something else than when it was asked for`,
+    'Ask again, for what it offers now.',
+  )
 }
 
 /** The subject is one that the template names, in the zone that it starts from, and no hard guard stands between. */

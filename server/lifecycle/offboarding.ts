@@ -95,7 +95,8 @@ function deriveChange(spiffeId: string, at: Date, deps: LifecycleDeps): Lifecycl
     const audit = [lifecycleEvent('identity.offboarded', { at }, { spiffeId, reason: DERIVED })]
     return { ...derived, events: [{ kind: 'offboard', body: { spiffeId } }], audit }
   }
-  if (whole.reason !== DERIVED || areAllOffboarded(deps, spiffeId, [])) return undefined
+  // One without entries stays as it was: what was signed for those that are gone may be valid still.
+  if (whole.reason !== DERIVED || !isAnyInService(deps, spiffeId)) return undefined
   const events: FastLaneEvent[] = [{ kind: 'reinstate', body: { spiffeId } }]
   const audit = [lifecycleEvent('identity.reinstated', { at }, { spiffeId, reason: 'it has an entry in service' })]
   return { mutations: [put(changed(whole, { endedMs: at.getTime(), endedBy: 'server' }))], events, audit }
@@ -167,9 +168,15 @@ function derivedFor(
 }
 
 function areAllOffboarded(deps: LifecycleDeps, spiffeId: string, coming: readonly OffboardingRow[]): boolean {
-  const entries = deps.directory.entriesWithSpiffeId(SpiffeId.parse(spiffeId))
-  const out = new Set([...standingOf(deps, spiffeId), ...coming].flatMap(({ entryId }) => entryId ?? []))
-  return entries.length > 0 && entries.every(({ id }) => out.has(id))
+  return entriesOf(deps, spiffeId).length > 0 && !isAnyInService(deps, spiffeId, coming)
 }
+
+function isAnyInService(deps: LifecycleDeps, spiffeId: string, coming: readonly OffboardingRow[] = []): boolean {
+  const out = new Set([...standingOf(deps, spiffeId), ...coming].flatMap(({ entryId }) => entryId ?? []))
+  return entriesOf(deps, spiffeId).some(({ id }) => !out.has(id))
+}
+
+const entriesOf = ({ directory }: Pick<LifecycleDeps, 'directory'>, spiffeId: string) =>
+  directory.entriesWithSpiffeId(SpiffeId.parse(spiffeId))
 
 const put = (row: OffboardingRow): Mutation => ({ kind: 'lifecycle.put', row })

@@ -18,6 +18,9 @@ import {
 /** Certificates that were issued to a node longer ago have ended: no SVID lives longer than the journal is asked for. */
 const ISSUED_WITHIN_MS = 7 * 24 * 3_600_000
 
+/** What the journal says of every kind of SVID: a node may have had a token for an identity, and no certificate. */
+const ISSUED: ReadonlySet<string> = new Set(['x509-svid.issued', 'jwt-svid.issued', 'wit-svid.issued'])
+
 export interface QuarantineOrder {
   readonly target: QuarantineRow['target']
   /** Conduits that stay open. */
@@ -133,7 +136,9 @@ async function idsOfNode(node: SpiffeId, { directory, store, clock }: LifecycleD
     [...directory.entitled(node), ...directory.entriesUnder(node)].map((entry) => String(entry.spiffeId)),
   )
   const since = new Date(clock.now().getTime() - ISSUED_WITHIN_MS)
-  for await (const { facts } of store.audit({ type: 'x509-svid.issued', since })) {
+  for await (const { type, facts } of store.audit({ since })) {
+    // Most of the journal is about other nodes, and is not worth parsing.
+    if (!ISSUED.has(type) || !facts.includes(node.toString())) continue
     const { agentId, spiffeId } = JSON.parse(facts) as { agentId?: string; spiffeId?: string }
     if (agentId === node.toString() && spiffeId !== undefined) ids.add(spiffeId)
   }

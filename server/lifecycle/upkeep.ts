@@ -23,10 +23,17 @@ const LOOK_MS = 60_000
  * is not urgent.
  */
 export async function lifecycleUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
-  await Promise.all([onChanges(deps, signal), onTime(deps, signal)])
+  // At first, because entries may have come and gone just before a server was killed.
+  const arrears: Arrears = { offboarding: true }
+  await Promise.all([onChanges(deps, arrears, signal), onTime(deps, arrears, signal)])
 }
 
-async function onChanges(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
+/** What is not done with changes as they come, and has to be made up for. */
+interface Arrears {
+  offboarding: boolean
+}
+
+async function onChanges(deps: UpkeepDeps, arrears: Arrears, signal: AbortSignal): Promise<void> {
   const { book, directory, clock, log } = deps
   try {
     for await (const updates of directory.watch(signal)) {
@@ -41,6 +48,7 @@ async function onChanges(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
         // A grant may be approved while who holds it becomes another one.
         if (has('entry', 'policy', 'lifecycle')) await recheck(deps)
       } catch (error) {
+        arrears.offboarding = true
         log.error({ err: error }, 'Cannot bring the lifecycle up to date')
       }
     }
@@ -71,17 +79,32 @@ async function recheck(deps: UpkeepDeps): Promise<void> {
   await recheckSessions(clock.now(), deps)
 }
 
-async function onTime(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
+/** Every change has been seen by now, or stands in the store: what is late is looked at as a whole. */
+async function makeUpFor(arrears: Arrears, deps: UpkeepDeps): Promise<void> {
+  if (!arrears.offboarding) return
+  arrears.offboarding = false
+  try {
+    await reconcileOffboarding(deps.clock.now(), deps)
+  } catch (error) {
+    arrears.offboarding = true
+    throw error
+  }
+}
+
+async function onTime(deps: UpkeepDeps, arrears: Arrears, signal: AbortSignal): Promise<void> {
   const { clock, log } = deps
+  const steps = [
+    () => endLapsed(clock.now(), deps),
+    () => makeUpFor(arrears, deps),
+    // What happened while no server ran.
+    () => recheck(deps),
+    () => forgetEndedSerials(clock.now(), deps),
+    () => removeOld(deps),
+  ]
   while (!signal.aborted) {
-    try {
-      await endLapsed(clock.now(), deps)
-      // What happened while no server ran.
-      await recheck(deps)
-      await forgetEndedSerials(clock.now(), deps)
-      await removeOld(deps)
-    } catch (error) {
-      log.error({ err: error }, 'Cannot remove what has ended of the lifecycle')
+    for (const step of steps) {
+      // One that fails holds back none of the others.
+      await step().catch((error: unknown) => log.error({ err: error }, 'Cannot bring the lifecycle up to date'))
     }
     await clock.sleep(LOOK_MS, signal).catch(() => undefined)
   }

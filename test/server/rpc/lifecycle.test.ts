@@ -48,6 +48,12 @@ describe('Lifecycle', () => {
     (await fastLane()).reduce<Lifecycle>((lifecycle, entry) => applyFastLane(lifecycle, entry), NO_LIFECYCLE)
   const audited = async (type: string): Promise<number> =>
     (await server.audit()).filter((record) => record.type === type).length
+  /** Applies the policy of the shop with one passage changed. */
+  const applied = async (before: string, after: string): Promise<void> => {
+    const source = shopPolicy().replace(before, after)
+    expect(source).not.toBe(shopPolicy())
+    await server.policies.apply({ source, dryRun: false, acceptLoss: true, note: '' }, as(0))
+  }
   const refusalOf = (path: string, agent?: string) =>
     server.gate.refusal(anId(path), agent === undefined ? undefined : anId(agent))
 
@@ -98,11 +104,16 @@ describe('Lifecycle', () => {
             ...{ type: 'x509-svid.issued', at: server.clock.now() },
             facts: { spiffeId: id('/web/elsewhere'), agentId: id('/spire/agent/2') },
           },
+          ...(['jwt', 'wit'] as const).map((kind) => ({
+            ...{ type: `${kind}-svid.issued`, at: server.clock.now() },
+            facts: { spiffeId: id(`/web/${kind}-only`), agentId: id('/spire/agent/1') },
+          })),
         ],
       })
       await add({ node: id('/spire/agent/1') })
       const [quarantine] = (await heard()).quarantines
-      const paths = ['/data/pg', '/ops/alice', '/ops/bob', '/shop/orders', '/web/gone', '/web/store']
+      const entries = ['/data/pg', '/ops/alice', '/ops/bob', '/shop/orders']
+      const paths = [...entries, '/web/gone', '/web/jwt-only', '/web/store', '/web/wit-only']
       expect(quarantine?.target).toEqual({ node: id('/spire/agent/1'), identities: paths.map(id) })
       expect(refusalOf('/web/unheard-of', '/spire/agent/1')?.code).toBe('ISSUANCE_REFUSED')
       expect(refusalOf('/web/unheard-of', '/spire/agent/2')).toBeUndefined()
@@ -149,6 +160,37 @@ describe('Lifecycle', () => {
       expect((await heard()).offboarded).toEqual([])
       await server.store.commit(doing({ kind: 'entry.delete', id: 'store-2' }))
       await eventually(async () => (await kinds()).length === 3)
+      expect((await heard()).offboarded).toEqual([id('/web/store')])
+      stop.abort()
+      await running
+    })
+
+    test('case 37: an id whose offboarded entry is deleted stays offboarded: its SVID may be valid still', async () => {
+      const stop = new AbortController()
+      const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)
+      await settled()
+      await offboard({ entryId: 'store' })
+      await server.store.commit(doing({ kind: 'entry.delete', id: 'store' }))
+      for (let turn = 0; turn < 50; turn += 1) await settled()
+      expect(await kinds()).toEqual(['offboard'])
+      expect(refusalOf('/web/store')?.code).toBe('ISSUANCE_REFUSED')
+      await commit(shopEntry('store-2', '/web/store'))
+      await eventually(async () => (await kinds()).length === 2)
+      expect((await heard()).offboarded).toEqual([])
+      stop.abort()
+      await running
+    })
+
+    test('ZO-03: entries that went just before the server was killed are seen at its next start', async () => {
+      await commit(shopEntry('store-2', '/web/store', { parentId: anId('/spire/agent/2') }))
+      await offboard({ entryId: 'store' })
+      const outcome = await server.store.commit(doing({ kind: 'entry.delete', id: 'store-2' }))
+      if (!outcome.ok) throw new Error(outcome.reason)
+      await server.directory.reached(outcome.revision)
+      expect(await kinds()).toEqual([])
+      const stop = new AbortController()
+      const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)
+      await eventually(async () => (await kinds()).length === 1)
       expect((await heard()).offboarded).toEqual([id('/web/store')])
       stop.abort()
       await running
@@ -217,6 +259,33 @@ describe('Lifecycle', () => {
       await server.policies.apply({ source, dryRun: false, acceptLoss: true, note: '' }, as(0))
       await expect(approve(name, 1)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'hard guard g-ops')
       expect((await request({ subject: id('/ops/bob') })).state).toBe('pending')
+    })
+
+    test.for([
+      [
+        'another service',
+        'to: db, actions: [ connect ] }\n    maxDuration',
+        'to: orders, actions: [ read ] }\n    maxDuration',
+      ],
+      ['fewer ports', 'ports: [5432] } ] }\n      access', 'ports: [5433] } ] }\n      access'],
+      [
+        'fewer identities',
+        'to: { zone: data, identities: [ /data/pg ] }',
+        'to: { zone: data, identities: [ /data/other ] }',
+      ],
+      ['other people', 'from: "group:data-owners", notSelf', 'from: "group:commanders", notSelf'],
+    ] as const)('§3.9: what the template offers no longer cannot be approved: %s', async ([, before, after]) => {
+      const { id: name } = await request()
+      await applied(before, after)
+      await expect(approve(name, 1)).rejects.toThrowCode('LIFECYCLE_REFUSED', 'says something else')
+      expect(await kinds()).toEqual([])
+    })
+
+    test('§3.9: a template that asks for one approval more gets it for what waits too', async () => {
+      const { id: name } = await request()
+      await applied('approvals: { count: 1', 'approvals: { count: 2')
+      expect(await approve(name, 1)).toMatchObject({ state: 'pending', approvalsNeeded: 2 })
+      expect(await approve(name, 2)).toMatchObject({ state: 'live' })
     })
 
     test('ends early by one command, which refuses one that waits', async () => {
@@ -396,6 +465,30 @@ describe('Lifecycle', () => {
       await apply(shopPolicy().replace(/id: oncall-db/, 'id: another'))
       await eventually(async () => (await whyEnded()).length === 2)
       expect((await whyEnded())[1]).toBe('the policy has no template oncall-db any more')
+    })
+
+    test('a template that offers less than it opens revokes it, one that offers more does not', async () => {
+      await granted()
+      await applied('ports: [5432] } ] }\n      access', 'ports: [5432, 5433] } ] }\n      access')
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+      expect(await kinds()).toEqual(['grant.add'])
+      await applied('ports: [5432] } ] }\n      access', 'ports: [5433] } ] }\n      access')
+      await eventually(async () => (await kinds()).includes('grant.end'))
+      expect(await whyEnded()).toEqual(['template oncall-db does not offer all of what it opens any more'])
+    })
+
+    test('a declaration that opens less stops the session, and lets none that waits be approved', async () => {
+      const order = { declaration: 'bg-shop', durationSeconds: 0, reason: 'outage', subjects: [id('/ops/alice')] }
+      const start = async () => (await server.lifecycle.startBreakGlass(order, as(1))).id ?? ''
+      const [live, waiting] = [await start(), await start()]
+      await server.lifecycle.approveBreakGlass({ id: live }, as(2))
+      await applied('to: [ shop, data ], overrides', 'to: [ shop ], overrides')
+      await eventually(async () => (await kinds()).includes('breakGlass.end'))
+      expect((await heard()).breakGlass).toEqual([])
+      await expect(server.lifecycle.approveBreakGlass({ id: waiting }, as(2))).rejects.toThrowCode(
+        'LIFECYCLE_REFUSED',
+        'opens less',
+      )
     })
 
     test('a change of labels while it is approved is not missed', async () => {
