@@ -4,6 +4,7 @@ import { SallyportError } from '../errors.ts'
 import { actionTable, overlapsOf } from './action-table.ts'
 import { compileCondition, type Condition } from './condition/compile-condition.ts'
 import { compileConduit, type CompiledConduit } from './conduit.ts'
+import { compileTemplate } from './grant-template.ts'
 import { compileGuard } from './guard.ts'
 import type { IdentityRow } from './membership.ts'
 import { identitySet, type Party } from './party.ts'
@@ -43,10 +44,7 @@ export function compile(set: PolicySet, rows: Iterable<IdentityRow>, options: Co
     movementGuards: guards.filter(({ guard }) => guard.gate === 'movement'),
     accessGuards: guards.filter(({ guard }) => guard.gate === 'access'),
     grantTemplates: new Map(
-      set.grantTemplates.map((template) => [
-        template.id,
-        { template, subjects: identitySet(template.subject, set.trustDomain) },
-      ]),
+      set.grantTemplates.map((template) => [template.id, compileTemplate(template, set.trustDomain)]),
     ),
     breakGlass: new Map(set.breakGlass.map((declaration) => [declaration.id, declaration])),
     audienceZones: audienceZones(set),

@@ -1,10 +1,10 @@
 import { covers } from './conduit.ts'
 import { firstOf, type Code } from './codes.ts'
+import { keepsTemplate } from './grant-template.ts'
 import type { BreakGlassSession, Grant } from './lifecycle.ts'
 import { identitySet, type Party } from './party.ts'
 import type { BreakGlass, Listener } from './policy-set.ts'
 import { changesAt, type Question } from './question.ts'
-import type { CompiledTemplate } from './tables.ts'
 
 /** Break-glass needs two people, whatever a declaration says (SE-46). */
 export const BREAK_GLASS_MIN_PEOPLE = 2
@@ -40,8 +40,9 @@ function openGrant(question: Question, gate: 'movement' | 'access', isFor: (gran
   for (const grant of lifecycle.grantsOf(source.id)) {
     const { id, from, until } = grant
     const note = { gate, kind: 'grant' as const, id, party: source.id }
+    const template = tables.grantTemplates.get(grant.template)
     if (!isFor(grant)) record?.({ ...note, outcome: 'otherDestination' })
-    else if (!keepsTemplate(grant, tables.grantTemplates.get(grant.template), source)) {
+    else if (template === undefined || !keepsTemplate(grant, template, source)) {
       record?.({ ...note, outcome: 'invalid' })
     } else {
       changesAt(question, from > now ? from : until)
@@ -54,21 +55,6 @@ function openGrant(question: Question, gate: 'movement' | 'access', isFor: (gran
     }
   }
   return { refused }
-}
-
-/** The server refuses to make others; whoever gets one all the same ignores it (case 65, ZO-60). */
-export function keepsTemplate(grant: Grant, compiled: CompiledTemplate | undefined, subject: Party): boolean {
-  if (compiled === undefined || !compiled.subjects.has(subject)) return false
-  const { movement, access, maxDurationMs, approvals } = compiled.template
-  return (
-    grant.until - grant.from <= maxDurationMs &&
-    !grant.approvers.includes(grant.requester) &&
-    new Set(grant.approvers).size >= approvals.count &&
-    grant.movement.from.zone === movement.from.zone &&
-    grant.movement.to.zone === movement.to.zone &&
-    grant.access.to === access.to &&
-    grant.access.actions.every((action) => access.actions.includes(action))
-  )
 }
 
 /**

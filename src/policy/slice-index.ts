@@ -1,15 +1,15 @@
 import { SpiffeId } from '../id/spiffe-id.ts'
 import { labelsRead, type LabelsRead } from './condition/labels-read.ts'
 import { compileConduit, type CompiledConduit } from './conduit.ts'
+import { compileTemplate, type CompiledTemplate } from './grant-template.ts'
 import { IdentityRows, zonesOf } from './identity-rows.ts'
 import type { IdentityRow } from './membership.ts'
 import { MembershipRules } from './membership-rules.ts'
-import { identitySet, partyOf, type Party } from './party.ts'
+import { partyOf, type Party } from './party.ts'
 import { segmentsOf } from './pattern.ts'
 import { isSame } from './policy-difference.ts'
 import type { PolicySet, Rule, Service, Zone } from './policy-set.ts'
 import { byId, RuleIndex } from './rule-index.ts'
-import type { CompiledTemplate } from './tables.ts'
 import { compileZone, type CompiledZone } from './zone.ts'
 
 /**
@@ -60,9 +60,7 @@ export class SliceIndex {
     }
     for (const service of set.services) push(this.servicesByIdentity, service.identity, service)
     this.servicesByName = new Map(set.services.map((service) => [service.id, service]))
-    this.templates = set.grantTemplates
-      .toSorted(byId)
-      .map((template) => ({ template, subjects: identitySet(template.subject, set.trustDomain) }))
+    this.templates = set.grantTemplates.toSorted(byId).map((template) => compileTemplate(template, set.trustDomain))
     this.keysRead = new Set(
       [...set.rules, ...set.guards].flatMap(({ when }) => {
         const read = when === undefined ? undefined : this.labelsRead(when)

@@ -1,10 +1,10 @@
+import type { CompiledTemplate } from './grant-template.ts'
 import { identitySet, type Party } from './party.ts'
 import type { IdentityRow } from './membership.ts'
 import type { BreakGlass, Conduit, PolicySet, Rule, Service, Zone } from './policy-set.ts'
 import { byId } from './rule-index.ts'
 import type { SliceIndex } from './slice-index.ts'
 import { rowsFor } from './slice-rows.ts'
-import type { CompiledTemplate } from './tables.ts'
 
 /** What one identity needs of a policy: everything that leads into its services, and where it may go itself. */
 export interface SliceContent {

@@ -1,9 +1,10 @@
 import type { ActionTable } from './action-table.ts'
 import type { CompiledConduit } from './conduit.ts'
+import type { CompiledTemplate } from './grant-template.ts'
 import type { CompiledGuard } from './guard.ts'
 import type { IdentitySet, Party } from './party.ts'
 import type { Parties } from './parties.ts'
-import type { BreakGlass, GrantTemplate, PolicySet, Service } from './policy-set.ts'
+import type { BreakGlass, PolicySet, Service } from './policy-set.ts'
 import type { RuleIndex } from './rule-index.ts'
 import type { CompiledZone } from './zone.ts'
 
@@ -33,9 +34,4 @@ export interface CompiledService {
   /** Undefined: it takes no forwarded tokens. */
   readonly acceptJwt: { readonly audience: string; readonly forwarders: IdentitySet } | undefined
   readonly rules: RuleIndex
-}
-
-export interface CompiledTemplate {
-  readonly template: GrantTemplate
-  readonly subjects: IdentitySet
 }

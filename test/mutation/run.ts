@@ -44,6 +44,7 @@ const DECIDE_PATH = [
   'windows',
   'bounded-cache',
   'elevation',
+  'grant-template',
   'forwarded',
   'membership-rules',
   'resolve-membership',

@@ -71,6 +71,16 @@ describe('what a grant opens', () => {
       [{ approvals: { ...approvals, count: 2 } }, false],
       [{ movement: { ...movement, from: { zone: 'shop', identities: undefined } } }, false],
       [{ movement: { ...movement, to: { zone: 'shop', identities: undefined } } }, false],
+      [{ movement: { ...movement, from: { zone: 'ops', identities: ['/ns/ops/sa/other'] } } }, false],
+      [{ movement: { ...movement, from: { zone: 'ops', identities: ['/ns/ops/**'] } } }, true],
+      [{ movement: { ...movement, to: { zone: 'data', identities: undefined } } }, true],
+      [{ movement: { ...movement, to: { zone: 'data', identities: ['/ns/data/sa/other', ...pgOrders!] } } }, true],
+      [{ movement: { ...movement, to: { zone: 'data', identities: ['/ns/data/sa/other'] } } }, false],
+      [{ movement: { ...movement, to: { zone: 'data', identities: [] } } }, false],
+      [{ movement: { ...movement, allow: [{ protocol: 'tcp', ports: [5433, 5432] }] } }, true],
+      [{ movement: { ...movement, allow: [{ protocol: 'tcp', ports: [5433] }] } }, false],
+      [{ movement: { ...movement, allow: [{ protocol: 'http', ports: [5432] }] } }, false],
+      [{ movement: { ...movement, allow: [] } }, false],
       [{ access: { ...access, to: 'orders' } }, false],
       [{ access: { ...access, actions: ['drop', 'connect'] } }, true],
       [{ access: { ...access, actions: ['drop'] } }, false],
@@ -80,6 +90,24 @@ describe('what a grant opens', () => {
         opens ? ['g1', 'g1'] : ['NO_CONDUIT', 'NO_RULE'],
       )
     }
+  })
+
+  test.for<[string, Partial<Grant>]>([
+    ['a port', movement({ allow: [{ protocol: 'tcp', ports: [5432, 5433] }] })],
+    [
+      'a protocol',
+      movement({
+        allow: [
+          { protocol: 'tcp', ports: [5432] },
+          { protocol: 'http', ports: [5432] },
+        ],
+      }),
+    ],
+    ['every identity of the zone', movement({ to: { zone: 'data', identities: undefined } })],
+    ['a pattern of identities', movement({ to: { zone: 'data', identities: ['/ns/data/sa/*'] } })],
+    ['one identity more', movement({ to: { zone: 'data', identities: [...pgOrders!, '/ns/data/sa/other'] } })],
+  ])('ZO-60: nothing where it opens more than its template: %s', ([, more]) => {
+    expect(gatesOf(granted(more))).toEqual(['NO_CONDUIT', 'NO_RULE'])
   })
 
   test('ZO-60: nothing where one of its actions is not of its template, or one person approved twice', () => {

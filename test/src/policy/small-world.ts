@@ -174,6 +174,10 @@ const named = <T>(items: readonly T[], letter: string): (T & { readonly id: stri
   items.map((item, index) => ({ ...item, id: `${letter}${index}` }))
 
 const template = acme.grantTemplates[0]!
+const both = [
+  { protocol: 'http' as const, ports: [8443] },
+  { protocol: 'tcp' as const, ports: [8443] },
+]
 export const anySet: fc.Arbitrary<PolicySet> = fc
   .record({
     zones: fc.tuple(zone('a'), zone('b'), zone('c')),
@@ -195,7 +199,7 @@ export const anySet: fc.Arbitrary<PolicySet> = fc
       {
         ...template,
         subject: ['/a/*'],
-        movement: { from: { zone: 'a', identities: undefined }, to: { zone: 'b', identities: undefined }, allow: [] },
+        movement: { from: { zone: 'a', identities: undefined }, to: { zone: 'b', identities: undefined }, allow: both },
         access: { to: grantTo, actions: ['read', 'write'] },
       },
     ],
@@ -207,14 +211,11 @@ const grant = (to: string): fc.Arbitrary<Grant> =>
     id: fc.constantFrom('g1', 'g2'),
     template: fc.constant(template.id),
     subject: fc.constantFrom('/a/x', '/a/y').map(idOf),
-    movement: fc.constant({
+    movement: mostly<Grant['movement']['allow']>(both, [...both, { protocol: 'tcp', ports: [1] }]).map((allow) => ({
       from: { zone: 'a' },
       to: { zone: 'b', identities: undefined },
-      allow: [
-        { protocol: 'http' as const, ports: [8443] },
-        { protocol: 'tcp' as const, ports: [8443] },
-      ],
-    }),
+      allow,
+    })),
     access: fc.constant({ to, actions: ['read'] }),
     from: fc.constantFrom(NOW - MINUTE, NOW + MINUTE),
     until: fc.constantFrom(NOW, NOW + HOUR),
