@@ -1,3 +1,4 @@
+import type { Code } from '../codes.ts'
 import { compile } from '../compile.ts'
 import { joins } from '../conduit.ts'
 import type { LifecycleIndex } from '../lifecycle-index.ts'
@@ -88,7 +89,11 @@ export function suggest(tables: Tables, options: SuggestOptions): Suggested {
   const wanted: Wanted[] = []
   const registered = new Set(options.rows.map(({ spiffeId }) => spiffeId))
   const flows = flowsOf([...options.observations].filter(({ wouldDeny }) => wouldDeny))
-  const daysOf = classDays(tables, flows)
+  // What somebody did who is stopped, or whom nobody registered, speaks for nobody else.
+  const daysOf = classDays(
+    tables,
+    flows.filter(({ source }) => registered.has(source) && isFree(options.lifecycle, tables.parties.of(source))),
+  )
   for (const flow of flows) {
     const source = tables.parties.of(flow.source)
     const service = tables.services.get(flow.service)
@@ -96,9 +101,10 @@ export function suggest(tables: Tables, options: SuggestOptions): Suggested {
     const why =
       typeof source === 'string' || service === undefined
         ? 'the source or the service is not known any more'
-        : (unproven(flow, daysOf(flow), registered) ??
+        : (unfit(flow, registered) ??
           outdated(flow, service) ??
-          objections(source, service, flow.action ?? ''))
+          objections(source, service, flow.action ?? '') ??
+          unproven(daysOf(flow)))
     if (why !== undefined) skipped.push({ flow, why })
     else wanted.push({ flow, source: source as Party, service: service as CompiledService })
   }
@@ -128,6 +134,9 @@ function withDrafts({ set }: Tables, { rows }: SuggestOptions, drafts: readonly 
   return compile({ ...set, conduits, rules }, rows)
 }
 
+const isFree = (lifecycle: LifecycleIndex, party: Party | Code): boolean =>
+  typeof party === 'object' && lifecycle.quarantinesOf(party).length === 0 && !lifecycle.offboarded.has(party.id)
+
 /** On how many days both ends reported that somebody of the class of a flow's source did the same. */
 function classDays(tables: Tables, flows: readonly Flow[]): (flow: Flow) => number {
   const classifier = new Classifier(tables)
@@ -144,12 +153,15 @@ function classDays(tables: Tables, flows: readonly Flow[]): (flow: Flow) => numb
   return (flow) => (confirmedDays(flow) === 0 ? 0 : (days.get(keyOf(flow))?.size ?? 0))
 }
 
-/** Why a flow is not evidence enough. */
-function unproven(flow: Flow, days: number, registered: ReadonlySet<string>): string | undefined {
-  if (days < CONFIRMED_DAYS_MIN) return `both ends reported it on ${days} of ${CONFIRMED_DAYS_MIN} days`
+/** Why nothing could be written for a flow. */
+function unfit(flow: Flow, registered: ReadonlySet<string>): string | undefined {
   if (!registered.has(flow.source)) return 'the source is not registered'
   return flow.action === null ? 'the request is no action of the service' : undefined
 }
+
+/** Why a flow is not evidence enough. */
+const unproven = (days: number): string | undefined =>
+  days < CONFIRMED_DAYS_MIN ? `both ends reported it on ${days} of ${CONFIRMED_DAYS_MIN} days` : undefined
 
 /** Why a flow is about a service that is another one by now. */
 function outdated(flow: Flow, service: CompiledService): string | undefined {

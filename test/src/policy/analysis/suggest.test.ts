@@ -195,6 +195,21 @@ describe('suggest()', () => {
     ])
   })
 
+  test('§4.9: who is stopped, or not registered, is no evidence for others', () => {
+    const entries = ['pod-1', 'pod-2'].map((name) => entry(`/ns/web/pods/${name}`))
+    const of = (name: string, days: number) => onDays(days, { source: idOf(`/ns/web/pods/${name}`) })
+    const daysOf = (other: string, lifecycle: Partial<Lifecycle> = {}) =>
+      suggested([...of('pod-1', 1), ...of(other, 3)], acme, lifecycle, undefined, entries).skipped.find(
+        ({ flow }) => flow.source === idOf('/ns/web/pods/pod-1'),
+      )?.why
+    const one = 'both ends reported it on 1 of 3 days'
+    const pod = idOf('/ns/web/pods/pod-2')
+    expect(daysOf('pod-2')).toBeUndefined()
+    expect(daysOf('pod-2', { quarantines: [quarantineOf({ identity: pod })] })).toBe(one)
+    expect(daysOf('pod-2', { offboarded: [pod] })).toBe(one)
+    expect(daysOf('pod-3')).toBe(one)
+  })
+
   test('tells what a path that is opened lets others do who had a right without one', () => {
     const rights = [rule('right', [{ zone: 'edge' }], 'erp', { actions: ['any'] })]
     const all = by('storefront', 'blog', 'canary', 'stage')
