@@ -61,7 +61,8 @@ export const checkCodes = {
   },
   DENY_UNREACHABLE: {
     severity: 'error',
-    means: 'A deny rule is about a service, or an action, that no conduit reaches: probably it names the wrong one.',
+    means:
+      'A deny rule is about a service, or an action, that no conduit and no grant reaches: probably it names the wrong one.',
     remedy: 'Correct the rule, or remove it.',
   },
   ENFORCE_ONLY_WITHOUT_OBSERVE: {

@@ -61,21 +61,23 @@ function* checkReach(index: PolicyIndex, rule: Rule, path: Path): Generator<Foun
   if (service === undefined) return
   const conduits = index.conduitsTo(service)
   if (rule.effect === 'deny') {
-    if (conduits.length === 0)
+    // It stands against grants too (ZO-24).
+    const paths = [...conduits, ...index.grantedTo(service)]
+    if (paths.length === 0)
       yield { code: 'DENY_UNREACHABLE', path: [...path, 'to'], message: `no conduit reaches ${rule.to}` }
-    else yield* checkDenied(service, conduits, rule, path)
+    else yield* checkDenied(service, paths, rule, path)
   } else if (!conduits.some((conduit) => index.mayUse(rule, conduit)))
     yield { code: 'RULE_DEAD', path, message: `no conduit lets a subject of ${rule.id} reach ${rule.to}` }
 }
 
-/** Actions that need a listener to which no conduit leads: they are refused anyway, so that the rule is probably about others. */
+/** Actions that need a listener to which no path leads: they are refused anyway, so that the rule is probably about others. */
 function* checkDenied(
   { listeners, actions }: Service,
-  conduits: readonly Conduit[],
+  paths: readonly Pick<Conduit, 'allow'>[],
   { to, actions: denied }: Rule,
   path: Path,
 ): Generator<Found> {
-  const open = listeners.filter(({ protocol, port }) => conduits.some(({ allow }) => covers(allow, protocol, port)))
+  const open = listeners.filter(({ protocol, port }) => paths.some(({ allow }) => covers(allow, protocol, port)))
   for (const [at, name] of denied.entries()) {
     const match = actions.find((action) => action.name === name)?.match ?? []
     const isServed = match.some(({ kind }) =>

@@ -88,6 +88,14 @@ export class PolicyIndex {
     return conduits
   }
 
+  /** What grant templates open to a service. */
+  grantedTo(service: Service): readonly Pick<Conduit, 'to' | 'allow'>[] {
+    const zones = this.serviceZones(service)
+    return this.set.grantTemplates
+      .map(({ movement }) => movement)
+      .filter((path) => zones.includes(path.to.zone) && this.leadsTo(path, service))
+  }
+
   leadsTo({ to, allow }: Pick<Conduit, 'to' | 'allow'>, { identity, listeners }: Service): boolean {
     return (
       this.endpointHolds(to, identity) &&

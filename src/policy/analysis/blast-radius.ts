@@ -1,4 +1,5 @@
 import type { IdentityRow } from '../membership.ts'
+import type { Party } from '../party.ts'
 import type { Target } from '../policy-set.ts'
 import { BitRows } from './bit-rows.ts'
 import { classesOf, type IdentityClass } from './classes.ts'
@@ -118,13 +119,15 @@ export class BlastRadii {
 }
 
 /**
- * Services that a service can act as next, on average: near 1 and above most can reach most.
+ * Other services that a service can act as next, on average: near 1 and above most can reach most.
  *
  * @see zones.md §4.1
  */
 export function meanOutDegree(graph: ReachGraph): number {
   const services = [...graph.tables.services.values()]
-  const steps = services.reduce((sum, { party }) => sum + graph.direct(party.id).filter(isPivot).length, 0)
+  const others = ({ id }: Party): number =>
+    graph.direct(id).filter((reach) => isPivot(reach) && graph.identityOf(reach.service) !== id).length
+  const steps = services.reduce((sum, { party }) => sum + others(party), 0)
   return steps / Math.max(1, services.length)
 }
 

@@ -362,7 +362,24 @@ describe('checkPolicy()', () => {
       .replace(/old:\n(?: {2}- .*\n)+/, '')
       .replace('except: [ext-pay]', 'except: []')
       .replace('conduit: web-shop, ', '')
+      .replace('to: shop, allow', 'to: pay, allow')
     expect(shown(text)).toContain('DENY_UNREACHABLE rules.0.to: no conduit reaches orders')
+  })
+
+  test('ZO-24: a deny rule stands against grants too: what only a template reaches is in order', () => {
+    const raw = (template: string) =>
+      changed(
+        ['protocol: http }]', 'protocol: http }, { name: raw, port: 9000, protocol: tcp }]'],
+        ['path: /orders }] }', 'path: /orders }], raw: [{ connect: true }] }'],
+        ['from: ops, to: shop, allow: [{ protocol: http, ports: [8443] }] }', template],
+        ['rules:', 'rules:\n  - { id: no, effect: deny, from: [/ops/bob], to: orders, actions: [raw], owner: s }'],
+      )
+    const found = ['DENY_UNREACHABLE rules.0.actions.0: no conduit reaches a listener of orders that serves raw']
+    const tcp = 'allow: [{ protocol: tcp, ports: [9000] }] }'
+    expect(shown(raw(`from: ops, to: shop, ${tcp}`))).toEqual([])
+    expect(shown(raw(`from: ops, to: { zone: shop, identities: [/shop/other] }, ${tcp}`))).toEqual(found)
+    expect(shown(raw(`from: ops, to: web, ${tcp}`))).toEqual(found)
+    expect(shown(raw('from: ops, to: shop, allow: [{ protocol: tcp, ports: [9001] }] }'))).toEqual(found)
   })
 
   test('a deny rule about an action whose listener no conduit reaches is an error', () => {
@@ -527,13 +544,13 @@ describe('checkEffects()', () => {
   })
 
   test('tells of services that can act as more than one other on average, and not of actions that hand nothing over', () => {
-    const ring = (pivot: string): PolicySet =>
+    const ring = (pivot: string, rules = RULES): PolicySet =>
       readPolicy(
         SMALL.replace(
           /services:\n[^]*?(?=conduits:)/,
           () => `services:\n${[1, 2, 3].map((at) => service(at, pivot)).join('')}`,
         )
-          .replace(/conduits:\n[^]*?(?=grantTemplates:)/, () => RING)
+          .replace(/conduits:\n[^]*?(?=grantTemplates:)/, () => `${RING}${rules}`)
           .replace(/tests:\n[^]*$/, '')
           .replace('access: { to: orders', 'access: { to: s1'),
       )
@@ -541,12 +558,15 @@ describe('checkEffects()', () => {
       `  - { id: s${at}, identity: /shop/s${at}, listeners: [{ name: api, port: 8443, protocol: http }], actions: { read: { match: [{ methods: [GET], path: / }]${pivot} } } }\n`
     const RING = `conduits:
   - { id: mesh, from: shop, to: shop, allow: [{ protocol: http, ports: [8443] }], owner: s, justification: j, review: 2027-01-01 }
-rules:
+`
+    const RULES = `rules:
   - { id: s1, from: [/shop/s2, /shop/s3], to: s1, actions: [read], owner: s }
   - { id: s2, from: [/shop/s1, /shop/s3], to: s2, actions: [read], owner: s }
 `
     expect(effects(ring(''))).toEqual(['warning OUT_DEGREE_HIGH services: a service can act as 1.3 others on average'])
     expect(effects(ring(', pivot: false'))).toEqual([])
+    // Who calls itself gets nowhere.
+    expect(effects(ring('', RULES.replaceAll('/shop/s3]', '/shop/s1, /shop/s2]')))).toEqual([])
   })
 
   test('tells of identities whose slice agents would not take', () => {
