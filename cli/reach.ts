@@ -39,7 +39,8 @@ export function reachCommand(): Command {
     .addHelpText(
       'after',
       `
-Conditions that need a request count as possibly true.
+Conditions that need a request count as possibly true. Audiences that a zone of target 0 owns are told too, where the identity may be
+issued a token for one.
 
 Examples:
   sallyport reach --from /ns/web/sa/storefront

@@ -27,7 +27,8 @@ ${conditionGrammar.trimEnd()}
 
 ## What is checked
 
-Errors keep a policy from being applied; warnings do so only with \`--strict\`.
+Errors keep a policy from being applied. Warnings do not: \`policy validate --strict\` ends with 2 for them, and \`policy apply\` wants
+\`--accept-loss\` where it would make slices too long that were not.
 
 | code | severity | what has been found | what to do |
 |---|---|---|---|
