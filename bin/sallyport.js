@@ -2,6 +2,7 @@
 // Starts the command line on a Node that can run it, in an environment that cannot be used to read its keys.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const forbidden = /^(NODE_OPTIONS|NODE_TLS_REJECT_UNAUTHORIZED|NODE_EXTRA_CA_CERTS|SSLKEYLOGFILE|OPENSSL_CONF|LD_.*)$/
@@ -9,6 +10,8 @@ const flags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
 // Short-lived objects get little room, and threads share theirs: memory that one burst needed is not kept for the next.
 // A daemon that is quiet collects its garbage by itself (src/process/memory-trim.ts).
 const memoryFlags = ['--max-semi-space-size=8', '--expose-gc']
+// A server signs as fast as its processors can: more threads than those only wait for each other.
+const threads = process.argv[2] === 'server' ? { UV_THREADPOOL_SIZE: `${Math.min(16, Math.max(2, availableParallelism()))}` } : {}
 const bundle = new URL('../dist/sallyport.js', import.meta.url)
 const source = new URL('../cli/main.ts', import.meta.url)
 // In a clone the sources are what counts; a package holds only the bundle.
@@ -20,7 +23,7 @@ if (modern && clean && flags.every((flag) => process.execArgv.includes(flag))) {
   await import(program.href)
 } else {
   const kept = Object.entries(process.env).filter(([name]) => !forbidden.test(name))
-  const env = { MALLOC_ARENA_MAX: '2', ...Object.fromEntries(kept) }
+  const env = { MALLOC_ARENA_MAX: '2', ...threads, ...Object.fromEntries(kept) }
   const node = modern ? process.execPath : pinnedNode()
   const args = [...flags, ...memoryFlags, fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   // The same process where Node can do that: one that only waits for its child would take 45 MB.

@@ -23,14 +23,7 @@ const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex')
  * where a key in a certificate has made parsers run for ever.
  */
 export function publicKeyOfSpki(spki: Buffer): KeyObject {
-  const hasOneForm = isNamedCurve(spki) || isEd25519(spki)
-  if (!hasOneForm) checkRsa(spki)
-  const key = parsed(spki)
-  if (hasOneForm) exported.set(key, Buffer.from(spki))
-  return key
-}
-
-function parsed(spki: Buffer): KeyObject {
+  if (!isNamedCurve(spki) && !isEd25519(spki)) checkRsa(spki)
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' })
   } catch (error) {
@@ -76,7 +69,8 @@ export function subjectKeyIdOf(spki: Buffer): Buffer {
   return hash('sha1', info.octetAlignedBits('the public key'), 'buffer')
 }
 
-// A key never changes, and exporting one takes longer than most of what is done with it.
+// A key never changes, and exporting one takes longer than most of what is done with it. Only those that were asked for are here: in a
+// map of every key that was ever read the collector would look for a long time.
 const exported = new WeakMap<KeyObject, Buffer>()
 
 /** The DER SubjectPublicKeyInfo of a public key; the same bytes each time, so nobody writes into them. */
