@@ -11,7 +11,8 @@ const flags = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning']
 // A daemon that is quiet collects its garbage by itself (src/process/memory-trim.ts).
 const memoryFlags = ['--max-semi-space-size=8', '--expose-gc']
 // A server signs as fast as its processors can: more threads than those only wait for each other.
-const threads = process.argv[2] === 'server' ? { UV_THREADPOOL_SIZE: `${Math.min(16, Math.max(2, availableParallelism()))}` } : {}
+const threads =
+  process.argv[2] === 'server' ? { UV_THREADPOOL_SIZE: `${Math.min(16, Math.max(2, availableParallelism()))}` } : {}
 const bundle = new URL('../dist/sallyport.js', import.meta.url)
 const source = new URL('../cli/main.ts', import.meta.url)
 // In a clone the sources are what counts; a package holds only the bundle.
