@@ -1,3 +1,4 @@
+import { opensWithin } from '../../src/policy/grant-template.ts'
 import { compileGuard } from '../../src/policy/guard.ts'
 import { identitySet } from '../../src/policy/party.ts'
 import type { GrantTemplate, PolicySet } from '../../src/policy/policy-set.ts'
@@ -19,7 +20,6 @@ import {
   registeredId,
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
-import { offersGrant } from './still-offered.ts'
 import { checkWaits, isOver } from './waiting.ts'
 
 export interface GrantOrder {
@@ -142,7 +142,7 @@ function whyNotAnyMore({ template: name, subject, opens }: GrantRow, deps: Lifec
   if (!isRegistered(subject, deps)) return `${subject} is not registered any more`
   const template = policyFor(WHAT, deps).grantTemplates.find(({ id }) => id === name)
   if (template === undefined) return `the policy has no template ${name} any more`
-  if (!offersGrant(template, opens)) return `template ${name} does not offer all of what it opens any more`
+  if (!opensWithin(opens, template)) return `template ${name} does not offer all of what it opens any more`
   return whyNot(template, subject, deps)
 }
 
@@ -176,7 +176,7 @@ function checkOrder(
 
 /** Whoever approves it may go by what the template says now, and that by those whom it names now. */
 function checkStillOffered({ opens, approvalsFrom }: GrantRow, template: GrantTemplate): void {
-  if (offersGrant(template, opens) && approvalsFrom === template.approvals.from) return
+  if (opensWithin(opens, template) && approvalsFrom === template.approvals.from) return
   throw refused(
     WHAT,
     `template ${template.id} says something else than when it was asked for`,
