@@ -43,7 +43,11 @@ interface Proven {
   readonly spiffeId: SpiffeId
   readonly serialNumber: bigint
   readonly expiresAt: Date
-  /** What vouched for it: while that is the same, no signature is looked at again. */
+}
+
+/** What came of the chain of a connection: while the bundle is the same, no signature is looked at again, good or bad. */
+interface Verified {
+  readonly outcome: Proven | SallyportError
   readonly bundle: Bundle
 }
 
@@ -53,7 +57,7 @@ type TlsConnection = Extract<Connection, { transport: 'tls' }>
 export class Brokers {
   readonly #deps: BrokersDeps
   readonly #allowed: ReadonlyMap<string, ReadonlySet<ReferenceKind>>
-  readonly #proven = new WeakMap<Connection, Proven>()
+  readonly #verified = new WeakMap<Connection, Verified>()
   readonly #open = new Map<string, number>()
   /** Connections of which the log says already that they were refused: strangers write no more of it than one line each. */
   readonly #refused = new WeakSet<Connection>()
@@ -113,22 +117,16 @@ export class Brokers {
     if (why !== undefined) throw new SallyportError('BROKER_REFUSED', `Cannot serve ${id}: it ${why}`)
   }
 
-  /** Verifies once for each connection, and again whenever what vouches for it is another one. */
+  /** Verifies once for each connection, and again whenever what may vouch for it is another one. */
   async #prove(connection: TlsConnection): Promise<Proven> {
-    const { clock, cryptography } = this.#deps
-    const known = this.#proven.get(connection)
-    if (known !== undefined && this.#deps.entitlements.bundles.get(known.spiffeId.trustDomain) === known.bundle)
-      return known
     try {
-      const chain = (connection.presentedChain ?? []).map((der) => decodeCertificate(der))
-      const [leaf] = chain
-      if (leaf === undefined) throw unproven('it presented no certificate')
-      const bundle = this.#bundleFor(checkX509SvidLeaf(leaf))
-      const { spiffeId } = await verifyX509Svid(chain, bundleSetOf([bundle]), clock.now(), cryptography)
-      const expiresAt = new Date(Math.min(...chain.map(({ notAfter }) => notAfter.getTime())))
-      const proven = { spiffeId, serialNumber: leaf.serialNumber, expiresAt, bundle }
-      this.#proven.set(connection, proven)
-      return proven
+      let verified = this.#verified.get(connection)
+      if (verified === undefined || !this.#isCurrent(verified)) {
+        verified = await this.#verify(connection)
+        this.#verified.set(connection, verified)
+      }
+      if (verified.outcome instanceof SallyportError) throw verified.outcome
+      return verified.outcome
     } catch (error) {
       // Whatever is wrong with the certificate, the answer to it is a better one.
       if (
@@ -138,6 +136,26 @@ export class Brokers {
       )
         throw error
       throw unproven(error.message, error)
+    }
+  }
+
+  #isCurrent({ bundle }: Verified): boolean {
+    return this.#deps.entitlements.bundles.get(bundle.trustDomain) === bundle
+  }
+
+  async #verify(connection: TlsConnection): Promise<Verified> {
+    const { clock, cryptography } = this.#deps
+    const chain = (connection.presentedChain ?? []).map((der) => decodeCertificate(der))
+    const [leaf] = chain
+    if (leaf === undefined) throw unproven('it presented no certificate')
+    const bundle = this.#bundleFor(checkX509SvidLeaf(leaf))
+    try {
+      const { spiffeId } = await verifyX509Svid(chain, bundleSetOf([bundle]), clock.now(), cryptography)
+      const expiresAt = new Date(Math.min(...chain.map(({ notAfter }) => notAfter.getTime())))
+      return { outcome: { spiffeId, serialNumber: leaf.serialNumber, expiresAt }, bundle }
+    } catch (error) {
+      if (error instanceof SallyportError) return { outcome: error, bundle }
+      throw error
     }
   }
 

@@ -6,6 +6,7 @@ import { brokerAccess, brokerApi } from '../../../agent/rpc/broker.ts'
 import { bundleSetOf, type BundleSet } from '../../../src/bundle/bundle-set.ts'
 import { SallyportError } from '../../../src/errors.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
+import type { Cryptography } from '../../../src/key/cryptography.ts'
 import type { Log } from '../../../src/log/log.ts'
 import { silentLog } from '../../../src/log/silent-log.ts'
 import type { OpenProcess } from '../../../src/peer/open-process.ts'
@@ -94,6 +95,8 @@ export class BrokerWorld implements AsyncDisposable {
   isInSync = true
   /** Called when a process is looked at. */
   onAttest: () => void = () => undefined
+  /** Signatures of certificates of brokers that were looked at. */
+  verifications = 0
   /** What lifecycle says of brokers. */
   standing: Standing = GOOD_STANDING
   #authority: TestAuthority
@@ -105,7 +108,12 @@ export class BrokerWorld implements AsyncDisposable {
     this.#authority = world.upstream.authority
     this.bundles = bundleSetOf([world.upstream.authority.bundle()])
     for (const pid of [1000, 1001]) this.processes.set(pid, new FakeProcess(pid, pid))
-    const { clock, cryptography } = world
+    const { clock } = world
+    const verify: Cryptography['verify'] = (...given) => {
+      this.verifications += 1
+      return world.cryptography.verify(...given)
+    }
+    const cryptography = { ...world.cryptography, verify }
     const log = recording(this.records)
     const isInSync = () => this.isInSync
     this.brokers = new Brokers({ allow, entitlements: this, isInSync, clock, cryptography, log, callsPerBroker })

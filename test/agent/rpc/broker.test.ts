@@ -136,6 +136,29 @@ describe('who may call', () => {
     await house.admit(await house.call())
   })
 
+  test('the certificate of a connection costs its signatures once, whether it is good or forged', async () => {
+    await using house = await worldWith([])
+    const good = await house.connection()
+    const [leaf = Buffer.alloc(0)] = (good.transport === 'tls' ? good.presentedChain : undefined) ?? []
+    const damaged = Buffer.from(leaf).fill(leaf.at(-1)! ^ 1, leaf.length - 1)
+    for (const connection of [good, { ...good, presentedChain: [damaged] }]) {
+      const ask = async () => house.admit(await house.call({ connection })).catch((error: unknown) => error)
+      const before = house.verifications
+      const answer = await ask()
+      expect(await ask()).toEqual(answer)
+      expect(house.verifications).toBe(before + 1)
+    }
+  })
+
+  test('what one bundle does not vouch for, the next one may', async () => {
+    await using house = await worldWith([])
+    const impostor = await TestAuthority.create({ now: house.world.clock.now() })
+    const call = await house.call({ connection: await house.connection({ authority: impostor }) })
+    expect((await failureOf(house.admit(call))).row.grpc).toBe('UNAUTHENTICATED')
+    house.bundles = bundleSetOf([impostor.bundle()])
+    await house.admit(call)
+  })
+
   test('a stranger writes one line into the log for each connection, however often it calls', async () => {
     await using house = await worldWith([])
     const connections = [await house.connection({ path: '/stranger' }), await house.connection({ path: '/stranger' })]
