@@ -113,7 +113,7 @@ export class PolicyKeys {
     await this.#reached(revision)
     const name = this.#state.keys.find((one) => one.keyId === keyId)?.keyName
     this.#signers.delete(keyId)
-    if (name !== undefined) await this.#deps.keys.remove(name)
+    if (name !== undefined) await this.#destroy(name)
   }
 
   /**
@@ -197,12 +197,24 @@ export class PolicyKeys {
   }
 
   async #loadSigners(): Promise<void> {
+    const kept = new Set(await this.#deps.keys.names())
     for (const { keyId, keyName, state } of this.#state.keys) {
-      if (state === 'revoked') continue
+      if (state === 'revoked') {
+        // The server was killed, or the disk failed, before it could be destroyed.
+        if (kept.has(keyName)) await this.#destroy(keyName)
+        continue
+      }
       const signer = await this.#deps.keys.signer(keyName)
       if (signer !== undefined) this.#signers.set(keyId, signer)
       else this.#deps.log.error({ keyName }, 'A policy key is missing from the key store')
     }
+  }
+
+  /** It signs nothing any more, whether or not it can be destroyed now. */
+  async #destroy(keyName: string): Promise<void> {
+    await this.#deps.keys.remove(keyName).catch((err: unknown) => {
+      this.#deps.log.error({ keyName, err }, 'Cannot remove a revoked policy key; trying again at the next start')
+    })
   }
 
   /** The state after what happened while no server ran, or undefined when it can stay. */
