@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { bundleOf, type Bundle } from '../src/bundle/bundle.ts'
 import { parseBundleDocument, printBundleDocument } from '../src/bundle/bundle-document.ts'
 import { printJwks, printWitJwks } from '../src/bundle/jwks.ts'
+import { SallyportError } from '../src/errors.ts'
 import { TrustDomain } from '../src/id/trust-domain.ts'
 import { bundleFromMessage, bundleToMessage } from '../src/wire/bundle-message.ts'
 import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
@@ -31,7 +32,10 @@ export function bundleCommand(): Command {
     .argument('[trust domain]')
     .addOption(formatOption())
     .option('--wit', 'the WIT keys too, with --format spiffe; SPIRE before 1.15.3 refuses a bundle that has any')
-    .addHelpText('after', '\nExample:\n  sallyport bundle show --format pem > bundle.pem')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sallyport bundle show --format pem > bundle.pem\n  sallyport bundle show --format spiffe --wit',
+    )
     .action(action(showBundle))
   bundle.command('list').description('list foreign bundles').action(action(listBundles))
   bundle
@@ -55,6 +59,11 @@ export function bundleCommand(): Command {
 }
 
 async function showBundle(options: GlobalOptions & { format: Format; wit?: boolean }, name?: string): Promise<Result> {
+  if (options.wit === true && options.format !== 'spiffe') {
+    throw new SallyportError('COMMAND_INVALID', `Cannot add WIT keys to the format ${options.format}`, {
+      hint: 'Say --format spiffe --wit, or --format wit-jwks for these keys alone.',
+    })
+  }
   return withServer(options, async (transport) => {
     const client = transport.client(bundleService)
     const message =

@@ -196,6 +196,10 @@ describe.concurrent('what runs', () => {
       expect((JSON.parse(stdout) as { keys: { use?: string }[] }).keys[0]?.use).toBe(use)
     }
     expect((await failing('bundle', 'show', 'other.test')).stderr).toContain('sallyport bundle list')
+    expect(await failing('bundle', 'show', '--wit')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--format spiffe --wit'),
+    })
     expect((await failing('bundle', 'set', 'other.test', '--file', '/nowhere')).stderr).toContain('ENOENT')
   })
 
