@@ -17,6 +17,12 @@ export interface Standing {
 
 export const GOOD_STANDING: Standing = { withheld: () => undefined, isRevoked: () => false }
 
+/** Withheld and revoked is what either says; of both, the first one says why. */
+export const eitherOf = (first: Standing, second: Standing): Standing => ({
+  withheld: (spiffeId) => first.withheld(spiffeId) ?? second.withheld(spiffeId),
+  isRevoked: (spiffeId, serial) => first.isRevoked(spiffeId, serial) || second.isRevoked(spiffeId, serial),
+})
+
 /** Would a workload notice the difference? */
 export const isSameWithheld = (a: Withheld | undefined, b: Withheld | undefined): boolean =>
   a?.why === b?.why && a?.isX509Withheld === b?.isX509Withheld

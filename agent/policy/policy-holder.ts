@@ -4,6 +4,7 @@ import type { Log } from '../../src/log/log.ts'
 import type { PolicyStatus } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { HeldPolicy, PolicyAck } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
+import { eitherOf, GOOD_STANDING, type Standing } from '../entries/standing.ts'
 import type { Wake } from '../entries/wake.ts'
 import type { PolicyHoldings } from '../node/policy-holdings.ts'
 import type { VerifiedHeartbeat } from '../upstream/heartbeats.ts'
@@ -63,6 +64,9 @@ export class PolicyHolder implements PolicyHoldings {
   #freshSavedAtMs = -Infinity
   /** Of the last change of what is withheld. */
   #standingSequence = 0
+  #standing: Standing = GOOD_STANDING
+  /** What the agent went by when it was another one: in force too until the server has proven that what it has said since is all. */
+  #earlierStanding: Standing | undefined
   /** One change after another, also when two streams overlap while the agent's SVID is renewed. */
   #applying: Promise<void> = Promise.resolve()
   #saving: Promise<void> | undefined
@@ -159,6 +163,10 @@ export class PolicyHolder implements PolicyHoldings {
     // A copy of the server that was left behind proves nothing about what is newest.
     const isBehind = policyEpoch < epoch || (isSameEpoch && policyRevision < revision) || fastLaneSequence < sequence
     if (!isFresh || isBehind) return
+    if (this.#earlierStanding !== undefined) {
+      this.#earlierStanding = undefined
+      this.#stand()
+    }
     this.#freshness.proved(serverTime)
     if (!isSameEpoch || policyRevision > revision) this.#newest = { epoch: policyEpoch, revision: policyRevision }
     this.#saveFreshLater(serverTime)
@@ -205,6 +213,8 @@ export class PolicyHolder implements PolicyHoldings {
     const forgotten = this.#applying.then(async () => {
       // A write that is under way would put back what is removed.
       await this.#saving?.catch(() => undefined)
+      // Entries and SVIDs stay in use as well until the server is heard: forgetting must release nobody.
+      this.#earlierStanding = this.#standing
       this.#become(NO_POLICY)
       this.#savedState = NO_POLICY
       this.#newest = { epoch: 0, revision: 0 }
@@ -283,12 +293,17 @@ export class PolicyHolder implements PolicyHoldings {
   }
 
   #become(state: PolicyState): void {
-    const { entitlements, agentId } = this.#deps
     const before = this.#state
     this.#state = state
     // Whose zone is in quarantine is seen from the slices.
-    if (state.fastLane === before.fastLane && state.slices === before.slices) return
-    this.#standingSequence = entitlements.stand(standingOf(state, agentId()))
+    if (state.fastLane !== before.fastLane || state.slices !== before.slices) this.#stand()
+  }
+
+  #stand(): void {
+    const { entitlements, agentId } = this.#deps
+    const current = standingOf(this.#state, agentId())
+    this.#standing = this.#earlierStanding === undefined ? current : eitherOf(current, this.#earlierStanding)
+    this.#standingSequence = entitlements.stand(this.#standing)
   }
 
   /** One write at a time; what changes meanwhile goes into the next one. */

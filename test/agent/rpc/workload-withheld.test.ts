@@ -202,6 +202,25 @@ describe('an identity in quarantine', () => {
     expect((await house.svids()).error).toThrowCode('IDENTITY_WITHHELD')
   })
 
+  test('stays withheld while the agent becomes another one, until the server has proven what holds now', async () => {
+    await using house = await House.open()
+    const { world } = house
+    await house.quarantine({ identity: store })
+    await world.policy.forget()
+    expect((await house.svids()).error).toThrowCode('IDENTITY_WITHHELD')
+    const signer = new PolicySigner()
+    await world.policy.apply(signer.snapshot(1, []))
+    const other = { id: 'q2', target: { identity: blog }, forensics: [], reason: 'stolen key', since: 1 }
+    await world.policy.apply(signer.fastLane(signer.entry({ kind: 'quarantine.add', body: other })))
+    expect((await house.svids()).error).toThrowCode('IDENTITY_WITHHELD')
+    world.policy.observe({
+      ...{ epoch: 'e', revision: 1, serverTime: world.clock.now(), keyId: '', checkpoint: undefined, isFresh: true },
+      ...{ policyEpoch: 1, policyRevision: 1, fastLaneSequence: 1 },
+    })
+    expect(idsIn(await house.svids())).toEqual([store])
+    expect(world.entitlements.standing.withheld(blog)).toMatchObject({ why: 'quarantined' })
+  })
+
   test('is told by explain', async () => {
     await using house = await House.open()
     await house.quarantine({ identity: store })
