@@ -41,10 +41,10 @@ function openGrant(question: Question, gate: 'movement' | 'access', isFor: (gran
     const { id, from, until } = grant
     const note = { gate, kind: 'grant' as const, id, party: source.id }
     const template = tables.grantTemplates.get(grant.template)
-    if (!isFor(grant)) record?.({ ...note, outcome: 'otherDestination' })
-    else if (template === undefined || !keepsTemplate(grant, template, source)) {
-      record?.({ ...note, outcome: 'invalid' })
-    } else {
+    // First: what is not of a template may not even be readable.
+    if (template === undefined || !keepsTemplate(grant, template, source)) record?.({ ...note, outcome: 'invalid' })
+    else if (!isFor(grant)) record?.({ ...note, outcome: 'otherDestination' })
+    else {
       changesAt(question, from > now ? from : until)
       if (from <= now && now < until) {
         record?.({ ...note, outcome: 'opens' })

@@ -125,7 +125,7 @@ test('of grants and sessions: in each gate up to the one that opens', () => {
   const sessions = ['d otherDestination', 'e invalid', 'f expired', 'g opens'].map((one) => `breakGlass ${one}`)
   const asked: Asked = { from: '/ns/ops/sa/bastion', to: 'orders-db' }
   expect(told({ set: { ...none, rules: [] }, lifecycle: { grants, breakGlass } }, asked)).toEqual([
-    'grant a otherDestination',
+    'grant a invalid',
     'grant b invalid',
     'grant c expired',
     ...sessions,
@@ -137,5 +137,10 @@ test('of grants and sessions: in each gate up to the one that opens', () => {
   expect(told({ set: none, lifecycle: { grants: [bastionGrant], breakGlass } }, asked)).toEqual([
     'grant g1 opens',
     'grant g1 opens',
+  ])
+  const elsewhere: Asked = { from: '/ns/ops/sa/bastion', to: 'orders' }
+  expect(told({ set: { ...none, rules: [] }, lifecycle: { grants: [bastionGrant] } }, elsewhere)).toEqual([
+    'grant g1 otherDestination',
+    'grant g1 otherDestination',
   ])
 })

@@ -105,6 +105,7 @@ describe('what a grant opens', () => {
     ],
     ['every identity of the zone', movement({ to: { zone: 'data', identities: undefined } })],
     ['a pattern of identities', movement({ to: { zone: 'data', identities: ['/ns/data/sa/*'] } })],
+    ['what is no pattern', movement({ to: { zone: 'data', identities: ['pg-orders'] } })],
     ['one identity more', movement({ to: { zone: 'data', identities: [...pgOrders!, '/ns/data/sa/other'] } })],
   ])('ZO-60: nothing where it opens more than its template: %s', ([, more]) => {
     expect(gatesOf(granted(more))).toEqual(['NO_CONDUIT', 'NO_RULE'])
