@@ -57,9 +57,8 @@ export class HeaderFields {
    * @see RFC 9421 §2.1
    */
   combined(name: string): string | undefined {
-    return this.#values
-      .get(name)
-      ?.map((value) => value.replace(/^[ \t]+|[ \t]+$/g, ''))
-      .join(', ')
+    // Each run of spaces is looked at once, from its start: whoever sent them may not be known yet.
+    const trimmed = this.#values.get(name)?.map((value) => value.replace(/^[ \t]+|(?<![ \t])[ \t]+$/g, ''))
+    return trimmed?.join(', ')
   }
 }

@@ -54,11 +54,12 @@ export async function signRequest(
   const nonce = randomBytes(NONCE_BYTES).toString('base64url')
   const added = headersOfProof(svid, body)
   const fields = request.fields.with(added)
+  const names = [
+    ...REQUEST_COMPONENTS,
+    ...[...REQUEST_COMPONENTS_IF_PRESENT, ...order.tokenFields].filter((name) => fields.has(name)),
+  ]
   const covered: InnerList = {
-    items: [
-      ...REQUEST_COMPONENTS,
-      ...[...REQUEST_COMPONENTS_IF_PRESENT, ...order.tokenFields].filter((name) => fields.has(name)),
-    ].map(componentOf),
+    items: [...new Set(names)].map(componentOf),
     parameters: new Map<string, BareItem>([
       ...timesAndNonce(svid, nonce, order),
       ['wimse-aud', { type: 'string', value: order.audience }],

@@ -42,15 +42,16 @@ export interface SignedExchange extends SignedMessage {
  * @see RFC 9421 §2.5
  */
 export function signatureBase(covered: InnerList, message: SignedMessage): string {
+  const names = covered.items.map(componentName)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  // First: a long header costs what it costs once, and not for each time that it is named.
+  if (twice !== undefined) throw signatureInvalid(`it covers ${twice} twice`)
   const lines = covered.items.map((item) => {
     const value = valueOf(item, message)
     // A line break in a value would be a line of its own.
     if (/^[\t\x20-\x7e]*$/.test(value)) return `${printItem(item)}: ${value}`
     throw signatureInvalid(`${printItem(item)} holds other characters than ASCII`)
   })
-  const names = covered.items.map(componentName)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw signatureInvalid(`it covers ${twice} twice`)
   return [...lines, `"@signature-params": ${printInnerList(covered)}`].join('\n')
 }
 

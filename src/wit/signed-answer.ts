@@ -155,10 +155,18 @@ function headersIn(given: unknown): readonly (readonly [string, HeaderValue])[] 
       value === undefined ? [] : [[name, value] as const],
     )
   const list = given as readonly unknown[]
-  if (list.every((entry) => Array.isArray(entry))) return list as readonly [string, HeaderValue][]
-  return list.flatMap((name, index) =>
-    index % 2 === 0 ? [[String(name), list[index + 1] as HeaderValue] as const] : [],
+  if (list.every((entry) => Array.isArray(entry))) return merged(list as readonly [string, HeaderValue][])
+  return merged(
+    list.flatMap((name, index) => (index % 2 === 0 ? [[String(name), list[index + 1] as HeaderValue] as const] : [])),
   )
+}
+
+/** A list may have a name several times, as that of cookies: each of its values is sent. */
+function merged(lines: readonly (readonly [string, HeaderValue])[]): readonly (readonly [string, HeaderValue])[] {
+  return [...Map.groupBy(lines, ([name]) => name.toLowerCase()).values()].flatMap(([first, ...more]) => {
+    if (first === undefined || more.length === 0) return first === undefined ? [] : [first]
+    return [[first[0], [first, ...more].flatMap(([, value]) => value).map(String)] as const]
+  })
 }
 
 function notSignable(why: string, cause?: unknown): SallyportError {

@@ -90,7 +90,8 @@ export function witFetch(source: WitIdentitySource, options: WitFetchOptions = {
       return checkedAnswer(response, signedRequestOf(method, url, headers), undefined, source, options)
     }
     return askWithSignature(new Request(input, init), source, options, (changes) =>
-      underneath(url, { ...init, redirect, ...changes }),
+      // With all that a Request was made with; its body has been read, and is among the changes.
+      underneath(given ?? url, { ...init, redirect, ...changes }),
     )
   }
 }

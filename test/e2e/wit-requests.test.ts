@@ -268,6 +268,21 @@ describe('signed answers over https', () => {
     expect(witPeerOf(answer).spiffeId.path).toBe('/db')
   })
 
+  test.for<readonly [string, string[] | [string, string][]]>([
+    ['names and values in turn', ['Set-Cookie', 'a=1', 'X-One', 'a', 'set-cookie', 'b=2']],
+    [
+      'pairs',
+      [
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+      ],
+    ],
+  ])('HS-02 a header that writeHead is given twice is sent twice: %s', async ([, headers]) => {
+    const { answer } = await ask((_, response) => response.writeHead(200, headers as string[]).end('hello'))
+    expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+    expect(witPeerOf(answer).spiffeId.path).toBe('/db')
+  })
+
   test.for([201, 204, 302, 304, 404, 500])('HS-02 so is one of status %s', async (status) => {
     const { answer } = await ask((_, response) => response.writeHead(status, { location: '/x' }).end())
     expect([answer.status, answer.headers.get('location')]).toEqual([status, '/x'])

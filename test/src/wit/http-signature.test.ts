@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, sign, verify } from 'node:crypto'
 import fc from 'fast-check'
 import { httpbis } from 'http-message-signatures'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import {
   checkRequestSignature,
@@ -14,7 +14,7 @@ import { HeaderFields } from '../../../src/wit/header-fields.ts'
 import { parseDictionary } from '../../../src/wit/parse-structured-field.ts'
 import { type RequestSigningOrder, signRequest, signResponse } from '../../../src/wit/sign-message.ts'
 import { signatureBase, type SignedMessage, type SignedRequest } from '../../../src/wit/signature-base.ts'
-import { isInnerList } from '../../../src/wit/structured-field.ts'
+import { isInnerList, stringItem } from '../../../src/wit/structured-field.ts'
 import { addresseeOf } from '../../../src/wit/target.ts'
 import { type Keys, ecKeys, heldWit, now, seconds, vectors, witClaims, workloadKeys } from './wit-world.ts'
 
@@ -120,6 +120,13 @@ describe('signRequest()', () => {
     const proven = await check(request, { tokenFields: ['x-api-key'] })
     expect(proven.coveredTokens).toEqual(new Set(['authorization', 'txn-token', 'x-api-key']))
     checkContentDigest(request.fields, body)
+  })
+
+  test('HS-01 covers a header once, however often it is said to carry a token', async () => {
+    const tokenFields = ['x-api-key', 'x-api-key', 'authorization', 'workload-identity-token']
+    const { headers } = await signedHeaders({ authorization: 'Bearer t', 'x-api-key': 'k' }, empty, { tokenFields })
+    const proven = await check(requestWith({}, { fields: fieldsOf(headers) }), { tokenFields })
+    expect([...proven.coveredTokens]).toEqual(expect.arrayContaining(['authorization', 'x-api-key']))
   })
 
   test('HS-06 asks for a signed answer with a Boolean', async () => {
@@ -405,6 +412,22 @@ describe('checkRequestSignature()', () => {
     const { headers } = await signedHeaders({ 'content-type': 'x' })
     const fields = fieldsOf({ ...headers, 'content-type': 'x\n"@method": GET' })
     await expect(check(requestWith({}, { fields }))).rejects.toThrowCode('HTTP_SIGNATURE_INVALID', 'ASCII')
+  })
+
+  test('reads a header in time that grows with its length alone, whoever sends it', () => {
+    const spaces = ' '.repeat(1_000_000)
+    const fields = HeaderFields.of([['x-one', `${spaces}a${spaces}b${spaces}`]])
+    expect(fields.combined('x-one')).toBe(`a${spaces}b`)
+    expect(HeaderFields.of([['x-one', spaces]]).combined('x-one')).toBe('')
+  })
+
+  test('looks at no header of a list that names one twice', () => {
+    const fields = fieldsOf({ 'x-one': 'a' })
+    const read = vi.spyOn(fields, 'combined')
+    const items = Array.from({ length: 64 }, () => stringItem('x-one'))
+    const base = () => signatureBase({ items, parameters: new Map() }, { request: requestWith({}, { fields }) })
+    expect(base).toThrowCode('HTTP_SIGNATURE_INVALID', 'twice')
+    expect(read).not.toHaveBeenCalled()
   })
 
   test('the spelling of the input does not matter: what is signed is its one canonical form', async () => {

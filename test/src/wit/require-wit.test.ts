@@ -327,6 +327,12 @@ describe('requireWit() with an HTTP signature', () => {
     expect(await ask(requestWith(await signed(body), body), { maxBodyBytes: 1000 })).toMatchObject(passes)
   })
 
+  test('HS-03 waits for no body of a sender who went away while the signature was checked', async () => {
+    const request = requestWith(await signed('hello'), 'hello')
+    request.destroy()
+    expect(await ask(request)).toMatchObject({ mayGoOn: false, code: 'CALL_CANCELLED' })
+  })
+
   test('HS-03 says so when somebody has read the body before', async () => {
     const request = requestWith(await signed('hello'), 'hello')
     for await (const _ of request);

@@ -169,6 +169,21 @@ describe('witFetch() with a Workload Proof Token', () => {
 describe('witFetch() with a signature', () => {
   const options: WitFetchOptions = { proof: 'signature' }
 
+  test('sends a Request the way it was made for, such as by its own dispatcher', async () => {
+    const dispatched: string[] = []
+    const dispatcher = {
+      dispatch: ({ path }: { path: string }): never => {
+        dispatched.push(path)
+        throw new Error('not sent')
+      },
+    }
+    for (const proof of ['token', 'signature'] as const) {
+      const request = new Request(`${origin}/${proof}`, { method: 'POST', body: 'x', dispatcher: dispatcher as never })
+      await expect(witFetch(source, { proof, clock })(request)).rejects.toThrow()
+    }
+    expect(dispatched).toEqual(['/token', '/signature'])
+  })
+
   test('HS-01 HS-03 HS-05 signs each request with its body', async () => {
     const { ask, sent } = setUp(options)
     await ask(`${origin}/a?q=1`, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } })
