@@ -39,6 +39,8 @@ export class JwtSvidCache {
   readonly #held = new Map<string, Held>()
   #characters = 0
   readonly #fetching = new Map<string, Promise<readonly JwtSvid[]>>()
+  /** How often it was cleared: an answer that was asked for before is not kept. */
+  #clearings = 0
 
   constructor(options: JwtSvidCacheOptions) {
     this.#options = options
@@ -57,6 +59,8 @@ export class JwtSvidCache {
   }
 
   clear(): void {
+    this.#clearings++
+    this.#fetching.clear()
     this.#held.clear()
     this.#characters = 0
   }
@@ -85,10 +89,11 @@ export class JwtSvidCache {
     const underWay = this.#fetching.get(key)
     if (underWay !== undefined) return underWay
     const keysRevision = this.#options.keysRevision()
+    const clearings = this.#clearings
     const fetching = (async () => {
       try {
         const svids = await fetch()
-        this.#keep(key, svids, keysRevision)
+        if (clearings === this.#clearings) this.#keep(key, svids, keysRevision)
         return svids
       } catch (error) {
         // No longer entitled, or gone: what is held from before is not used either.
@@ -96,7 +101,7 @@ export class JwtSvidCache {
         if (status === 'PERMISSION_DENIED' || status === 'NOT_FOUND') this.#forget(key)
         throw error
       } finally {
-        this.#fetching.delete(key)
+        if (clearings === this.#clearings) this.#fetching.delete(key)
       }
     })()
     this.#fetching.set(key, fetching)

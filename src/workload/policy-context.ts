@@ -67,6 +67,12 @@ interface Held {
   readonly epoch: number
 }
 
+/** A slice, and the SHA-256 of its content. */
+interface ReadSlice {
+  readonly slice: PolicySlice
+  readonly digest: Buffer
+}
+
 const NOTHING: Held = { context: NO_POLICY_CONTEXT, digests: new Map(), epoch: 0 }
 
 /** Puts the updates of the agent together; each answer is the complete state. */
@@ -75,6 +81,8 @@ export class PolicyReader {
   #held: Held = NOTHING
   /** The newest entry of the fast lane that this workload has ever heard; an agent that is behind it takes nothing back. */
   #newest = { epoch: 0, sequence: 0 }
+  /** The slices that were in force when everything was asked for anew: an older one takes their place no more than before. */
+  readonly #before = new Map<string, ReadSlice>()
 
   /** @param digest SHA-256 */
   constructor(digest: (content: Buffer) => Buffer) {
@@ -93,6 +101,11 @@ export class PolicyReader {
 
   /** The next stream brings everything. */
   forget(): void {
+    const { context, digests } = this.#held
+    for (const [spiffeId, digest] of digests) {
+      const slice = context.slices.get(spiffeId)
+      if (slice !== undefined) this.#before.set(spiffeId, { slice, digest })
+    }
     this.#held = NOTHING
   }
 
@@ -117,6 +130,7 @@ export class PolicyReader {
       changed: { slices: slices.changed, fastLane: events },
     }
     this.#held = { context: next, digests: slices.digests, epoch }
+    for (const spiffeId of slices.changed) this.#before.delete(spiffeId)
     if (isBehind(this.#newest, { epoch, sequence: lifecycle.sequence })) {
       this.#newest = { epoch, sequence: lifecycle.sequence }
     }
@@ -130,11 +144,15 @@ export class PolicyReader {
     const digestsAfter = new Map(digests)
     const changed: string[] = []
     for (const { slice, digest } of slices.map((signed) => this.#readSlice(signed))) {
-      const held = all.get(slice.document.spiffeId)
+      const { spiffeId } = slice.document
+      const held = all.get(spiffeId)
       if (held !== undefined && isOlder(slice.document, held.document)) continue
-      all.set(slice.document.spiffeId, slice)
-      digestsAfter.set(slice.document.spiffeId, digest)
-      changed.push(slice.document.spiffeId)
+      const before = held === undefined ? this.#before.get(spiffeId) : undefined
+      const isBack = before !== undefined && isOlder(slice.document, before.slice.document)
+      all.set(spiffeId, isBack ? before.slice : slice)
+      digestsAfter.set(spiffeId, isBack ? before.digest : digest)
+      // What was in force before is no change.
+      if (!isBack) changed.push(spiffeId)
     }
     for (const spiffeId of removedIdentities) {
       if (!all.delete(spiffeId)) continue
@@ -144,7 +162,7 @@ export class PolicyReader {
     return { all, digests: digestsAfter, changed }
   }
 
-  #readSlice({ content }: SignedSlice): { readonly slice: PolicySlice; readonly digest: Buffer } {
+  #readSlice({ content }: SignedSlice): ReadSlice {
     const document = readSlice(content)
     const { policy, members } = document
     const hasDrafts = [...policy.conduits, ...policy.rules].some(({ stage }) => stage === 'draft')

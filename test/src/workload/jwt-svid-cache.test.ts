@@ -59,6 +59,18 @@ describe('the cache of tokens', () => {
     )
   })
 
+  test('WA-25 keeps nothing that was asked for before it was cleared', async () => {
+    const cache = cacheOn(new FakeClock(start))
+    const before = Promise.withResolvers<readonly JwtSvid[]>()
+    const first = cache.get('a', () => before.promise)
+    cache.clear()
+    const ask = (token: string) => cache.get('a', async () => [svid(start.getTime(), 300_000, token)])
+    const second = ask('second')
+    before.resolve([svid(start.getTime(), 300_000, 'first')])
+    expect([(await first)[0]?.token, (await second)[0]?.token]).toEqual(['first', 'second'])
+    expect((await ask('third'))[0]?.token).toBe('second')
+  })
+
   test('forgets what was asked for longest ago beyond its number of requests', async () => {
     const clock = new FakeClock(start)
     const cache = cacheOn(clock)

@@ -163,6 +163,28 @@ describe('PolicySource', () => {
       expect(source.current().slices.get(orders)?.document.epoch).toBe(2)
     })
 
+    test('across streams: also where everything was asked for anew, the slice in force stays', async () => {
+      const seen = Promise.withResolvers<void>()
+      const gap = () => update({ fastLane: [(signer.entry(), signer.entry())] })
+      const { source, api } = await opened(
+        [update({ slices: [sliceFor('/ns/shop/sa/orders', 9)] }), gap()],
+        [
+          update({ slices: [sliceFor('/ns/shop/sa/orders', 3)] }),
+          () => seen.promise,
+          update({ slices: [sliceFor('/ns/shop/sa/orders', 10)] }),
+          silence,
+        ],
+      )
+      await using _source = source
+      await clock.advance(2000)
+      await until(() => api.calls.length === 2)
+      await settled()
+      expect(api.calls[1]?.request).toMatchObject({ held: [] })
+      expect([asOfHeld(source.current()), source.health.status]).toEqual([9, 'current'])
+      seen.resolve()
+      await until(() => asOfHeld(source.current()) === 10)
+    })
+
     test('SE-40: a fast lane that is behind what was heard releases nobody, also after everything was asked for anew', async () => {
       const heard = [signer.entry(), signer.entry()]
       // As an agent whose disk was rolled back tells it, twice: the second time everything was asked for.
