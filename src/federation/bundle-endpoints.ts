@@ -144,6 +144,7 @@ export class BundleEndpoints implements AsyncDisposable {
     await this.#ending.get(poller.relationship.trustDomain.name)
     await poller.recall()
     this.#checkOpen()
+    this.#check([poller])
     this.#take([poller])
     await untilTried([poller])
   }
@@ -206,8 +207,10 @@ export class BundleEndpoints implements AsyncDisposable {
     const { relationships, store, signal } = this.#options
     const pollers = relationships.map((relationship) => this.#pollerFor(relationship))
     await Promise.all(pollers.map((poller) => poller.recall()))
+    this.#check(pollers)
+    // Before the first of them writes: what is half written looks like what a crash has left.
+    await store?.keepOnly(pollers.map(({ relationship }) => relationship.trustDomain.name))
     this.#take(pollers)
-    await store?.keepOnly([...this.#pollers.keys()])
     await untilTried(pollers, signal)
   }
 
@@ -225,8 +228,8 @@ export class BundleEndpoints implements AsyncDisposable {
     return poller
   }
 
-  /** Checks them all together before any of them begins. */
-  #take(pollers: readonly Poller[]): void {
+  /** Together with those that there are, before any of them begins. */
+  #check(pollers: readonly Poller[]): void {
     const all = [...this.#pollers.values(), ...pollers]
     checkRelationships(
       all.map(({ relationship }) => relationship),
@@ -236,6 +239,9 @@ export class BundleEndpoints implements AsyncDisposable {
         isKnown: (relationship) => all.some((poller) => poller.relationship === relationship && poller.bundle),
       },
     )
+  }
+
+  #take(pollers: readonly Poller[]): void {
     for (const poller of pollers) this.#pollers.set(poller.relationship.trustDomain.name, poller)
     this.#update()
     for (const poller of pollers) {

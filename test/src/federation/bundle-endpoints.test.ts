@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { printBundleDocument } from '../../../src/bundle/bundle-document.ts'
@@ -389,6 +390,27 @@ describe('restarts', () => {
     const scene = await openScene({ relationships: [moved], store })
     expect([...store.texts.keys()]).toEqual(['partner.test'])
     expect(scene.endpoints.current().values()).toEqual([])
+  })
+
+  test('FE-16 the store is cleared before anything is fetched, so that nothing is taken for what a crash has left', async () => {
+    const store = new MemoryStore()
+    const endpoint = await serve(webServer, partner.bundle())
+    let fetchedMeanwhile = false
+    store.keepOnly = async () => {
+      // Time for somebody who does not wait.
+      for (let turn = 0; turn < 100 && endpoint.requests.length === 0; turn++) await sleep(5)
+      fetchedMeanwhile = endpoint.requests.length > 0
+    }
+    await openScene({ relationships: [web(endpoint)], store })
+    expect([fetchedMeanwhile, endpoint.requests.length]).toEqual([false, 1])
+  })
+
+  test('FE-16 a relationship that may not be costs no stored bundle', async () => {
+    const store = new MemoryStore()
+    store.texts.set('ended.test', 'kept')
+    const relationships = [{ ...web(await serve(webServer, partner.bundle())), trustDomain: 'example.org' }]
+    await expect(openScene({ relationships, store })).rejects.toThrowCode('RELATIONSHIP_INVALID')
+    expect([...store.texts.keys()]).toEqual(['ended.test'])
   })
 
   test('what is damaged in the store is fetched again', async () => {
