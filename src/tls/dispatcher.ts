@@ -63,6 +63,7 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
     /** Retired pools that finish their requests. */
     readonly #ending = new Set<Pool>()
     #isClosed = false
+    #closing: Promise<unknown> | undefined
 
     override dispatch(request: Parameters<UndiciAgent['dispatch']>[0], handler: object): boolean {
       // Refused there, as by every dispatcher that is closed.
@@ -79,16 +80,23 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
     override async close(done?: Done): Promise<void> {
       // undici makes the promise by calling this again with a callback.
       if (done !== undefined) return super.close(done)
-      this.#isClosed = true
-      await Promise.all(this.#all().map((pool) => pool.close()))
-      await super.close()
+      // Once: undici refuses to close what is closed.
+      await (this.#closing ??= this.#close())
     }
 
     override async destroy(reason: Error | null = null, done?: Done): Promise<void> {
       if (done !== undefined) return super.destroy(reason, done)
       this.#isClosed = true
-      await Promise.all(this.#all().map(({ agent }) => agent.destroy(reason)))
+      const destroyed = Promise.all(this.#all().map(({ agent }) => agent.destroy(reason)))
+      this.#closing ??= destroyed
+      await destroyed
       await super.destroy(reason)
+    }
+
+    async #close(): Promise<void> {
+      this.#isClosed = true
+      await Promise.all(this.#all().map((pool) => pool.close()))
+      await super.close()
     }
 
     #letEnd(pool: Pool): void {
@@ -104,7 +112,9 @@ export function dispatcher(source: TlsSource, options: DispatcherOptions): Fetch
       await this.close()
     }
   }
-  return new SvidDispatcher({ connect: (_target, connected) => connected(new Error('not used'), null) }) as never
+  return new SvidDispatcher({
+    connect: (_target, connected) => connected(new Error('The dispatcher is closed'), null),
+  }) as never
 }
 
 /** The connections to one origin. undici cannot be told to leave one of them alone, so one that retires takes its pool along. */

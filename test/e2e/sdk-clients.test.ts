@@ -188,6 +188,38 @@ describe.for(Object.entries(clients))('%s', ([, client]) => {
 })
 
 describe('dispatcher()', () => {
+  test('may be closed twice, also after it was destroyed', async () => {
+    const service = await TestService.start()
+    const closed = dispatcher(webSource, { server: isDb })
+    await (await fetch(originOf(service.server), { dispatcher: closed })).text()
+    const { close } = closed as unknown as { close(): Promise<void> }
+    await close.call(closed)
+    await close.call(closed)
+    await closed[Symbol.asyncDispose]()
+    const destroyed = dispatcher(webSource, { server: isDb })
+    await (await fetch(originOf(service.server), { dispatcher: destroyed })).text()
+    await (destroyed as unknown as { destroy(): Promise<void> }).destroy()
+    await destroyed[Symbol.asyncDispose]()
+  })
+
+  test('finishes what was asked before it was closed, and takes nothing more meanwhile', async () => {
+    const service = await TestService.start()
+    const [begun, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    service.answer = () => (begun.resolve(), answered.promise)
+    const orders = dispatcher(webSource, { server: isDb })
+    const slow = fetch(originOf(service.server), { dispatcher: orders }).then((answer) => answer.text())
+    await begun.promise
+    const closing = orders[Symbol.asyncDispose]()
+    const late: unknown = await fetch(originOf(service.server), { dispatcher: orders }).then(
+      () => 'answered',
+      (error: Error) => error.cause,
+    )
+    expect(late).toMatchObject({ message: expect.stringMatching(/closed/) as string })
+    answered.resolve()
+    expect(await slow).toBe('hello /web')
+    await closing
+  })
+
   test('speaks to nobody over plain HTTP, and to nobody once it is closed', async () => {
     const service = await TestService.start()
     const orders = dispatcher(webSource, { server: isDb })
