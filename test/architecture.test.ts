@@ -166,6 +166,15 @@ describe('the SDK entry', () => {
     expect(wrong.map(printImport)).toEqual([])
   })
 
+  // Whoever wants no more than an X509-SVID loads nothing of them; a client of the Workload API can read WIT-SVIDs.
+  test('`sallyport` loads none of the rooms that have entries of their own', () => {
+    const reached = reachedFrom(join(root, 'src/index.ts')).map((file) => relative(root, file))
+    const others = ['broker', 'federation', 'grpc', 'testing', 'wit', 'wit.ts'].map((room) => `src/${room}`)
+    expect(reached.filter((file) => others.some((room) => file === room || file.startsWith(`${room}/`)))).toEqual([
+      'src/wit/wit-svid.ts',
+    ])
+  })
+
   test('runs on Node 22', () => {
     const wrong = sdk.flatMap((file) => {
       const [found] = newerThanNode22.exec(code(file)) ?? []
