@@ -18,7 +18,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['svid', 'policy'],
     ['bundle'],
     ['x509', 'jws'],
-    ['config', 'process', 'key', 'entry'],
+    ['config', 'process', 'disk', 'key', 'entry'],
     ['id', 'log', 'metrics', 'peer'],
     ['errors.ts', 'clock.ts', 'version.ts'],
   ],

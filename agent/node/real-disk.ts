@@ -1,5 +1,6 @@
-import { mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { replaceFile, syncFolder } from '../../src/disk/replace-file.ts'
 import type { Disk } from './disk.ts'
 
 /** Types of file systems that live in memory only (`statfs`). */
@@ -16,18 +17,10 @@ export const realDisk: Disk = {
   },
 
   async write(path, content) {
-    const temporary = `${path}.new`
+    const unfinished = `${path}.new`
     // What a crash left behind must not lend its mode to the new file.
-    await rm(temporary, { force: true })
-    const file = await open(temporary, 'wx', 0o600)
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-    await syncFolder(dirname(path))
+    await rm(unfinished, { force: true })
+    await replaceFile(path, content, { unfinished, mode: 0o600 })
   },
 
   async remove(path) {
@@ -47,14 +40,4 @@ export const realDisk: Disk = {
     const { type } = await statfs(folder)
     return VOLATILE_FILE_SYSTEMS.has(type)
   },
-}
-
-/** A rename is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

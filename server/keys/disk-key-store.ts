@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { replaceFile, syncFolder } from '../../src/disk/replace-file.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import { checkKeyName, type KeyStore, type StoredKeyType, type StoredSigner, storedKeyTypeOf } from './key-store.ts'
@@ -50,7 +51,7 @@ export async function openDiskKeyStore(folder: string, cryptography: Cryptograph
       loaded.delete(name)
       await refusing(`remove key ${name}`, async () => {
         await rm(pathOf(folder, name), { force: true })
-        await flushFolder(folder)
+        await syncFolder(folder)
       })
     },
     async names() {
@@ -96,20 +97,7 @@ async function writeKey(folder: string, name: string, pem: string): Promise<void
   const path = pathOf(folder, name)
   if (await exists(path)) throw new SallyportError('KEY_STORE_FAILED', `Cannot make key ${name}: it exists already`)
   const unfinished = join(folder, `${name}-${randomBytes(8).toString('hex')}${UNFINISHED_SUFFIX}`)
-  try {
-    const file = await open(unfinished, 'wx', 0o600)
-    try {
-      await file.writeFile(pem)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(unfinished, path)
-  } catch (error) {
-    await rm(unfinished, { force: true })
-    throw error
-  }
-  await flushFolder(folder)
+  await replaceFile(path, pem, { unfinished, mode: 0o600 })
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -120,15 +108,6 @@ async function exists(path: string): Promise<boolean> {
       throw error
     },
   )
-}
-
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 async function readKey(folder: string, name: string): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { replaceFile, syncFolder } from '../disk/replace-file.ts'
 import { SallyportError } from '../errors.ts'
 import { TrustDomain } from '../id/trust-domain.ts'
 import { type BundleStore, STORED_MAX_CHARACTERS, storeFailed } from './bundle-store.ts'
@@ -61,22 +62,7 @@ class FolderStore implements BundleStore {
   async write(trustDomain: string, text: string): Promise<void> {
     const path = this.#pathOf(trustDomain)
     const unfinished = `${path}.${randomUUID()}.new`
-    await doing(`Cannot write ${path}`, async () => {
-      try {
-        const file = await open(unfinished, 'wx', FILE_MODE)
-        try {
-          await file.writeFile(text)
-          await file.sync()
-        } finally {
-          await file.close()
-        }
-        await rename(unfinished, path)
-      } catch (error) {
-        await rm(unfinished, { force: true })
-        throw error
-      }
-      await syncFolder(this.#folder)
-    })
+    await doing(`Cannot write ${path}`, () => replaceFile(path, text, { unfinished, mode: FILE_MODE }))
   }
 
   async remove(trustDomain: string): Promise<void> {
@@ -108,16 +94,6 @@ async function checkFolder(path: string): Promise<void> {
       throw unsafe(path, `others may write to ${folder}`, folder)
     if (folder === path && uid !== 0 && uid !== process.getuid?.()) throw unsafe(path, 'it belongs to another user')
     if (folder === dirname(folder)) return
-  }
-}
-
-/** A rename is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
 
