@@ -1,8 +1,9 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['./test/skip-reasons.ts', ...configDefaults.reporters],
     setupFiles: ['test/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -11,6 +11,7 @@ import { pemOf } from '../../src/wire/tls-identity.ts'
 import { House } from './house.ts'
 import { cleanEnvironment, freePort, RunningProcess } from './processes.ts'
 import { StockClient, workloadClient } from './stock-clients.ts'
+import { describeUnless, notLinux } from '../unless.ts'
 
 // A broker, a process that knows nothing of SPIFFE, and a service that fetches for itself: three processes and an agent that tells them
 // apart by the programs that they run.
@@ -54,7 +55,7 @@ test('ST-01 an agent that is not told of brokers opens no socket for them', asyn
   expect(socketsIn(house.path('agent')).toSorted()).toEqual(['api.sock', 'private/admin.sock'])
 })
 
-describe.runIf(process.platform === 'linux')('a broker', () => {
+describeUnless(notLinux, 'a broker', () => {
   let house: House
   let port: number
   let agentId: string

@@ -5,8 +5,8 @@ import { openChannel } from '../../src/wire/channel.ts'
 import { spiffeWorkloadApiService, type X509SvidResponse } from '../../src/wire/messages/spiffe-workload.ts'
 import { House } from './house.ts'
 import { RunningProcess } from './processes.ts'
+import { describeUnless, notRoot } from '../unless.ts'
 
-const isRoot = process.getuid?.() === 0
 const metadata = { 'workload.spiffe.io': 'true' }
 const STRANGER = 64_999
 
@@ -38,7 +38,7 @@ async function firstSvid(house: House): Promise<{ readonly ms: number; readonly 
   throw new Error('the stream ended')
 }
 
-describe.skipIf(!isRoot)('an agent that one user floods', () => {
+describeUnless(notRoot, 'an agent that one user floods', () => {
   test.for([
     ['5,000 streams', 10, 500],
     ['1,000 connections that never read', 1000, 1],

@@ -15,17 +15,16 @@ import { protect } from '../../src/tls/tls-server.ts'
 import { PolicyAgent } from '../fakes/policy-agent.ts'
 import { heldSvid, TestSource } from '../fakes/test-source.ts'
 import { until } from '../fakes/until.ts'
-import { missing } from '../interop/toolchains.ts'
 import { acme, idOf, rowsOf } from '../src/policy/acme.ts'
 import { authority, callAs, EnforcedService, httpsService, svidOf } from './enforced-service.ts'
 import { run, RunningProcess } from './processes.ts'
+import { describeUnless, missing } from '../unless.ts'
 
 // What TLS itself offers to get past an enforcement point: data before the handshake, and a second handshake after it.
 
 const storefront = '/ns/web/sa/storefront'
-const absent = missing('openssl')
 
-describe.skipIf(absent)(`zones.md §5 0-RTT data${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
+describeUnless(missing('openssl'), 'zones.md §5 0-RTT data', () => {
   let folder: string
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-early-'))

@@ -1,16 +1,17 @@
 import { chmodSync } from 'node:fs'
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { House } from './house.ts'
 import { runSallyport, type Finished } from './processes.ts'
 import { workloadClient } from './stock-clients.ts'
+import { describeUnless, notRoot } from '../unless.ts'
 
 // Several users at one agent. Only root can be several users.
 
 const OTHER_UID = 65_534
 
-describe.runIf(process.getuid?.() === 0)('an agent of several users', () => {
+describeUnless(notRoot, 'an agent of several users', () => {
   let house: House
 
   beforeAll(async () => {

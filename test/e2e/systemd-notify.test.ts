@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { missing } from '../interop/toolchains.ts'
+import { expect } from 'vitest'
 import { cleanEnvironment, freePort, runSallyport, RunningProcess, sallyport } from './processes.ts'
-
-const absent = missing('python3')
+import { missing, testUnless } from '../unless.ts'
 
 // Node has no unix datagrams: a few lines of Python stand in for systemd.
 const listener = `
@@ -16,24 +14,21 @@ print('listening', flush=True)
 while True: print(s.recv(100).decode(), flush=True)
 `
 
-test.skipIf(absent)(
-  `tells systemd when it serves and when it stops${absent === undefined ? '' : ` (skipped: ${absent})`}`,
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-notify-'))
-    const socket = join(folder, 'notify')
-    try {
-      await using systemd = new RunningProcess('python3', ['-c', listener, socket])
-      await systemd.printed(/listening/)
-      const init = ['server', 'init', '--trust-domain', 'example.org', '--dir', join(folder, 'server')]
-      await runSallyport([...init, '--listen', `127.0.0.1:${await freePort()}`])
-      const env = cleanEnvironment({ NOTIFY_SOCKET: socket })
-      await using server = sallyport(['server', 'run', '--config', join(folder, 'server/server.yaml')], { env })
-      await systemd.printed(/READY=1/)
-      expect(server.stderr).toContain('Server ready')
-      await server.stop('SIGTERM')
-      await systemd.printed(/STOPPING=1/)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  },
-)
+testUnless(missing('python3'), 'tells systemd when it serves and when it stops', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-notify-'))
+  const socket = join(folder, 'notify')
+  try {
+    await using systemd = new RunningProcess('python3', ['-c', listener, socket])
+    await systemd.printed(/listening/)
+    const init = ['server', 'init', '--trust-domain', 'example.org', '--dir', join(folder, 'server')]
+    await runSallyport([...init, '--listen', `127.0.0.1:${await freePort()}`])
+    const env = cleanEnvironment({ NOTIFY_SOCKET: socket })
+    await using server = sallyport(['server', 'run', '--config', join(folder, 'server/server.yaml')], { env })
+    await systemd.printed(/READY=1/)
+    expect(server.stderr).toContain('Server ready')
+    await server.stop('SIGTERM')
+    await systemd.printed(/STOPPING=1/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

@@ -1,17 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BundleEndpoints } from '../../src/federation/bundle-endpoints.ts'
 import { TestAuthority, type TestSvid } from '../../src/testing/test-authority.ts'
 import { printPem } from '../../src/x509/pem.ts'
 import { Conversation } from '../e2e/conversation.ts'
 import { RunningProcess } from '../e2e/processes.ts'
-import { goProgram, missing } from './toolchains.ts'
+import { goProgram } from './toolchains.ts'
+import { describeUnless, missing } from '../unless.ts'
 
-const absent = missing('go')
-
-describe.skipIf(absent)(`a bundle endpoint of go-spiffe${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
+describeUnless(missing('go'), 'a bundle endpoint of go-spiffe', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-federation-'))
   let program: string
   let partner: TestAuthority

@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { House } from '../e2e/house.ts'
 import { RunningProcess } from '../e2e/processes.ts'
 import { ForeignPeer } from './foreign-peer.ts'
 import { testSources } from './tls-sources.ts'
 import { describeTlsTable } from './tls-table.ts'
-import { facts, javaProgram, missing, runForeign, type ForeignProgram } from './toolchains.ts'
+import { facts, javaProgram, runForeign, type ForeignProgram } from './toolchains.ts'
+import { describeUnless, missing } from '../unless.ts'
 
-const absent = missing('java', 'mvn')
-
-describe.skipIf(absent)(`Java programs on java-spiffe${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
+describeUnless(missing('java', 'mvn'), 'Java programs on java-spiffe', () => {
   let java: ForeignProgram
   let house: House
   const spiffeId = 'spiffe://example.org/interop/java'

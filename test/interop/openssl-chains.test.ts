@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundleOf } from '../../src/bundle/bundle.ts'
 import { bundleSetOf } from '../../src/bundle/bundle-set.ts'
 import { SallyportError } from '../../src/errors.ts'
@@ -11,7 +11,7 @@ import { verifyX509Svid } from '../../src/svid/verify.ts'
 import { printPem } from '../../src/x509/pem.ts'
 import { run } from '../e2e/processes.ts'
 import { build, type BuiltChain, type ChainPlan, moment, plans } from './random-chains.ts'
-import { missing } from './toolchains.ts'
+import { describeUnless, missing } from '../unless.ts'
 
 const CHAINS = 400
 /** The same chains in every run; another number gives others. */
@@ -64,9 +64,7 @@ const differences: readonly { readonly rule: string; readonly when: (verdicts: V
   },
 ]
 
-const absent = missing('openssl')
-
-describe.skipIf(absent)(`openssl verify${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
+describeUnless(missing('openssl'), 'openssl verify', () => {
   let folder: string
 
   beforeAll(() => {

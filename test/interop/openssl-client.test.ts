@@ -1,20 +1,18 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { memberOf } from '../../src/id/matcher.ts'
 import { TestAuthority } from '../../src/testing/test-authority.ts'
 import { printPem } from '../../src/x509/pem.ts'
 import { run } from '../e2e/processes.ts'
 import { heldSvid, TestSource } from '../fakes/test-source.ts'
 import { type SdkServer, serveSdk } from './sdk-peers.ts'
-import { missing } from './toolchains.ts'
+import { describeUnless, missing } from '../unless.ts'
 
 // What a client that is not ours may ask a server of the SDK for, apart from being somebody: `tls-table.ts` has that.
 
-const absent = missing('openssl')
-
-describe.skipIf(absent)(`openssl s_client and a server${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
+describeUnless(missing('openssl'), 'openssl s_client and a server', () => {
   let folder: string
   let server: SdkServer
 

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,19 +10,6 @@ export interface ForeignProgram {
 }
 
 const here = import.meta.dirname
-
-/** Is this toolchain on the machine? Where it is not, its tests say so by name and count as skipped. */
-export function missing(...commands: readonly string[]): string | undefined {
-  const absent = commands.filter((command) => {
-    try {
-      execFileSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' })
-      return false
-    } catch {
-      return true
-    }
-  })
-  return absent.length === 0 ? undefined : `${absent.join(' and ')} not installed`
-}
 
 const BUILD_TIMEOUT_MS = 400_000
 

@@ -1,11 +1,12 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { House } from '../e2e/house.ts'
 import { root } from '../e2e/processes.ts'
 import { PackedPackage, Project } from './packed.ts'
 import { smokeLines } from './smoke-lines.ts'
-import { installed, type Runtime, runtimes } from './runtimes.ts'
+import { installed, runtimes } from './runtimes.ts'
+import { type Reason, testUnless } from '../unless.ts'
 
 // The SDK on the runtimes that the registry carries. What they do, `docs/sdk.md` says.
 
@@ -19,7 +20,9 @@ const withoutServers = smokeLines.map((line) =>
 )
 
 const present = runtimes.filter((runtime) => installed(runtime) !== undefined)
-const absent = runtimes.filter((runtime) => !present.includes(runtime))
+
+const notInstalled = (...names: readonly string[]): Reason =>
+  present.some(({ name }) => names.includes(name)) ? undefined : '`npm run test:runtimes` installs it'
 
 describe('the packaged SDK', () => {
   let packed: PackedPackage | undefined
@@ -37,25 +40,23 @@ describe('the packaged SDK', () => {
     packed?.[Symbol.dispose]()
   })
 
-  test.for(present.map((runtime): readonly [string, Runtime] => [runtime.name, runtime]))(
-    'works on %s',
-    async ([name, runtime]) => {
+  for (const runtime of runtimes) {
+    const { name } = runtime
+    testUnless(notInstalled(name), `works on ${name}`, async () => {
       const mode = name.startsWith('Node') ? [] : ['protect']
       const printed = await project!.run(installed(runtime)!, [...runtime.args, 'smoke.mjs', ...mode])
       expect(printed.trim().split('\n')).toEqual(name === 'Bun' ? withoutServers : smokeLines)
-    },
-  )
+    })
+  }
 
-  test.runIf(installed(runtimes[0]!) !== undefined)(
-    'has a command line that says on Node 22 what it needs',
-    async () => {
-      const started = project!.run(installed(runtimes[0]!)!, ['node_modules/sallyport/bin/sallyport.js', '--version'])
-      await expect(started).rejects.toThrow(/ended with 1:[^]*Sallyport needs Node 26 or newer; this is v22/)
-    },
-  )
+  testUnless(notInstalled('Node 22'), 'has a command line that says on Node 22 what it needs', async () => {
+    const started = project!.run(installed(runtimes[0]!)!, ['node_modules/sallyport/bin/sallyport.js', '--version'])
+    await expect(started).rejects.toThrow(/ended with 1:[^]*Sallyport needs Node 26 or newer; this is v22/)
+  })
 
   const nodes = present.filter(({ name }) => name.startsWith('Node'))
-  test.runIf(nodes.length > 0)(
+  testUnless(
+    notInstalled('Node 22', 'Node 24', 'Node 26'),
     'works with a real agent, over a renewal, on every Node that is there',
     async () => {
       await using house = await House.open()
@@ -67,10 +68,6 @@ describe('the packaged SDK', () => {
       for (const printed of await Promise.all(runs))
         expect(printed.trim().split('\n')).toEqual([`source ${id}`, ...talk, ...talk, `token ${id}`])
     },
-    60_000,
+    { timeout: 60_000 },
   )
-
-  for (const { name } of absent) {
-    test.skip(`works on ${name}: not installed here, \`npm run test:runtimes\` installs it`, () => undefined)
-  }
 })

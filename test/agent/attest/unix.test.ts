@@ -14,7 +14,8 @@ import { printSelector } from '../../../src/entry/selector.ts'
 import { SallyportError } from '../../../src/errors.ts'
 import type { Peer } from '../../../src/peer/peer.ts'
 import { executableOf } from '../../../src/peer/process-facts.ts'
-import { canRun, connecting, isRoot, listening, run, temporaryFolder } from '../../src/peer/processes.ts'
+import { connecting, listening, run, temporaryFolder } from '../../src/peer/processes.ts'
+import { describeUnless, notLinux, notRoot, notWorking, testRowsUnless } from '../../unless.ts'
 
 const never = new AbortController().signal
 const names: SystemNames = {
@@ -41,7 +42,7 @@ const problemOf = (action: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-describe.runIf(process.platform === 'linux')('unix', () => {
+describeUnless(notLinux, 'unix', () => {
   test('finds ids and names; ids without a name stay ids', async () => {
     const peer = self({ supplementaryGids: [27, 999_999] })
     expect(await valuesOf(unix({ names }), peer)).toEqual([
@@ -84,11 +85,13 @@ describe.runIf(process.platform === 'linux')('unix', () => {
     expect(await problemOf(valuesOf(unix({ names }), gone))).toThrowCode('PROCESS_REFUSED', 'its /proc is hidden')
   })
 
-  const canUnshare = isRoot && canRun('unshare', '-m', 'true') && canRun('unshare', '-Ur', 'true')
-  test.runIf(canUnshare).for([
-    ['a mount namespace', ['unshare', '-m'], 'mount namespace of its own', 'mount'],
-    ['a user namespace', ['unshare', '-Ur'], 'user namespace of its own', 'all'],
-  ] as const)(
+  const cannotUnshare = notRoot ?? notWorking('unshare', '-m', 'true') ?? notWorking('unshare', '-Ur', 'true')
+  testRowsUnless(
+    cannotUnshare,
+    [
+      ['a mount namespace', ['unshare', '-m'], 'mount namespace of its own', 'mount'],
+      ['a user namespace', ['unshare', '-Ur'], 'user namespace of its own', 'all'],
+    ] as const,
     'SE-02 a process in %s of its own gets nothing, and ids alone where that is allowed',
     async ([, before, why, setting]) => {
       const { path, next } = await listening()
@@ -112,7 +115,7 @@ describe.runIf(process.platform === 'linux')('unix', () => {
   )
 })
 
-describe.runIf(process.platform === 'linux')('checkSameExecutable()', () => {
+describeUnless(notLinux, 'checkSameExecutable()', () => {
   test('SE-01 connect, fork, exec: the pid that was registered runs something else, and gets nothing', async () => {
     const { path, next } = await listening()
     const swap = `const { spawn } = require('node:child_process');
@@ -178,7 +181,7 @@ describe('attest()', () => {
   })
 })
 
-describe.runIf(process.platform === 'linux')('hashes', () => {
+describeUnless(notLinux, 'hashes', () => {
   test('SE-04 a changed program has another hash, even when its mtime is forged', async () => {
     const hashes = new ExecutableHash({ clock: systemClock, sizeLimitBytes: 1e9 })
     const { program, folder } = await sleeping()

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { checkSameExecutable } from '../../../agent/attest/same-executable.ts'
 import { openProcess } from '../../../src/peer/open-process.ts'
+import { describeUnless, notLinux } from '../../unless.ts'
 
-describe.runIf(process.platform === 'linux')('a process that a broker refers to', () => {
+describeUnless(notLinux, 'a process that a broker refers to', () => {
   test('BA-31 is not the one that was attested once it runs another program, although its number is the same', async () => {
     const child = spawn('sh', ['-c', 'echo ready; read line; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
     onTestFinished(() => void child.kill('SIGKILL'))

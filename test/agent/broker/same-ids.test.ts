@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { checkSameIds } from '../../../agent/broker/same-ids.ts'
+import { describeUnless, notLinux } from '../../unless.ts'
 
 const own = { pid: process.pid, uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }
 
-describe.runIf(process.platform === 'linux')('checkSameIds()', () => {
+describeUnless(notLinux, 'checkSameIds()', () => {
   test('BA-31 accepts a process that is of the user and group that it was attested as', () => {
     expect(() => checkSameIds(own)).not.toThrow()
   })

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 const here = import.meta.dirname
 const programs = ['spire-agent', 'spire-server'] as const
 
-/** The path of a program of SPIRE; undefined while it is not built. */
-export function spireProgram(name: (typeof programs)[number]): string | undefined {
-  const path = join(here, 'bin', name)
-  return existsSync(path) ? path : undefined
-}
+export const spireProgram = (name: (typeof programs)[number]): string => join(here, 'bin', name)
+
+/** Why the programs of SPIRE are not there to be tried. */
+export const unbuilt: string | undefined = programs.every((name) => existsSync(spireProgram(name)))
+  ? undefined
+  : '`npm run test:spire` builds them, which takes minutes'
 
 // `npm run test:spire` runs this first: SPIRE has two thousand packages, which `npm test` is spared.
 if (import.meta.main) {

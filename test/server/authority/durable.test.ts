@@ -16,6 +16,7 @@ import { openDiskKeyStore } from '../../../server/keys/disk-key-store.ts'
 import { openGate } from '../../../server/policy/issuance-gate.ts'
 import { openSqliteStore } from '../../../server/store/sqlite.ts'
 import { AuthorityWorld, orderOf, trustDomain } from './authority-world.ts'
+import { describeUnless, missing } from '../../unless.ts'
 
 let folder: string
 beforeEach(() => {
@@ -95,16 +96,7 @@ describe('authorities in SQLite and on disk', () => {
   })
 })
 
-const hasOpenssl = ((): boolean => {
-  try {
-    execFileSync('openssl', ['version'])
-    return true
-  } catch {
-    return false
-  }
-})()
-
-describe.skipIf(!hasOpenssl)('openssl', () => {
+describeUnless(missing('openssl'), 'openssl', () => {
   test.for(keyTypes)('verifies an SVID of an authority of %s strictly', { timeout: 60_000 }, async (keyType) => {
     const world = new AuthorityWorld()
     const x509 = { ...world.config.x509, keyType }

@@ -13,6 +13,7 @@ import { heldSvid } from '../../fakes/test-source.ts'
 import { svidMessageOf, x509MessageOf } from '../../fakes/workload-messages.ts'
 import { temporaryFolder, until } from '../wire/sockets.ts'
 import { ListeningSource } from './listening-source.ts'
+import { notLinux, testUnless } from '../../unless.ts'
 
 interface Endpoint {
   readonly server: WireServer
@@ -186,7 +187,7 @@ describe('pinProcess()', () => {
     expect(pinProcess(1, () => starts.shift())()).toBe(true)
   })
 
-  test.runIf(process.platform === 'linux')('reads when this very process started', () => {
+  testUnless(notLinux, 'reads when this very process started', () => {
     expect(pinProcess(process.pid)()).toBe(true)
   })
 })

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { folderStore } from '../../../src/federation/folder-store.ts'
+import { notRoot, testUnless } from '../../unless.ts'
 
 const made: string[] = []
 let folder: string
@@ -101,7 +102,7 @@ describe('FE-12 a folder', () => {
     expect([readFileSync(victim, 'utf8'), await store.read('partner.test')]).toEqual(['mine', 'text'])
   })
 
-  test.runIf(process.getuid?.() === 0)('is refused where it belongs to another user', async () => {
+  testUnless(notRoot, 'is refused where it belongs to another user', async () => {
     chownSync(folder, 12_345, 12_345)
     await expect(folderStore(folder)).rejects.toThrowCode('BUNDLE_STORE_FAILED', 'belongs to another user')
   })

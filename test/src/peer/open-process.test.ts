@@ -2,18 +2,20 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { openProcess } from '../../../src/peer/open-process.ts'
 import { executableOf } from '../../../src/peer/process-facts.ts'
 import { until } from '../../fakes/until.ts'
-import { canRun, isRoot, run } from './processes.ts'
+import { run } from './processes.ts'
+import { describeUnless, notLinux, notRoot, notWorking, testUnless } from '../../unless.ts'
 
-const canSwitchUser = isRoot && canRun('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
+const cannotSwitchUser =
+  notRoot ?? notWorking('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
 
 /** A number that the kernel gives to nobody. */
 const UNUSED_PID = 2 ** 30
 
-describe.runIf(process.platform === 'linux')('openProcess()', () => {
+describeUnless(notLinux, 'openProcess()', () => {
   test('BA-07 tells a process of this node from what the kernel says about it', () => {
     using opened = openProcess(process.pid)
     expect(opened).toMatchObject({ pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() })
@@ -22,7 +24,7 @@ describe.runIf(process.platform === 'linux')('openProcess()', () => {
     expect(opened?.exited.aborted).toBe(false)
   })
 
-  test.runIf(canSwitchUser)('tells user, group and supplementary groups of another user', async () => {
+  testUnless(cannotSwitchUser, 'tells user, group and supplementary groups of another user', async () => {
     const child = spawn('setpriv', ['--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'cat'])
     child.stdin.write('.')
     await new Promise((resolve) => child.stdout.once('data', resolve))
@@ -32,7 +34,7 @@ describe.runIf(process.platform === 'linux')('openProcess()', () => {
     child.kill('SIGKILL')
   })
 
-  test.runIf(canSwitchUser)('SE-04 a process in more groups than any of good will is refused', async () => {
+  testUnless(cannotSwitchUser, 'SE-04 a process in more groups than any of good will is refused', async () => {
     const groups = Array.from({ length: 1025 }, (_unused, index) => 10_000 + index)
     const child = spawn('setpriv', ['--reuid=1234', '--regid=4321', `--groups=${groups.join()}`, 'cat'])
     onTestFinished(() => void child.kill('SIGKILL'))

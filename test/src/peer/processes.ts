@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, chmodSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,11 +6,6 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Peer } from '../../../src/peer/peer.ts'
 import { readPeer } from '../../../src/peer/read-peer.ts'
-
-export const isRoot = process.getuid?.() === 0
-
-/** Can this machine run the program with these arguments? */
-export const canRun = (program: string, ...args: readonly string[]): boolean => spawnSync(program, args).status === 0
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sp-'))

@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { connect, Socket } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readPeer } from '../../../src/peer/read-peer.ts'
 import { executableOf, startTimeOf } from '../../../src/peer/process-facts.ts'
-import { canRun, connecting, isRoot, listening, run } from './processes.ts'
+import { connecting, listening, run } from './processes.ts'
+import { describeUnless, notLinux, notRoot, notWorking, testUnless } from '../../unless.ts'
 
-const canSwitchUser = isRoot && canRun('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
+const cannotSwitchUser =
+  notRoot ?? notWorking('setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100', 'true')
 
-describe.runIf(process.platform === 'linux')('readPeer()', () => {
+describeUnless(notLinux, 'readPeer()', () => {
   test('WE-14 NT-16 SE-03 tells who is at the socket from the kernel, not from what is sent', async () => {
     const { path, next } = await listening()
     const child = run(connecting(path))
@@ -20,7 +22,7 @@ describe.runIf(process.platform === 'linux')('readPeer()', () => {
     expect(peer.exited.aborted).toBe(false)
   })
 
-  test.runIf(canSwitchUser)('tells user, group and supplementary groups of another user', async () => {
+  testUnless(cannotSwitchUser, 'tells user, group and supplementary groups of another user', async () => {
     const { path, next } = await listening()
     run(connecting(path), ['setpriv', '--reuid=1234', '--regid=4321', '--groups=4321,27,100'])
     const { peer } = await next()
@@ -82,7 +84,7 @@ describe.runIf(process.platform === 'linux')('readPeer()', () => {
   })
 })
 
-test.runIf(process.platform === 'linux')('a process is named by its start time, whatever its command is called', () => {
+testUnless(notLinux, 'a process is named by its start time, whatever its command is called', () => {
   expect(startTimeOf(process.pid)).toMatch(/^\d+$/)
   expect(startTimeOf(2 ** 22 + 1)).toBeUndefined()
 })
