@@ -187,7 +187,8 @@ function keysOf({ policyKeys: { state }, fleet, secondSigners }: RpcDeps): Sent<
         ...{ keyId: Buffer.from(keyId, 'hex'), publicKey: spki, use: 'second', state: 'active', createdAtMs: 0 },
       })),
     ],
-    waitingFor: behind.map(({ spiffeId }) => spiffeId.toString()),
+    // Who has not come back after a restart may have pinned any set, or handle no policy: nobody may count on it.
+    waitingFor: [...behind.map(({ spiffeId }) => spiffeId), ...fleet.unheard()].map(String),
     set: signedContentOf(state.signedKeys),
     refusedBy: refusing.map(({ spiffeId }) => spiffeId.toString()),
   }

@@ -34,7 +34,7 @@ export interface RpcDeps {
   /** Counts for the audit journal what a handler refuses and access could not. */
   readonly refusals: Pick<RefusalCounter, 'refused'>
   /** What the push streams know of agents, and what agents that poll let them know. */
-  readonly fleet: Pick<Followers, 'statuses' | 'polledBundle'>
+  readonly fleet: Pick<Followers, 'statuses' | 'unheard' | 'polledBundle'>
   readonly policies: Policies
   readonly policyKeys: PolicyKeys
   readonly secondSigners: readonly SecondSigner[]

@@ -127,6 +127,18 @@ export class Followers {
     return missing
   }
 
+  /** The live agents that nothing has been heard of since this server started: what they hold is not known. */
+  unheard(): readonly SpiffeId[] {
+    const now = this.#deps.clock.now()
+    const unheard: SpiffeId[] = []
+    for (const agent of this.#deps.directory.agents()) {
+      const id = agent.spiffeId.toString()
+      const isHeard = this.#byAgent.has(id) || this.#left.has(id) || this.#polls.lastPoll(id) !== undefined
+      if (!isHeard && isLive(agent, now)) unheard.push(agent.spiffeId)
+    }
+    return unheard
+  }
+
   acknowledgedRevision(agentId: string): number {
     const pushed = this.#byAgent.get(agentId)?.acknowledgedRevision ?? this.#left.get(agentId)?.acknowledged ?? 0
     return Math.max(pushed, this.#polls.appliedRevision(agentId))

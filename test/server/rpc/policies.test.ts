@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { secondSignerOf } from '../../../server/policy/open-policy.ts'
 import { secondSignatureText } from '../../../server/policy/second-signature.ts'
+import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { readSlice } from '../../../src/policy/read-slice.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import type { SignedPolicyKeys } from '../../../src/wire/messages/sallyport-policy-v1.ts'
@@ -205,6 +206,13 @@ describe('Policies', () => {
     }
     const signersOf = ({ signatures }: SignedPolicyKeys): string[] =>
       signatures.map(({ keyId }) => keyId.toString('hex'))
+
+    test('a set is not called known while an agent has not come back after a start', async () => {
+      const { waitingFor: none } = await server.policies.listKeys({}, admin)
+      server.unheard.push(SpiffeId.parse('spiffe://example.org/spire/agent/a'))
+      const { waitingFor } = await server.policies.listKeys({}, admin)
+      expect([none, waitingFor]).toEqual([[], ['spiffe://example.org/spire/agent/a']])
+    })
 
     test('a slice is signed by the active key, which stands in a set signed by itself', async () => {
       await apply(shopPolicy())

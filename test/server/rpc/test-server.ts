@@ -148,6 +148,7 @@ export async function testServer(options: TestServerOptions = {}) {
   })
   const callers = new WeakMap<Call, Caller>()
   const polled: string[] = []
+  const unheard: SpiffeId[] = []
   const refused: Refusal[] = []
   const callerOf = (call: Call): Caller => {
     const caller = callers.get(call)
@@ -189,6 +190,7 @@ export async function testServer(options: TestServerOptions = {}) {
     refusals: { refused: (refusal) => void refused.push(refusal) },
     fleet: {
       statuses: () => [],
+      unheard: () => unheard,
       polledBundle: (id, sequence) => void polled.push(`${id.toString()} ${sequence}`),
     },
     isReady: () => true,
@@ -222,6 +224,7 @@ export async function testServer(options: TestServerOptions = {}) {
     clock,
     alarms,
     polled,
+    unheard,
     refused,
     callBy,
     agents: agentHandlers(deps) as Required<ReturnType<typeof agentHandlers>>,

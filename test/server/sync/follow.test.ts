@@ -484,6 +484,22 @@ describe('acknowledgements', () => {
     expect(server.followers.missing(revision + 1).map(({ path }) => path)).toContain('/spire/agent/a')
   })
 
+  test('nothing is known of live agents that have not come since the start, by stream or by poll', async () => {
+    await using server = await SyncServer.open(
+      ...[own(1), joining('a'), joining('away'), joining('polls')],
+      { kind: 'agent.put', agent: anAgent('ended', { expiresAt: anInstant(-1) }) },
+      { kind: 'agent.put', agent: anAgent('banned', { banned: true }) },
+    )
+    const unheard = (): string[] => server.followers.unheard().map(({ path }) => path.split('/').at(-1) ?? '')
+    expect(unheard()).toEqual(['a', 'away', 'polls'])
+    const agent = await server.follow('a')
+    server.followers.polledBundle(anId('/spire/agent/polls'), 1)
+    expect(unheard()).toEqual(['away'])
+    agent.stop.abort()
+    await settled()
+    expect(unheard()).toEqual(['away'])
+  })
+
   test('an agent that polls counts two of its intervals after it has fetched the bundle', async () => {
     await using server = await SyncServer.open(own(1), joining('a'))
     const id = anId('/spire/agent/a')
