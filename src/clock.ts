@@ -10,6 +10,11 @@ export interface Clock {
   timer(ms: number, action: () => void): Disposable
 }
 
+/** Sleeps, and resolves early when `signal` aborts: for whoever looks at the signal next. */
+export const sleepUnlessAborted = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
+  // It rejects for nothing else.
+  clock.sleep(ms, signal).catch(() => {})
+
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {

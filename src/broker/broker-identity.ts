@@ -1,3 +1,4 @@
+import { orAborted } from '../abort.ts'
 import { SallyportError } from '../errors.ts'
 import type { TlsSource } from '../tls/tls-source.ts'
 import type { TlsIdentity } from '../wire/channel.ts'
@@ -50,14 +51,9 @@ export class BrokerIdentity {
   }
 
   #changed(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const { promise, resolve } = Promise.withResolvers<void>()
     const listening = this.#source.onChange(resolve)
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    return promise.finally(() => {
-      listening[Symbol.dispose]()
-      signal.removeEventListener('abort', onAbort)
-    })
+    return orAborted(promise, signal).finally(() => listening[Symbol.dispose]())
   }
 
   #held(): ReturnType<TlsSource['current']>['svid'] {

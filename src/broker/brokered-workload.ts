@@ -1,3 +1,4 @@
+import { orAborted } from '../abort.ts'
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
@@ -185,7 +186,7 @@ export class BrokeredWorkload implements SvidClient, AsyncDisposable {
       if (held !== withdrawn) yield withdrawn
       throw over.reason
     } finally {
-      // Not waited for: it ends by its signal, and what it says then is known.
+      // Not waited for: it ends by its signal. What it throws then is that signal's reason, or has been thrown above already.
       states.return(undefined).catch(() => {})
     }
   }
@@ -227,16 +228,6 @@ export class BrokeredWorkload implements SvidClient, AsyncDisposable {
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#over.signal : AbortSignal.any([signal, this.#over.signal])
   }
-}
-
-/** What `promise` becomes, or the reason of an abort that comes before. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: first, resolve, reject } = Promise.withResolvers<T>()
-  const abort = (): void => reject(signal.reason)
-  if (signal.aborted) abort()
-  else signal.addEventListener('abort', abort, { once: true })
-  promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  return first
 }
 
 const called = (options: ClientOptions): ClientOptions => ({

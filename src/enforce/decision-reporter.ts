@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../clock.ts'
+import { type Clock, sleepUnlessAborted } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { DecisionReceipt, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
 import type { DecisionRecorder } from './decision-recorder.ts'
@@ -68,7 +68,7 @@ export class DecisionReporter {
         // What the agent cannot use it would not take the next time either, nor anything after it.
         if (isUnusable(error) && this.#pending !== undefined) this.#took(this.#pending.report.batch)
       }
-      await clock.sleep(RETRY_MS, signal).catch(() => undefined)
+      await sleepUnlessAborted(clock, RETRY_MS, signal)
     }
   }
 

@@ -1,3 +1,4 @@
+import { orAborted } from '../abort.ts'
 import type { Bundle } from '../bundle/bundle.ts'
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -118,7 +119,7 @@ export class BundleEndpoints implements AsyncDisposable {
   async *watch(signal?: AbortSignal): AsyncGenerator<BundleSet> {
     for (let seen: BundleSet | undefined; !this.#isClosed;) {
       signal?.throwIfAborted()
-      if (seen === this.#bundles) await this.#changed(signal)
+      if (seen === this.#bundles) await this.#changes.next(signal)
       else yield (seen = this.#bundles)
     }
   }
@@ -160,6 +161,7 @@ export class BundleEndpoints implements AsyncDisposable {
     const { name } = poller.relationship.trustDomain
     this.#pollers.delete(name)
     const ending = poller.end()
+    // Who ends it is told below how that went; others only wait until it is over.
     const settled = ending.catch(() => {}).then(() => void this.#ending.delete(name))
     this.#ending.set(name, settled)
     this.#update()
@@ -276,22 +278,6 @@ export class BundleEndpoints implements AsyncDisposable {
     this.#changes.tell()
   }
 
-  /** Waits for the next change, or for the end. */
-  #changed(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        listening[Symbol.dispose]()
-        reject(signal?.reason as Error)
-      }
-      const listening = this.#changes.add(() => {
-        listening[Symbol.dispose]()
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
-  }
-
   #checkOpen(): void {
     if (this.#isClosed) throw new SallyportError('SOURCE_CLOSED', 'Cannot use the bundle endpoints: they are closed')
   }
@@ -301,13 +287,5 @@ export class BundleEndpoints implements AsyncDisposable {
 async function untilTried(pollers: readonly Poller[], signal?: AbortSignal): Promise<void> {
   const waiting = pollers.filter(({ bundle }) => bundle === undefined)
   const tried = Promise.all(waiting.map(({ firstAttempt }) => firstAttempt))
-  await (signal === undefined ? tried : Promise.race([tried, aborted(signal)]))
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
-  })
+  await orAborted(tried, signal)
 }

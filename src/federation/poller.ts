@@ -1,6 +1,6 @@
 import { type Bundle, bundlesEqual } from '../bundle/bundle.ts'
 import { type BundleDocument, readBundleDocument, REFRESH_HINT_DEFAULT_SECONDS } from '../bundle/bundle-document.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, sleepUnlessAborted } from '../clock.ts'
 import { type ErrorCode, SallyportError } from '../errors.ts'
 import type { SpiffeId } from '../id/spiffe-id.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
@@ -152,7 +152,7 @@ export class Poller {
     const { clock } = this.#deps
     for (let leftMs = this.#leftMs(); leftMs > 0 && !signal.aborted; leftMs = this.#leftMs()) {
       this.#pause = new AbortController()
-      await clock.sleep(leftMs, AbortSignal.any([signal, this.#pause.signal])).catch(() => {})
+      await sleepUnlessAborted(clock, leftMs, AbortSignal.any([signal, this.#pause.signal]))
     }
   }
 
@@ -287,6 +287,7 @@ export class Poller {
       this.#stored = text
     }
     const writing = this.#writing.then(write)
+    // Whoever saves is told below of a write that fails; the next write, and the end, only wait until it is over.
     this.#writing = writing.catch(() => {})
     await writing
   }

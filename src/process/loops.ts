@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, sleepUnlessAborted } from '../clock.ts'
 import type { Log } from '../log/log.ts'
 
 /** How long after a failure a loop starts again. */
@@ -46,7 +46,7 @@ export class Loops implements AsyncDisposable {
         this.#failing.add(name)
         this.#deps.log.error({ loop: name, err: error }, 'A loop failed, starting it again')
       }
-      await this.#deps.clock.sleep(RESTART_MS, signal).catch(() => undefined)
+      await sleepUnlessAborted(this.#deps.clock, RESTART_MS, signal)
     }
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { orAborted } from '../abort.ts'
 import { systemClock } from '../clock.ts'
 import type { GrpcStatusName } from '../errors.ts'
 import { silentLog } from '../log/silent-log.ts'
@@ -160,7 +161,7 @@ export class FakeWorkloadApi implements AsyncDisposable {
       if (this.#mischief === 'hangUp') this.disconnect()
       const answer = await answerOf(this.#usable(call))
       if (answer !== undefined) yield answer
-      await untilAborted(changed, call.signal)
+      await orAborted(changed, call.signal)
     }
   }
 
@@ -171,17 +172,5 @@ export class FakeWorkloadApi implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#messages === undefined) throw new RpcError('PERMISSION_DENIED', 'no identity issued')
     return this.#messages
-  }
-}
-
-async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => aborted.reject(signal.reason)
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -144,7 +144,7 @@ class Pool {
 
   /** Resolves when the last of its requests has finished. */
   close(): Promise<void> {
-    // It fails only for an agent that was destroyed meanwhile, whose requests have ended too.
+    // It fails only for an agent that was destroyed meanwhile: nothing is left to close, and its requests were told why.
     return (this.#closing ??= this.agent.close().catch(() => {}))
   }
 }

@@ -42,6 +42,7 @@ export async function awaitFirstState(followed: readonly Waited[], wait: FirstSt
       const missing = wait.missing()
       if (missing === undefined) return
       if (late.signal.aborted) throw timedOut(wait, timeoutMs, troubleOf(followed) ?? missing)
+      // It rejects for `stop` alone, whose two halves are looked at above: there the reason of either is thrown.
       await firstChange(followed, stop).catch(() => {})
     }
   } finally {

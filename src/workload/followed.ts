@@ -83,19 +83,7 @@ export class Followed<T> implements AsyncDisposable {
 
   /** Waits for the next change: a state, its failure, or its end. */
   changed(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        listening[Symbol.dispose]()
-        reject(signal?.reason as Error)
-      }
-      const listening = this.#waits.add(() => {
-        listening[Symbol.dispose]()
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      if (signal?.aborted === true) onAbort()
-      else signal?.addEventListener('abort', onAbort, { once: true })
-    })
+    return this.#waits.next(signal)
   }
 
   /** The state of now and of every later moment; whoever is slow misses those in between. Ends when this is closed. */

@@ -1,3 +1,4 @@
+import { orAborted } from '../abort.ts'
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
@@ -108,7 +109,7 @@ export class JwtSource implements AsyncDisposable {
     const fetching = this.#tokens.get(JSON.stringify([spiffeId?.toString() ?? '', ...wanted]), () =>
       this.#ask(wanted, spiffeId),
     )
-    return selectSvid(await unlessAborted(fetching, options.signal), picker)
+    return selectSvid(await orAborted(fetching, options.signal), picker)
   }
 
   /**
@@ -195,16 +196,3 @@ export class JwtSource implements AsyncDisposable {
 const NO_BUNDLES = bundleSetOf([])
 
 const closed = (): SallyportError => new SallyportError('SOURCE_CLOSED', 'Cannot use the JWT source: it is closed')
-
-/** A result, unless the caller stops waiting for it first; others may go on waiting. */
-async function unlessAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return result
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([result, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

@@ -9,6 +9,21 @@ export class Listeners<T> {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
+  /** What is told next. Rejects with the reason of `signal` when that aborts first. */
+  next(signal?: AbortSignal): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const abort = (): void => end(() => reject(signal?.reason as Error))
+    const listening = this.add((value) => end(() => resolve(value)))
+    const end = (settle: () => void): void => {
+      listening[Symbol.dispose]()
+      signal?.removeEventListener('abort', abort)
+      settle()
+    }
+    if (signal?.aborted === true) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
+    return promise
+  }
+
   tell(value: T): void {
     for (const { hear } of [...this.#listeners]) {
       try {
