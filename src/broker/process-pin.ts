@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { startTimeOf } from '../peer/process-facts.ts'
 
 /**
  * Says whether a number still belongs to the process that has it now. The agent pins the process of a call, but a broker asks again:
@@ -9,14 +9,4 @@ import { readFileSync } from 'node:fs'
 export function pinProcess(pid: number, startOf = startTimeOf): () => boolean {
   const start = startOf(pid)
   return () => start === undefined || startOf(pid) === start
-}
-
-/** When it started, in clock ticks since boot: field 22 of its `stat`, counted behind the command, which may hold anything. */
-function startTimeOf(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
 }
