@@ -6,6 +6,7 @@ require (
 	github.com/spiffe/go-spiffe/v2 v2.9.0
 	github.com/spiffe/spire-api-sdk v1.15.3
 	google.golang.org/grpc v1.79.3
+	sallyport.test/command v0.0.0
 )
 
 require (
@@ -17,3 +18,5 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20251202230838-ff82c1b0f217 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+replace sallyport.test/command => ../go-command

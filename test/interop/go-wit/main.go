@@ -1,6 +1,5 @@
 // Command interop-wit is what a Go program on go-spiffe makes of WIT-SVIDs. Apart from the other programs because only a newer
-// go-spiffe, in packages that it calls experimental, knows of them. It prints facts as JSON and exits with 1 when something is not as
-// SPIFFE has it.
+// go-spiffe, in packages that it calls experimental, knows of them. It exits with 1 when something is not as SPIFFE has it.
 package main
 
 import (
@@ -9,38 +8,20 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/exp/svid/witsvid"
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
+	"sallyport.test/command"
 )
 
 var commands = map[string]func(args []string) error{"fetch": fetch, "watch": watch, "mint": mint}
 
-func main() {
-	if len(os.Args) < 3 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: interop-wit COMMAND ADDRESS ARGS")
-		os.Exit(2)
-	}
-	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[1], err)
-		os.Exit(1)
-	}
-}
-
-func say(fact map[string]any) {
-	line, err := json.Marshal(fact)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(string(line))
-}
+func main() { command.Run(commands) }
 
 // fetch ADDRESS [SPIFFE ID]: every WIT-SVID, or the one of an id, validated with the bundles of the same agent.
 func fetch(args []string) error {
@@ -71,7 +52,7 @@ func fetch(args []string) error {
 		if err := prove(svid, validated.PublicKey); err != nil {
 			return err
 		}
-		say(map[string]any{"spiffeId": validated.ID.String(), "hint": svid.Hint, "bundles": bundles.Len()})
+		command.Say(map[string]any{"spiffeId": validated.ID.String(), "hint": svid.Hint, "bundles": bundles.Len()})
 	}
 	return nil
 }
@@ -110,7 +91,7 @@ func watch(args []string) error {
 		keys[fmt.Sprint(validated.PublicKey)] = true
 		kids[validated.KeyID] = true
 		if len(tokens) >= count {
-			say(map[string]any{"tokens": len(tokens), "keys": len(keys), "authorities": len(kids)})
+			command.Say(map[string]any{"tokens": len(tokens), "keys": len(keys), "authorities": len(kids)})
 			return nil
 		}
 		if err := source.WaitUntilUpdated(ctx); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"sallyport.test/command"
 )
 
 // mint ADMIN-SOCKET SPIFFE-ID: as `spire-server wit mint` does, for a key of this program; validated with the bundle of the server.
@@ -65,7 +66,7 @@ func mint(args []string) error {
 	if !key.PublicKey.Equal(svid.PublicKey) {
 		return fmt.Errorf("minted for another key")
 	}
-	say(map[string]any{
+	command.Say(map[string]any{
 		"spiffeId": svid.ID.String(), "lives": minted.Svid.ExpiresAt - minted.Svid.IssuedAt,
 		"ends": svid.Expiry.Unix() == minted.Svid.ExpiresAt, "path": minted.Svid.Id.Path,
 	})

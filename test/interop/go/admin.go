@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"sallyport.test/command"
 )
 
 func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
@@ -41,7 +42,7 @@ func admin(args []string) error {
 			return err
 		}
 	}
-	say(map[string]any{"steps": len(steps)})
+	command.Say(map[string]any{"steps": len(steps)})
 	return nil
 }
 
@@ -50,9 +51,9 @@ func checkHealth(ctx context.Context, conn *grpc.ClientConn, _ string) error {
 	if err != nil {
 		return err
 	}
-	expect(answer.Status == grpc_health_v1.HealthCheckResponse_SERVING, "health SERVING, got %v", answer.Status)
+	command.Expect(answer.Status == grpc_health_v1.HealthCheckResponse_SERVING, "health SERVING, got %v", answer.Status)
 	_, err = debugv1.NewDebugClient(conn).GetInfo(ctx, &debugv1.GetInfoRequest{})
-	expect(status.Code(err) == codes.Unimplemented, "debug to be unimplemented, got %v", err)
+	command.Expect(status.Code(err) == codes.Unimplemented, "debug to be unimplemented, got %v", err)
 	return nil
 }
 
@@ -71,10 +72,10 @@ func checkEntries(ctx context.Context, conn *grpc.ClientConn, td string) error {
 	}
 	want := []codes.Code{codes.InvalidArgument, codes.OK, codes.InvalidArgument, codes.InvalidArgument, codes.AlreadyExists}
 	for i, result := range created.Results {
-		expect(codes.Code(result.Status.Code) == want[i], "create %d to answer %v, got %v", i, want[i], result.Status)
+		command.Expect(codes.Code(result.Status.Code) == want[i], "create %d to answer %v, got %v", i, want[i], result.Status)
 	}
 	entry := created.Results[1].Entry
-	expect(created.Results[4].Entry.GetId() == entry.Id, "the duplicate to name the existing entry")
+	command.Expect(created.Results[4].Entry.GetId() == entry.Id, "the duplicate to name the existing entry")
 
 	entry.X509SvidTtl = 1200
 	entry.Hint = "ignored by the mask"
@@ -83,7 +84,7 @@ func checkEntries(ctx context.Context, conn *grpc.ClientConn, td string) error {
 		return err
 	}
 	got := updated.Results[0].Entry
-	expect(got.X509SvidTtl == 1200 && got.Hint == "internal" && got.RevisionNumber == 1 && got.SpiffeId == nil, "a masked update, got %v", got)
+	command.Expect(got.X509SvidTtl == 1200 && got.Hint == "internal" && got.RevisionNumber == 1 && got.SpiffeId == nil, "a masked update, got %v", got)
 
 	for _, filter := range []*entryv1.ListEntriesRequest_Filter{
 		{BySpiffeId: id(td, "/go/admin/a")},
@@ -94,18 +95,18 @@ func checkEntries(ctx context.Context, conn *grpc.ClientConn, td string) error {
 		if err != nil {
 			return err
 		}
-		expect(len(listed.Entries) == 1 && listed.Entries[0].Id == entry.Id, "filter %v to find the entry, got %d", filter, len(listed.Entries))
+		command.Expect(len(listed.Entries) == 1 && listed.Entries[0].Id == entry.Id, "filter %v to find the entry, got %d", filter, len(listed.Entries))
 	}
 	_, err = client.ListEntries(ctx, &entryv1.ListEntriesRequest{Filter: &entryv1.ListEntriesRequest_Filter{BySelectors: &types.SelectorMatch{}}})
-	expect(status.Code(err) == codes.InvalidArgument, "an empty selector filter to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.InvalidArgument, "an empty selector filter to be refused, got %v", err)
 	_, err = client.GetEntry(ctx, &entryv1.GetEntryRequest{Id: "missing"})
-	expect(status.Code(err) == codes.NotFound, "a missing entry to be NotFound, got %v", err)
+	command.Expect(status.Code(err) == codes.NotFound, "a missing entry to be NotFound, got %v", err)
 
 	deleted, err := client.BatchDeleteEntry(ctx, &entryv1.BatchDeleteEntryRequest{Ids: []string{"missing", entry.Id}})
 	if err != nil {
 		return err
 	}
-	expect(codes.Code(deleted.Results[0].Status.Code) == codes.NotFound && deleted.Results[1].Status.Code == 0, "delete per item, got %v", deleted.Results)
+	command.Expect(codes.Code(deleted.Results[0].Status.Code) == codes.NotFound && deleted.Results[1].Status.Code == 0, "delete per item, got %v", deleted.Results)
 	return nil
 }
 
@@ -127,19 +128,19 @@ func checkPaging(ctx context.Context, conn *grpc.ClientConn, td string) error {
 			return err
 		}
 		for _, entry := range page.Entries {
-			expect(!seen[entry.Id], "each entry on one page only")
+			command.Expect(!seen[entry.Id], "each entry on one page only")
 			seen[entry.Id] = true
 		}
 		if token = page.NextPageToken; token == "" {
 			break
 		}
 	}
-	expect(len(seen) == 25 && pages <= 3, "25 entries on 3 pages, got %d", len(seen))
+	command.Expect(len(seen) == 25 && pages <= 3, "25 entries on 3 pages, got %d", len(seen))
 	count, err := client.CountEntries(ctx, &entryv1.CountEntriesRequest{Filter: &entryv1.CountEntriesRequest_Filter{ByParentId: id(td, "/go/pages")}})
 	if err != nil {
 		return err
 	}
-	expect(count.Count == 25, "a count of 25, got %d", count.Count)
+	command.Expect(count.Count == 25, "a count of 25, got %d", count.Count)
 	var ids []string
 	for _, result := range created.Results {
 		ids = append(ids, result.Entry.Id)
@@ -154,18 +155,18 @@ func checkBundles(ctx context.Context, conn *grpc.ClientConn, td string) error {
 	if err != nil {
 		return err
 	}
-	expect(own.TrustDomain == td && len(own.X509Authorities) >= 1 && len(own.JwtAuthorities) >= 1, "the own bundle, got %v", own)
+	command.Expect(own.TrustDomain == td && len(own.X509Authorities) >= 1 && len(own.JwtAuthorities) >= 1, "the own bundle, got %v", own)
 	foreign := &types.Bundle{TrustDomain: "partner.test", X509Authorities: own.X509Authorities, RefreshHint: 300, SequenceNumber: 7}
 	set, err := client.BatchSetFederatedBundle(ctx, &bundlev1.BatchSetFederatedBundleRequest{Bundle: []*types.Bundle{foreign, {TrustDomain: td}}})
 	if err != nil {
 		return err
 	}
-	expect(set.Results[0].Status.Code == 0 && codes.Code(set.Results[1].Status.Code) == codes.InvalidArgument, "set per item, got %v", set.Results)
+	command.Expect(set.Results[0].Status.Code == 0 && codes.Code(set.Results[1].Status.Code) == codes.InvalidArgument, "set per item, got %v", set.Results)
 	again, err := client.BatchCreateFederatedBundle(ctx, &bundlev1.BatchCreateFederatedBundleRequest{Bundle: []*types.Bundle{foreign}})
 	if err != nil {
 		return err
 	}
-	expect(codes.Code(again.Results[0].Status.Code) == codes.AlreadyExists, "AlreadyExists, got %v", again.Results[0].Status)
+	command.Expect(codes.Code(again.Results[0].Status.Code) == codes.AlreadyExists, "AlreadyExists, got %v", again.Results[0].Status)
 	entries := entryv1.NewEntryClient(conn)
 	created, err := entries.BatchCreateEntry(ctx, &entryv1.BatchCreateEntryRequest{Entries: []*types.Entry{{
 		SpiffeId: id(td, "/go/federated"), ParentId: id(td, "/go/node"), Selectors: []*types.Selector{{Type: "unix", Value: "uid:7"}}, FederatesWith: []string{"partner.test"},
@@ -173,22 +174,22 @@ func checkBundles(ctx context.Context, conn *grpc.ClientConn, td string) error {
 	if err != nil {
 		return err
 	}
-	expect(created.Results[0].Status.Code == 0, "an entry that federates, got %v", created.Results[0].Status)
+	command.Expect(created.Results[0].Status.Code == 0, "an entry that federates, got %v", created.Results[0].Status)
 	restricted, err := client.BatchDeleteFederatedBundle(ctx, &bundlev1.BatchDeleteFederatedBundleRequest{TrustDomains: []string{"partner.test"}})
 	if err != nil {
 		return err
 	}
-	expect(codes.Code(restricted.Results[0].Status.Code) == codes.FailedPrecondition, "restrict to refuse, got %v", restricted.Results[0].Status)
+	command.Expect(codes.Code(restricted.Results[0].Status.Code) == codes.FailedPrecondition, "restrict to refuse, got %v", restricted.Results[0].Status)
 	dissociated, err := client.BatchDeleteFederatedBundle(ctx, &bundlev1.BatchDeleteFederatedBundleRequest{TrustDomains: []string{"partner.test"}, Mode: bundlev1.BatchDeleteFederatedBundleRequest_DISSOCIATE})
 	if err != nil {
 		return err
 	}
-	expect(dissociated.Results[0].Status.Code == 0, "dissociate, got %v", dissociated.Results[0].Status)
+	command.Expect(dissociated.Results[0].Status.Code == 0, "dissociate, got %v", dissociated.Results[0].Status)
 	entry, err := entries.GetEntry(ctx, &entryv1.GetEntryRequest{Id: created.Results[0].Entry.Id})
 	if err != nil {
 		return err
 	}
-	expect(len(entry.FederatesWith) == 0, "the entry without its partner, got %v", entry.FederatesWith)
+	command.Expect(len(entry.FederatesWith) == 0, "the entry without its partner, got %v", entry.FederatesWith)
 	_, err = entries.BatchDeleteEntry(ctx, &entryv1.BatchDeleteEntryRequest{Ids: []string{entry.Id}})
 	return err
 }
@@ -199,19 +200,19 @@ func checkTokens(ctx context.Context, conn *grpc.ClientConn, td string) error {
 	if err != nil {
 		return err
 	}
-	expect(token.Value != "" && token.ExpiresAt > time.Now().Unix(), "a token, got an empty one")
+	command.Expect(token.Value != "" && token.ExpiresAt > time.Now().Unix(), "a token, got an empty one")
 	_, err = client.CreateJoinToken(ctx, &agentv1.CreateJoinTokenRequest{Ttl: 0})
-	expect(status.Code(err) == codes.InvalidArgument, "a ttl of 0 to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.InvalidArgument, "a ttl of 0 to be refused, got %v", err)
 	_, err = client.GetAgent(ctx, &agentv1.GetAgentRequest{Id: id(td, "/spire/agent/join_token/missing")})
-	expect(status.Code(err) == codes.NotFound, "a missing agent to be NotFound, got %v", err)
+	command.Expect(status.Code(err) == codes.NotFound, "a missing agent to be NotFound, got %v", err)
 	_, err = client.ListAgents(ctx, &agentv1.ListAgentsRequest{Filter: &agentv1.ListAgentsRequest_Filter{ByExpiresBefore: "not a date"}})
-	expect(status.Code(err) == codes.InvalidArgument, "a malformed date to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.InvalidArgument, "a malformed date to be refused, got %v", err)
 	_, err = client.ListAgents(ctx, &agentv1.ListAgentsRequest{Filter: &agentv1.ListAgentsRequest_Filter{ByExpiresBefore: time.Now().Format("2006-01-02 15:04:05 -0700 -07")}})
 	if err != nil {
 		return err
 	}
 	_, err = client.RenewAgent(ctx, &agentv1.RenewAgentRequest{})
-	expect(status.Code(err) == codes.PermissionDenied, "an admin to be refused what only agents may, got %v", err)
+	command.Expect(status.Code(err) == codes.PermissionDenied, "an admin to be refused what only agents may, got %v", err)
 	return nil
 }
 
@@ -225,15 +226,15 @@ func checkMinting(ctx context.Context, conn *grpc.ClientConn, td string) error {
 	if err != nil {
 		return err
 	}
-	expect(minted.Svid.Id.Path == "/go/minted" && len(minted.Svid.CertChain) >= 1, "a minted SVID, got %v", minted.Svid.Id)
+	command.Expect(minted.Svid.Id.Path == "/go/minted" && len(minted.Svid.CertChain) >= 1, "a minted SVID, got %v", minted.Svid.Id)
 	_, err = client.MintX509SVID(ctx, &svidv1.MintX509SVIDRequest{Csr: []byte{1, 2, 3}})
-	expect(status.Code(err) == codes.InvalidArgument, "a malformed CSR to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.InvalidArgument, "a malformed CSR to be refused, got %v", err)
 	token, err := client.MintJWTSVID(ctx, &svidv1.MintJWTSVIDRequest{Id: id(td, "/go/minted"), Audience: []string{"orders"}})
 	if err != nil {
 		return err
 	}
-	expect(token.Svid.Token != "" && token.Svid.ExpiresAt > token.Svid.IssuedAt && token.Svid.IssuedAt > 0, "a minted token with its times")
+	command.Expect(token.Svid.Token != "" && token.Svid.ExpiresAt > token.Svid.IssuedAt && token.Svid.IssuedAt > 0, "a minted token with its times")
 	_, err = client.MintJWTSVID(ctx, &svidv1.MintJWTSVIDRequest{Id: id(td, "/go/minted")})
-	expect(status.Code(err) == codes.InvalidArgument, "a token without audience to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.InvalidArgument, "a token without audience to be refused, got %v", err)
 	return nil
 }

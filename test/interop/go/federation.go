@@ -16,6 +16,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"sallyport.test/command"
 )
 
 // bundle-endpoint TRUST_DOMAIN FOLDER: a bundle endpoint with the SVID in this folder, told by lines on its standard input.
@@ -45,7 +46,7 @@ func bundleEndpoint(args []string) error {
 	presented.holder.Store(source)
 	server := &http.Server{Handler: handler, TLSConfig: tlsconfig.TLSServerConfig(presented)}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
-	say(map[string]any{"address": listener.Addr().String()})
+	command.Say(map[string]any{"address": listener.Addr().String()})
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
@@ -62,7 +63,7 @@ func bundleEndpoint(args []string) error {
 		if err != nil {
 			return err
 		}
-		say(map[string]any{"done": words[0]})
+		command.Say(map[string]any{"done": words[0]})
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ require (
 	github.com/spiffe/spire-api-sdk v1.15.3
 	google.golang.org/grpc v1.74.2
 	google.golang.org/protobuf v1.36.7
+	sallyport.test/command v0.0.0
 )
 
 require (
@@ -19,3 +20,5 @@ require (
 	golang.org/x/text v0.28.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250811230008-5f3141c8851a // indirect
 )
+
+replace sallyport.test/command => ../go-command

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
+	"sallyport.test/command"
 )
 
 func newRequest(uri string) ([]byte, crypto.Signer, error) {
@@ -65,7 +66,7 @@ func join(args []string) error {
 	defer anonymous.Close()
 
 	_, err = entryv1.NewEntryClient(anonymous).GetAuthorizedEntries(ctx, &entryv1.GetAuthorizedEntriesRequest{})
-	expect(status.Code(err) == codes.PermissionDenied || status.Code(err) == codes.Unauthenticated, "a caller without SVID to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.PermissionDenied || status.Code(err) == codes.Unauthenticated, "a caller without SVID to be refused, got %v", err)
 
 	csr, key, err := newRequest("")
 	if err != nil {
@@ -76,7 +77,7 @@ func join(args []string) error {
 		return err
 	}
 	_, err = attest(ctx, anonymous, string(tokenBytes), csr)
-	expect(status.Code(err) == codes.InvalidArgument, "the second use of a token to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.InvalidArgument, "the second use of a token to be refused, got %v", err)
 	if _, err := bundlev1.NewBundleClient(anonymous).GetBundle(ctx, &bundlev1.GetBundleRequest{}); err != nil {
 		return err
 	}
@@ -107,11 +108,11 @@ func join(args []string) error {
 		return err
 	}
 	_, err = agentv1.NewAgentClient(agent).PostStatus(ctx, &agentv1.PostStatusRequest{})
-	expect(status.Code(err) == codes.PermissionDenied, "the superseded SVID to be refused, got %v", err)
+	command.Expect(status.Code(err) == codes.PermissionDenied, "the superseded SVID to be refused, got %v", err)
 	for _, detail := range status.Convert(err).Details() {
 		if denied, ok := detail.(*types.PermissionDeniedDetails); ok {
-			expect(denied.Reason == types.PermissionDeniedDetails_AGENT_NOT_ACTIVE, "NOT_ACTIVE, got %v", denied.Reason)
-			say(map[string]any{"detail": denied.Reason.String()})
+			command.Expect(denied.Reason == types.PermissionDeniedDetails_AGENT_NOT_ACTIVE, "NOT_ACTIVE, got %v", denied.Reason)
+			command.Say(map[string]any{"detail": denied.Reason.String()})
 		}
 	}
 	return useEntries(ctx, next, entries, args[4], bundle)
@@ -136,7 +137,7 @@ func attest(ctx context.Context, conn *grpc.ClientConn, token string, csr []byte
 	if answer.GetResult() == nil {
 		return nil, errors.New("an unexpected challenge")
 	}
-	say(map[string]any{"agent": answer.GetResult().Svid.Id.Path, "reattestable": answer.GetResult().Reattestable})
+	command.Say(map[string]any{"agent": answer.GetResult().Svid.Id.Path, "reattestable": answer.GetResult().Reattestable})
 	return answer.GetResult(), stream.CloseSend()
 }
 
@@ -166,7 +167,7 @@ func syncEntries(ctx context.Context, conn *grpc.ClientConn) ([]*types.Entry, er
 	var ids []string
 	for {
 		for _, revision := range answer.EntryRevisions {
-			expect(revision.Id != "" && revision.CreatedAt != 0, "complete revisions")
+			command.Expect(revision.Id != "" && revision.CreatedAt != 0, "complete revisions")
 			ids = append(ids, revision.Id)
 		}
 		if !answer.More {
@@ -198,7 +199,7 @@ func useEntries(ctx context.Context, conn *grpc.ClientConn, entries []*types.Ent
 			own = entry
 		}
 	}
-	expect(own != nil, "an entry %s among %d", path, len(entries))
+	command.Expect(own != nil, "an entry %s among %d", path, len(entries))
 	csr, _, err := newRequest("spiffe://" + own.SpiffeId.TrustDomain + "/not/mine")
 	if err != nil {
 		return err
@@ -209,24 +210,24 @@ func useEntries(ctx context.Context, conn *grpc.ClientConn, entries []*types.Ent
 		return err
 	}
 	want := []codes.Code{codes.OK, codes.NotFound, codes.InvalidArgument}
-	expect(len(signed.Results) == 3, "a result for each request")
+	command.Expect(len(signed.Results) == 3, "a result for each request")
 	for i, result := range signed.Results {
-		expect(codes.Code(result.Status.Code) == want[i], "item %d to answer %v, got %v", i, want[i], result.Status)
+		command.Expect(codes.Code(result.Status.Code) == want[i], "item %d to answer %v, got %v", i, want[i], result.Status)
 	}
 	leaf, err := x509.ParseCertificate(signed.Results[0].Svid.CertChain[0])
 	if err != nil {
 		return err
 	}
-	expect(len(leaf.URIs) == 1 && leaf.URIs[0].Path == path, "the id of the entry and not of the CSR, got %v", leaf.URIs)
+	command.Expect(len(leaf.URIs) == 1 && leaf.URIs[0].Path == path, "the id of the entry and not of the CSR, got %v", leaf.URIs)
 	token, err := svidv1.NewSVIDClient(conn).NewJWTSVID(ctx, &svidv1.NewJWTSVIDRequest{EntryId: own.Id, Audience: []string{"orders"}})
 	if err != nil {
 		return err
 	}
-	expect(token.Svid.IssuedAt > 0 && token.Svid.ExpiresAt > token.Svid.IssuedAt, "times in order")
+	command.Expect(token.Svid.IssuedAt > 0 && token.Svid.ExpiresAt > token.Svid.IssuedAt, "times in order")
 	_, err = svidv1.NewSVIDClient(conn).NewJWTSVID(ctx, &svidv1.NewJWTSVIDRequest{EntryId: "missing", Audience: []string{"orders"}})
-	expect(status.Code(err) == codes.NotFound, "a foreign entry to be NotFound, got %v", err)
+	command.Expect(status.Code(err) == codes.NotFound, "a foreign entry to be NotFound, got %v", err)
 	_, err = svidv1.NewSVIDClient(conn).MintX509SVID(ctx, &svidv1.MintX509SVIDRequest{Csr: csr})
-	expect(status.Code(err) == codes.PermissionDenied, "an agent to be refused minting, got %v", err)
-	say(map[string]any{"entries": len(entries), "signed": leaf.URIs[0].String(), "authorities": len(bundle.X509Authorities())})
+	command.Expect(status.Code(err) == codes.PermissionDenied, "an agent to be refused minting, got %v", err)
+	command.Say(map[string]any{"entries": len(entries), "signed": leaf.URIs[0].String(), "authorities": len(bundle.X509Authorities())})
 	return nil
 }

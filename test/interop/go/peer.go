@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"sallyport.test/command"
 )
 
 // What one side of a connection goes by: who it is, and who the other must be.
@@ -48,7 +49,7 @@ func peer(_ []string) error {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		words := strings.Fields(lines.Text())
 		if words[0] == "outcome" {
-			say(<-outcomes)
+			command.Say(<-outcomes)
 			stop()
 			continue
 		}
@@ -60,7 +61,7 @@ func peer(_ []string) error {
 		as := side{own, tlsconfig.AuthorizeID(spiffeid.RequireFromString(wanted))}
 		if words[0] == "dial" {
 			ctx, cancel := within(10)
-			say(outcomeOf(dial(ctx, words[1], words[2], as)))
+			command.Say(outcomeOf(dial(ctx, words[1], words[2], as)))
 			cancel()
 			continue
 		}
@@ -76,7 +77,7 @@ func peer(_ []string) error {
 			}
 		}
 		stop = serve(listener, words[1], as, tell)
-		say(map[string]any{"address": listener.Addr().String()})
+		command.Say(map[string]any{"address": listener.Addr().String()})
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func dialHTTP(ctx context.Context, protocol, address string, as side) (string, e
 		return "", err
 	}
 	defer answer.Body.Close()
-	expect((answer.ProtoMajor == 2) == (protocol == "h2"), "%s, got %s", protocol, answer.Proto)
+	command.Expect((answer.ProtoMajor == 2) == (protocol == "h2"), "%s, got %s", protocol, answer.Proto)
 	body, err := io.ReadAll(answer.Body)
 	return string(body), err
 }
@@ -144,7 +145,7 @@ func dialGRPC(ctx context.Context, address string, as side) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	expect(answer.Status == grpc_health_v1.HealthCheckResponse_SERVING, "SERVING, got %v", answer.Status)
+	command.Expect(answer.Status == grpc_health_v1.HealthCheckResponse_SERVING, "SERVING, got %v", answer.Status)
 	return strings.Join(header.Get("peer"), " "), nil
 }
 

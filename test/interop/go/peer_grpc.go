@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"sallyport.test/command"
 )
 
 // tellingCredentials say why a handshake has failed, which grpc-go keeps to itself.
@@ -47,7 +48,7 @@ func serveGRPC(listener net.Listener, as side, tell func(string, error)) func() 
 	inner := grpccredentials.MTLSServerCredentials(as.identity, as.identity, as.wanted)
 	tellPeer := func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		id, isKnown := grpccredentials.PeerIDFromContext(ctx)
-		expect(isKnown, "a call to have a peer")
+		command.Expect(isKnown, "a call to have a peer")
 		tell(id.String(), nil)
 		_ = grpc.SetHeader(ctx, metadata.Pairs("peer", id.String()))
 		return handle(ctx, request)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"sallyport.test/command"
 )
 
 // reflection ADDRESS AUDIENCE TOKEN: what a client without any .proto file finds out about an endpoint, and a call that it can then make.
@@ -31,7 +32,7 @@ func reflection(args []string) error {
 	if err != nil {
 		return err
 	}
-	say(map[string]any{"services": services})
+	command.Say(map[string]any{"services": services})
 
 	set := &descriptorpb.FileDescriptorSet{}
 	seen := map[string]bool{}
@@ -108,7 +109,7 @@ func listServices(ctx context.Context, conn *grpc.ClientConn) ([]string, error) 
 	for _, service := range other.GetListServicesResponse().GetService() {
 		others = append(others, service.GetName())
 	}
-	expect(strings.Join(names, " ") == strings.Join(others, " "), "both packages say the same: %v and %v", names, others)
+	command.Expect(strings.Join(names, " ") == strings.Join(others, " "), "both packages say the same: %v and %v", names, others)
 	return names, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/jwtsvid"
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
+	"sallyport.test/command"
 )
 
 func within(seconds int) (context.Context, context.CancelFunc) {
@@ -32,7 +33,7 @@ func fetchX509(args []string) error {
 		if err != nil {
 			return err
 		}
-		say(map[string]any{
+		command.Say(map[string]any{
 			"spiffeId": svid.ID.String(), "hint": svid.Hint, "serial": svid.Certificates[0].SerialNumber.String(),
 			"chain": len(svid.Certificates), "authorities": len(bundle.X509Authorities()), "notAfter": svid.Certificates[0].NotAfter,
 			"dns": svid.Certificates[0].DNSNames,
@@ -47,7 +48,7 @@ type watcher struct {
 
 func (w *watcher) OnX509ContextUpdate(c *workloadapi.X509Context) { w.updates <- c }
 func (w *watcher) OnX509ContextWatchError(err error) {
-	say(map[string]any{"error": err.Error()})
+	command.Say(map[string]any{"error": err.Error()})
 }
 
 // watch-x509 ADDRESS COUNT: prints each update; ends after COUNT different serial numbers.
@@ -72,7 +73,7 @@ func watchX509(args []string) error {
 				return err
 			}
 			seen[svid.Certificates[0].SerialNumber.String()] = true
-			say(map[string]any{"serial": svid.Certificates[0].SerialNumber.String(), "authorities": len(bundle.X509Authorities()), "seen": len(seen)})
+			command.Say(map[string]any{"serial": svid.Certificates[0].SerialNumber.String(), "authorities": len(bundle.X509Authorities()), "seen": len(seen)})
 			if len(seen) >= count {
 				return nil
 			}
@@ -93,7 +94,7 @@ func x509Source(args []string) error {
 	if err != nil {
 		return err
 	}
-	say(map[string]any{"spiffeId": svid.ID.String()})
+	command.Say(map[string]any{"spiffeId": svid.ID.String()})
 	return nil
 }
 
@@ -106,7 +107,7 @@ func fetchJWT(args []string) error {
 		return err
 	}
 	for _, svid := range svids {
-		say(map[string]any{"spiffeId": svid.ID.String(), "audience": svid.Audience, "token": svid.Marshal(), "expiry": svid.Expiry})
+		command.Say(map[string]any{"spiffeId": svid.ID.String(), "audience": svid.Audience, "token": svid.Marshal(), "expiry": svid.Expiry})
 	}
 	return nil
 }
@@ -129,8 +130,8 @@ func jwtSource(args []string) error {
 		return err
 	}
 	_, err = jwtsvid.ParseAndValidate(svid.Marshal(), source, []string{"another"})
-	expect(err != nil, "a token for another audience to be refused")
-	say(map[string]any{"spiffeId": parsed.ID.String()})
+	command.Expect(err != nil, "a token for another audience to be refused")
+	command.Say(map[string]any{"spiffeId": parsed.ID.String()})
 	return nil
 }
 
@@ -142,7 +143,7 @@ func validateJWT(args []string) error {
 	if err != nil {
 		return err
 	}
-	say(map[string]any{"spiffeId": svid.ID.String()})
+	command.Say(map[string]any{"spiffeId": svid.ID.String()})
 	return nil
 }
 
@@ -186,6 +187,6 @@ func mutualTLS(args []string) error {
 	if _, err := refusing.Get(url); err == nil {
 		return errors.New("a server with another id was accepted")
 	}
-	say(map[string]any{"peer": string(body)})
+	command.Say(map[string]any{"peer": string(body)})
 	return nil
 }

@@ -1,0 +1,3 @@
+module sallyport.test/command
+
+go 1.25
