@@ -4,6 +4,7 @@ import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { TrustDomain } from '../id/trust-domain.ts'
+import { onceReady } from '../workload/first-state.ts'
 import { Listeners } from '../workload/listeners.ts'
 import type { BundleStore } from './bundle-store.ts'
 import { checkRelationships } from './check-relationships.ts'
@@ -78,13 +79,7 @@ export class BundleEndpoints implements AsyncDisposable {
   static async open(options: BundleEndpointsOptions): Promise<BundleEndpoints> {
     options.signal?.throwIfAborted()
     const endpoints = new BundleEndpoints(options)
-    try {
-      await endpoints.#start()
-      return endpoints
-    } catch (error) {
-      await endpoints.close()
-      throw error
-    }
+    return onceReady(endpoints, () => endpoints.#start())
   }
 
   private constructor(options: BundleEndpointsOptions) {

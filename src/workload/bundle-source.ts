@@ -1,8 +1,9 @@
 import { bundleOf } from '../bundle/bundle.ts'
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import { SallyportError } from '../errors.ts'
-import { awaitFirstState, firstChange, nothingYet } from './first-state.ts'
+import { awaitFirstState, firstChange, nothingYet, onceReady } from './first-state.ts'
 import { Followed } from './followed.ts'
+import { together } from './listeners.ts'
 import type { SourceHealth } from './source-health.ts'
 import { type SourceClient, sourceClient, type SourceOptions, type SvidClient } from './source-options.ts'
 import { statusOf } from './watch.ts'
@@ -37,13 +38,7 @@ export class BundleSource implements AsyncDisposable {
    */
   static async open(options: BundleSourceOptions = {}): Promise<BundleSource> {
     const source = new BundleSource(await sourceClient(options), options)
-    try {
-      await source.#ready(options)
-      return source
-    } catch (error) {
-      await source.close()
-      throw error
-    }
+    return onceReady(source, () => source.#ready(options))
   }
 
   private constructor(connection: SourceClient<SvidClient>, { checkRevocation, onHealth }: BundleSourceOptions) {
@@ -84,8 +79,7 @@ export class BundleSource implements AsyncDisposable {
 
   /** Calls `listener` after every change, when `current()` answers with the new state. Disposing ends it. */
   onChange(listener: () => void): Disposable {
-    const all = [this.#x509, this.#jwt].map((one) => one.onChange(listener))
-    return { [Symbol.dispose]: () => all.forEach((one) => one[Symbol.dispose]()) }
+    return together([this.#x509, this.#jwt].map((one) => one.onChange(listener)))
   }
 
   /** The bundles of now and of every later moment until this is closed or `signal` aborts. Whoever is slow misses those in between. */
@@ -110,8 +104,7 @@ export class BundleSource implements AsyncDisposable {
 
   /** Calls `listener` with every change of health of either kind. Disposing ends it. */
   onHealth(listener: (health: SourceHealth) => void): Disposable {
-    const all = [this.#x509, this.#jwt].map((one) => one.onHealth(listener))
-    return { [Symbol.dispose]: () => all.forEach((one) => one[Symbol.dispose]()) }
+    return together([this.#x509, this.#jwt].map((one) => one.onHealth(listener)))
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,17 @@ import { statusOf } from './watch.ts'
 /** How long a source waits for its first state when it is not told otherwise. */
 export const FIRST_STATE_TIMEOUT_MS = 30_000
 
+/** What is open once it is ready; closed where it never gets there. */
+export async function onceReady<S extends AsyncDisposable>(opened: S, ready: () => Promise<void>): Promise<S> {
+  try {
+    await ready()
+    return opened
+  } catch (error) {
+    await opened[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
 /** What is waited for: a `Followed` of any kind. */
 export interface Waited {
   readonly health: SourceHealth

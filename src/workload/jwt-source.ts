@@ -4,7 +4,7 @@ import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JwtSvid } from '../svid/jwt-svid.ts'
 import { type JwtVerification, verifyJwtSvid } from '../svid/verify-jwt-svid.ts'
-import { awaitFirstState, nothingYet } from './first-state.ts'
+import { awaitFirstState, nothingYet, onceReady } from './first-state.ts'
 import { Followed } from './followed.ts'
 import { JwtSvidCache } from './jwt-svid-cache.ts'
 import { checkPicker, selectSvid, type SvidPicker } from './select-svid.ts'
@@ -54,13 +54,7 @@ export class JwtSource implements AsyncDisposable {
   static async open(options: JwtSourceOptions = {}): Promise<JwtSource> {
     checkPicker(options.picker)
     const source = new JwtSource(await sourceClient(options), options)
-    try {
-      await source.#ready(options)
-      return source
-    } catch (error) {
-      await source.close()
-      throw error
-    }
+    return onceReady(source, () => source.#ready(options))
   }
 
   private constructor(

@@ -34,3 +34,8 @@ export class Listeners<T> {
     }
   }
 }
+
+/** Ends all at once. */
+export const together = (parts: readonly Disposable[]): Disposable => ({
+  [Symbol.dispose]: () => parts.forEach((part) => part[Symbol.dispose]()),
+})

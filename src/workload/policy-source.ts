@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { DecisionReceipt, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
-import { awaitFirstState, nothingYet } from './first-state.ts'
+import { awaitFirstState, nothingYet, onceReady } from './first-state.ts'
 import { Followed } from './followed.ts'
 import { Listeners } from './listeners.ts'
 import { NO_POLICY_CONTEXT, type PolicyChanges, type PolicyContext } from './policy-context.ts'
@@ -35,13 +35,7 @@ export class PolicySource implements AsyncDisposable {
    */
   static async open(options: PolicySourceOptions = {}): Promise<PolicySource> {
     const source = new PolicySource(await sourceClient(options), options)
-    try {
-      await source.#ready(options)
-      return source
-    } catch (error) {
-      await source.close()
-      throw error
-    }
+    return onceReady(source, () => source.#ready(options))
   }
 
   private constructor(connection: SourceClient, { onHealth }: PolicySourceOptions) {

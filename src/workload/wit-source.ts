@@ -3,9 +3,11 @@ import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { WitBundleSource, WitIdentity, WitIdentitySource } from '../wit/wit-identity.ts'
 import type { WitSvidWithKey } from '../wit/wit-svid.ts'
-import { awaitFirstState, firstChange, nothingYet } from './first-state.ts'
+import { awaitFirstState, firstChange, nothingYet, onceReady } from './first-state.ts'
 import { Followed } from './followed.ts'
-import { checkPicker, selectSvid, type SvidPicker } from './select-svid.ts'
+import { together } from './listeners.ts'
+import { type NobodyPicked, pickedOf, svidExpired } from './picked-svid.ts'
+import { checkPicker, type SvidPicker } from './select-svid.ts'
 import type { SourceHealth } from './source-health.ts'
 import { type SourceClient, sourceClient, type SourceOptions } from './source-options.ts'
 
@@ -54,13 +56,7 @@ export class WitSource implements WitIdentitySource, WitBundleSource, AsyncDispo
   static async open(options: WitSourceOptions = {}): Promise<WitSource> {
     checkPicker(options.picker)
     const source = new WitSource(await sourceClient(options), options)
-    try {
-      await source.#ready(options)
-      return source
-    } catch (error) {
-      await source.close()
-      throw error
-    }
+    return onceReady(source, () => source.#ready(options))
   }
 
   private constructor(connection: SourceClient, { picker, onHealth }: WitSourceOptions) {
@@ -117,8 +113,7 @@ export class WitSource implements WitIdentitySource, WitBundleSource, AsyncDispo
 
   /** Calls `listener` after every change, when `current()` and `bundles` answer with the new state. Disposing ends it. */
   onChange(listener: () => void): Disposable {
-    const all = this.#both.map((one) => one.onChange(listener))
-    return { [Symbol.dispose]: () => all.forEach((one) => one[Symbol.dispose]()) }
+    return together(this.#both.map((one) => one.onChange(listener)))
   }
 
   /** The state of now, and every later one until this is closed or `signal` aborts. Whoever is slow misses those in between. */
@@ -146,8 +141,7 @@ export class WitSource implements WitIdentitySource, WitBundleSource, AsyncDispo
 
   /** Calls `listener` with every change of health of either stream. Disposing ends it. */
   onHealth(listener: (health: SourceHealth) => void): Disposable {
-    const all = this.#both.map((one) => one.onHealth(listener))
-    return { [Symbol.dispose]: () => all.forEach((one) => one[Symbol.dispose]()) }
+    return together(this.#both.map((one) => one.onHealth(listener)))
   }
 
   /** Ends the streams; afterwards nothing is handed out. */
@@ -172,13 +166,7 @@ export class WitSource implements WitIdentitySource, WitBundleSource, AsyncDispo
   }
 
   #expired({ spiffeId, expiresAt }: WitSvidWithKey): SallyportError {
-    const { error } = this.#svids.health
-    const why = error === undefined ? 'no newer one has come' : error.message
-    return new SallyportError(
-      'SVID_EXPIRED',
-      `Cannot be ${spiffeId} any more: its WIT-SVID expired at ${expiresAt.toISOString()}, ${why}`,
-      { cause: error },
-    )
+    return svidExpired(spiffeId, { kind: 'WIT-SVID', expiresAt, error: this.#svids.health.error })
   }
 
   #ready({ timeoutMs, signal }: WitSourceOptions): Promise<void> {
@@ -198,10 +186,10 @@ export class WitSource implements WitIdentitySource, WitBundleSource, AsyncDispo
   }
 }
 
-/** A message with what the picker makes of it, so that it is asked once and everybody gets the same object. */
+/** A message with what the picker makes of it. */
 interface HeldSvids {
   readonly svids: readonly WitSvidWithKey[]
-  readonly picked: { readonly svid: WitSvidWithKey } | { readonly problem: Error }
+  readonly picked: { readonly svid: WitSvidWithKey } | NobodyPicked
 }
 
 const NO_BUNDLES = bundleSetOf([])
@@ -212,20 +200,5 @@ async function* held(
   messages: AsyncIterable<readonly WitSvidWithKey[]>,
   picker: SvidPicker<WitSvidWithKey> | undefined,
 ): AsyncGenerator<HeldSvids> {
-  for await (const svids of messages) yield { svids, picked: pickedOf(svids, picker) }
-}
-
-function pickedOf(
-  svids: readonly WitSvidWithKey[],
-  picker: SvidPicker<WitSvidWithKey> | undefined,
-): HeldSvids['picked'] {
-  if (svids.length === 0) {
-    return { problem: new SallyportError('IDENTITY_NOT_HELD', 'Cannot be anybody: the agent has withdrawn every SVID') }
-  }
-  try {
-    return { svid: selectSvid(svids, picker) }
-  } catch (error) {
-    // Of a picker that throws, too: the stream goes on, and the next message may please it.
-    return { problem: error as Error }
-  }
+  for await (const svids of messages) yield { svids, picked: pickedOf(svids, picker, (svid) => ({ svid })) }
 }

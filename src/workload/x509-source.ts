@@ -3,9 +3,10 @@ import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { X509Svid } from '../svid/x509-svid.ts'
 import type { TlsSource } from '../tls/tls-source.ts'
-import { awaitFirstState, nothingYet } from './first-state.ts'
+import { awaitFirstState, nothingYet, onceReady } from './first-state.ts'
 import { Followed } from './followed.ts'
-import { checkPicker, selectSvid, type SvidPicker } from './select-svid.ts'
+import { type NobodyPicked, pickedOf, svidExpired } from './picked-svid.ts'
+import { checkPicker, type SvidPicker } from './select-svid.ts'
 import type { SourceHealth } from './source-health.ts'
 import { type SourceClient, sourceClient, type SourceOptions, type SvidClient } from './source-options.ts'
 import type { X509Context } from './x509-context.ts'
@@ -58,13 +59,7 @@ export class X509Source implements TlsSource, AsyncDisposable {
   static async open(options: X509SourceOptions = {}): Promise<X509Source> {
     checkPicker(options.picker)
     const source = new X509Source(await sourceClient(options), options)
-    try {
-      await source.#ready(options)
-      return source
-    } catch (error) {
-      await source.close()
-      throw error
-    }
+    return onceReady(source, () => source.#ready(options))
   }
 
   private constructor(connection: SourceClient<SvidClient>, { picker, checkRevocation, onHealth }: X509SourceOptions) {
@@ -76,7 +71,7 @@ export class X509Source implements TlsSource, AsyncDisposable {
       clock: client.clock,
       watch: (signal, onError) => held(client.watchX509Svids(signal, { onError, checkRevocation }), picker),
       isWithdrawn: ({ context }) => context.svids.length === 0,
-      expiresAt: ({ expiresAt }) => expiresAt,
+      expiresAt: ({ picked }) => ('problem' in picked ? undefined : picked.expiresAt),
     })
     if (onHealth !== undefined) this.#followed.onHealth(onHealth)
   }
@@ -88,11 +83,11 @@ export class X509Source implements TlsSource, AsyncDisposable {
    *   `SOURCE_CLOSED`
    */
   current(): X509Identity {
-    const held = this.#held()
-    if ('problem' in held.picked) throw held.picked.problem
-    const { expiresAt } = held
-    if (expiresAt !== undefined && expiresAt <= this.#clock.now()) throw this.#expired(held.picked.svid, expiresAt)
-    return held.picked
+    const { picked } = this.#held()
+    if ('problem' in picked) throw picked.problem
+    const { identity, expiresAt } = picked
+    if (expiresAt <= this.#clock.now()) throw this.#expired(identity.svid, expiresAt)
+    return identity
   }
 
   /** Every SVID that is held, the default one first, expired ones included. */
@@ -113,7 +108,7 @@ export class X509Source implements TlsSource, AsyncDisposable {
   /** The state of now, and every later one until this is closed or `signal` aborts. Whoever is slow misses those in between. */
   async *watch(signal?: AbortSignal): AsyncGenerator<X509State> {
     for await (const { context, picked } of this.#followed.states(signal)) {
-      yield { ...context, revision: this.revision, svid: 'svid' in picked ? picked.svid : undefined }
+      yield { ...context, revision: this.revision, svid: 'problem' in picked ? undefined : picked.identity.svid }
     }
   }
 
@@ -144,13 +139,7 @@ export class X509Source implements TlsSource, AsyncDisposable {
   }
 
   #expired({ spiffeId }: X509Svid, expiresAt: Date): SallyportError {
-    const { error } = this.health
-    const why = error === undefined ? 'no newer one has come' : error.message
-    return new SallyportError(
-      'SVID_EXPIRED',
-      `Cannot be ${spiffeId} any more: its SVID expired at ${expiresAt.toISOString()}, ${why}`,
-      { cause: error },
-    )
+    return svidExpired(spiffeId, { kind: 'SVID', expiresAt, error: this.health.error })
   }
 
   #ready({ timeoutMs, signal }: X509SourceOptions): Promise<void> {
@@ -168,33 +157,29 @@ export class X509Source implements TlsSource, AsyncDisposable {
   }
 }
 
-/** A message with what the picker makes of it, so that it is asked once and everybody gets the same object. */
+/** A message with what the picker makes of it. */
 interface HeldContext {
   readonly context: X509Context
-  readonly picked: X509Identity | { readonly problem: Error }
-  /** Of the picked SVID: the first end in its chain. */
-  readonly expiresAt: Date | undefined
+  readonly picked: HeldIdentity | NobodyPicked
+}
+
+interface HeldIdentity {
+  readonly identity: X509Identity
+  /** The first end in the chain of its SVID. */
+  readonly expiresAt: Date
 }
 
 async function* held(
   contexts: AsyncIterable<X509Context>,
   picker: SvidPicker<X509Svid> | undefined,
 ): AsyncGenerator<HeldContext> {
-  for await (const context of contexts) yield heldContext(context, picker)
+  for await (const context of contexts) {
+    const { svids, bundles } = context
+    yield { context, picked: pickedOf(svids, picker, (svid) => heldIdentity(svid, bundles)) }
+  }
 }
 
-function heldContext(context: X509Context, picker: SvidPicker<X509Svid> | undefined): HeldContext {
-  const { svids, bundles } = context
-  if (svids.length === 0) {
-    const problem = new SallyportError('IDENTITY_NOT_HELD', 'Cannot be anybody: the agent has withdrawn every SVID')
-    return { context, picked: { problem }, expiresAt: undefined }
-  }
-  try {
-    const svid = selectSvid(svids, picker)
-    const ends = svid.chain.map(({ notAfter }) => notAfter.getTime())
-    return { context, picked: { svid, bundles }, expiresAt: new Date(Math.min(...ends)) }
-  } catch (error) {
-    // Of a picker that throws, too: the stream goes on, and the next message may please it.
-    return { context, picked: { problem: error as Error }, expiresAt: undefined }
-  }
+function heldIdentity(svid: X509Svid, bundles: BundleSet): HeldIdentity {
+  const ends = svid.chain.map(({ notAfter }) => notAfter.getTime())
+  return { identity: { svid, bundles }, expiresAt: new Date(Math.min(...ends)) }
 }
