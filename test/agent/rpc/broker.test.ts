@@ -19,7 +19,7 @@ import {
   pidReference,
   podReference,
 } from './broker-world.ts'
-import { handlersOf, Reading, workloadCall } from './workload-client.ts'
+import { failureOf, handlersOf, Reading, workloadCall } from './workload-client.ts'
 
 const uid = (number: number) => [{ type: 'unix', value: `uid:${number}` }]
 const other = TrustDomain.parse('other.org')
@@ -34,16 +34,6 @@ async function worldWith(
   const house = await BrokerWorld.create(options)
   house.world.hold(entries, foreign)
   return house
-}
-
-async function failureOf(promise: Promise<unknown> | AsyncIterable<unknown>): Promise<SallyportError> {
-  try {
-    if (Symbol.asyncIterator in promise) for await (const _message of promise) break
-    else await promise
-  } catch (error) {
-    return error as SallyportError
-  }
-  throw new Error('nothing was refused')
 }
 
 /** All four methods with one reference. */

@@ -1,4 +1,5 @@
 import { workloadApi } from '../../../agent/rpc/workload.ts'
+import type { SallyportError } from '../../../src/errors.ts'
 import type { Peer } from '../../../src/peer/peer.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import type { Handlers } from '../../../src/wire/handlers.ts'
@@ -37,6 +38,17 @@ export function workloadCall(options: CallOptions = {}): Call {
     requestId: 'r1',
     method: '/SpiffeWorkloadAPI/X',
   }
+}
+
+/** What a call is refused with; it may be one that streams. */
+export async function failureOf(promise: Promise<unknown> | AsyncIterable<unknown>): Promise<SallyportError> {
+  try {
+    if (Symbol.asyncIterator in promise) for await (const _message of promise) break
+    else await promise
+  } catch (error) {
+    return error as SallyportError
+  }
+  throw new Error('nothing was refused')
 }
 
 /** A stream that a test reads at its own pace. */

@@ -9,7 +9,7 @@ import { anEntry } from '../../fakes/store-objects.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { until } from '../../fakes/until.ts'
 import { AgentWorld } from '../agent-world.ts'
-import { handlersOf, Reading, workloadCall, type CallOptions } from './workload-client.ts'
+import { failureOf, handlersOf, Reading, workloadCall, type CallOptions } from './workload-client.ts'
 
 const other = TrustDomain.parse('other.org')
 
@@ -17,16 +17,6 @@ async function worldWith(...entries: readonly ReturnType<typeof anEntry>[]): Pro
   const world = await AgentWorld.create()
   world.hold(entries)
   return world
-}
-
-async function failureOf(promise: Promise<unknown> | AsyncIterable<unknown>): Promise<SallyportError> {
-  try {
-    if (Symbol.asyncIterator in promise) for await (const _message of promise) break
-    else await promise
-  } catch (error) {
-    return error as SallyportError
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('every method of the Workload API', () => {
