@@ -35,6 +35,15 @@ const weekly: AuthorityConfig = {
   clockSettleSeconds: 900,
 }
 
+export const issuerConfig: IssuerConfig = {
+  trustDomain,
+  x509TtlSeconds: 3600,
+  agentTtlSeconds: 3600,
+  jwtTtlSeconds: 300,
+  witTtlSeconds: 3600,
+  caTtlSeconds: (7 * DAY) / 1000,
+}
+
 /** What turns WIT-SVIDs on. */
 export const withWit = {
   wit: { keyType: 'ec-p256', ttlSeconds: (7 * DAY) / 1000, longestSvidSeconds: 3600 },
@@ -101,15 +110,7 @@ export class AuthorityWorld {
         x509TtlSeconds: (id) => this.gate.x509TtlSeconds(id),
         audienceRefusal: (...order) => this.gate.audienceRefusal(...order),
       },
-      config: {
-        trustDomain,
-        x509TtlSeconds: 3600,
-        agentTtlSeconds: 3600,
-        jwtTtlSeconds: 300,
-        witTtlSeconds: 3600,
-        caTtlSeconds: (7 * DAY) / 1000,
-        ...this.#options.issuer,
-      },
+      config: { ...issuerConfig, ...this.#options.issuer },
     })
   }
 

@@ -15,7 +15,7 @@ import { createIssuer } from '../../../server/authority/issuer.ts'
 import { openDiskKeyStore } from '../../../server/keys/disk-key-store.ts'
 import { openGate } from '../../../server/policy/issuance-gate.ts'
 import { openSqliteStore } from '../../../server/store/sqlite.ts'
-import { AuthorityWorld, orderOf, trustDomain } from './authority-world.ts'
+import { AuthorityWorld, issuerConfig, orderOf, trustDomain } from './authority-world.ts'
 import { describeUnless, missing } from '../../unless.ts'
 
 let folder: string
@@ -43,14 +43,7 @@ async function open() {
     ...deps,
     authorities,
     gate: openGate,
-    config: {
-      trustDomain,
-      x509TtlSeconds: 3600,
-      agentTtlSeconds: 3600,
-      jwtTtlSeconds: 300,
-      witTtlSeconds: 3600,
-      caTtlSeconds: 3600,
-    },
+    config: issuerConfig,
   })
   return { store, authorities, issuer }
 }

@@ -18,11 +18,8 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-async function created(path: string, changes: Partial<Entry> = {}, parent = agentId.path): Promise<string> {
-  const entries = [entryMessage(path, parent, changes)]
-  const { results } = await server.entries.batchCreateEntry({ entries, outputMask: null }, server.local())
-  return results?.[0]?.entry?.id ?? ''
-}
+const created = (path: string, changes: Partial<Entry> = {}, parent = agentId.path): Promise<string> =>
+  server.created(entryMessage(path, parent, changes))
 
 const certificatesOf = (chain: readonly Uint8Array[] = []) => chain.map((der) => decodeCertificate(Buffer.from(der)))
 

@@ -39,6 +39,7 @@ import type { AttestAgentRequest } from '../../../src/wire/messages/spire-api-se
 import type { Certificate } from '../../../src/x509/certificate.ts'
 import { encodeCsr } from '../../../src/x509/encode-csr.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
+import { issuerConfig } from '../authority/authority-world.ts'
 
 export const trustDomain = TrustDomain.parse('example.org')
 export const START = new Date('2026-01-01T00:00:00Z')
@@ -137,14 +138,7 @@ export async function testServer(options: TestServerOptions = {}) {
     cryptography,
     random: randomBytes,
     gate: policyParts.gate,
-    config: {
-      trustDomain,
-      x509TtlSeconds: 3600,
-      agentTtlSeconds: 3600,
-      jwtTtlSeconds: 300,
-      witTtlSeconds: 3600,
-      caTtlSeconds: 86400,
-    },
+    config: { ...issuerConfig, caTtlSeconds: 86400 },
   })
   const callers = new WeakMap<Call, Caller>()
   const polled: string[] = []
@@ -216,6 +210,8 @@ export async function testServer(options: TestServerOptions = {}) {
     callers.set(call, caller)
     return call
   }
+  const entries = entryHandlers(deps, federation) as Required<ReturnType<typeof entryHandlers>>
+  const local = (): Call => callBy({ kind: 'local', uid: 0, pid: 1 })
   return {
     deps,
     store,
@@ -228,7 +224,7 @@ export async function testServer(options: TestServerOptions = {}) {
     refused,
     callBy,
     agents: agentHandlers(deps) as Required<ReturnType<typeof agentHandlers>>,
-    entries: entryHandlers(deps, federation) as Required<ReturnType<typeof entryHandlers>>,
+    entries,
     bundles: bundleHandlers(deps, federation) as Required<ReturnType<typeof bundleHandlers>>,
     svids: svidHandlers(deps) as Required<ReturnType<typeof svidHandlers>>,
     admin: adminHandlers(deps) as Required<ReturnType<typeof adminHandlers>>,
@@ -238,12 +234,7 @@ export async function testServer(options: TestServerOptions = {}) {
     registrations: registrationsHandlers(deps, federation) as Required<ReturnType<typeof registrationsHandlers>>,
     book,
     gate: policyParts.gate,
-    local: () =>
-      callBy({
-        kind: 'local',
-        uid: 0,
-        pid: 1,
-      }),
+    local,
     anyone: (address?: string) =>
       callBy(
         {
@@ -277,6 +268,11 @@ export async function testServer(options: TestServerOptions = {}) {
       if (!outcome.ok) throw new Error(outcome.reason)
       await directory.reached(outcome.revision)
       return agent.spiffeId
+    },
+    /** The id of a new entry. */
+    async created(entry: Entry): Promise<string> {
+      const { results } = await entries.batchCreateEntry({ entries: [entry], outputMask: null }, local())
+      return results?.[0]?.entry?.id ?? ''
     },
     async audit(): Promise<StoredAuditRecord[]> {
       return Array.fromAsync(store.audit({}))

@@ -19,11 +19,8 @@ async function open(wit: boolean): Promise<void> {
 }
 afterEach(() => server[Symbol.asyncDispose]())
 
-async function created(path: string, changes: Partial<Entry> = {}, parent = agentId.path): Promise<string> {
-  const entries = [entryMessage(path, parent, changes)]
-  const { results } = await server.entries.batchCreateEntry({ entries, outputMask: null }, server.local())
-  return results?.[0]?.entry?.id ?? ''
-}
+const created = (path: string, changes: Partial<Entry> = {}, parent = agentId.path): Promise<string> =>
+  server.created(entryMessage(path, parent, changes))
 
 const newSpki = (namedCurve = 'P-256'): Buffer => spkiOf(generateKeyPairSync('ec', { namedCurve }).publicKey)
 const param = (entryId: string, publicKey = newSpki(), signingAlgorithm = 'ES256') => ({
