@@ -14,6 +14,22 @@ export const silence = ({ signal }: ClientOptions): Promise<void> =>
     else signal?.addEventListener('abort', stop, { once: true })
   })
 
+/** Does what a script says, until the client has had enough. */
+export async function* play<T>(script: readonly Step[], options: ClientOptions): AsyncGenerator<T> {
+  for (const step of script) {
+    options.signal?.throwIfAborted()
+    if (step instanceof Error) throw step
+    if (typeof step === 'function') await (step as (given: ClientOptions) => void | Promise<void>)(options)
+    else yield step as T
+  }
+}
+
+/** The answer of a method that has one, by the script that it plays. */
+export async function answerOf<T>(method: string, playing: AsyncIterable<T>): Promise<T> {
+  for await (const answer of playing) return answer
+  throw new Error(`the script of ${method} has no answer`)
+}
+
 export interface RecordedCall {
   readonly method: string
   readonly request: unknown
@@ -56,15 +72,10 @@ export class ScriptedWorkloadApi implements Transport {
     this.calls.push({ method, request, options })
     const script = this.#scripts[method]?.shift()
     if (script === undefined) throw new Error(`no more scripts for ${method}`)
-    for (const step of script) {
-      if (step instanceof Error) throw step
-      if (typeof step === 'function') await (step as (given: ClientOptions) => void | Promise<void>)(options)
-      else yield step as T
-    }
+    yield* play<T>(script, options)
   }
 
-  async #unary<T>(method: string, request: unknown, options: ClientOptions = {}): Promise<T> {
-    for await (const answer of this.#stream<T>(method, request, options)) return answer
-    throw new Error(`the script of ${method} has no answer`)
+  #unary<T>(method: string, request: unknown, options?: ClientOptions): Promise<T> {
+    return answerOf(method, this.#stream<T>(method, request, options))
   }
 }

@@ -1,4 +1,3 @@
-import { SallyportError } from '../../../src/errors.ts'
 import { decodeMessage } from '../../../src/wire/decode-message.ts'
 import type { Client, ClientOptions, Transport } from '../../../src/wire/handlers.ts'
 import {
@@ -8,7 +7,7 @@ import {
   workloadPidReferenceType,
 } from '../../../src/wire/messages/spiffe-broker.ts'
 import type { Methods, Sent, Service } from '../../../src/wire/service.ts'
-import { silence, type Step } from '../../fakes/workload-api.ts'
+import { answerOf, play, silence, type Step } from '../../fakes/workload-api.ts'
 
 type Method = 'subscribeToX509Svid' | 'subscribeToX509Bundles' | 'subscribeToJwtBundles' | 'fetchJwtSvid'
 
@@ -60,17 +59,11 @@ export class ScriptedBroker implements Transport {
   async *#stream<T>(method: Method, request: Referring, options: ClientOptions = {}): AsyncGenerator<T> {
     const workload = nameOf(request.reference?.reference ?? {})
     this.calls.push({ method, workload, request, options })
-    for (const step of this.#scripts.get(`${workload} ${method}`)?.shift() ?? [silence]) {
-      options.signal?.throwIfAborted()
-      if (step instanceof Error) throw step
-      if (typeof step === 'function') await (step as (given: ClientOptions) => void | Promise<void>)(options)
-      else yield step as T
-    }
+    yield* play<T>(this.#scripts.get(`${workload} ${method}`)?.shift() ?? [silence], options)
   }
 
-  async #unary<T>(method: Method, request: Referring, options?: ClientOptions): Promise<T> {
-    for await (const answer of this.#stream<T>(method, request, options)) return answer
-    throw new SallyportError('INTERNAL', `the script of ${method} has no answer`)
+  #unary<T>(method: Method, request: Referring, options?: ClientOptions): Promise<T> {
+    return answerOf(method, this.#stream<T>(method, request, options))
   }
 }
 
