@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { printBundleDocument } from '../../../src/bundle/bundle-document.ts'
-import type { Bundle } from '../../../src/bundle/bundle.ts'
 import { bundleOf } from '../../../src/bundle/bundle.ts'
 import { bundleSetOf } from '../../../src/bundle/bundle-set.ts'
 import { BundleEndpoints } from '../../../src/federation/bundle-endpoints.ts'
@@ -14,7 +13,7 @@ import { printPem } from '../../../src/x509/pem.ts'
 import { until } from '../../fakes/until.ts'
 import { PollClock } from './poll-clock.ts'
 import { openScene, type Scene } from './scene.ts'
-import { type Answer, numbered, TestEndpoint, webCertificate } from './test-endpoint.ts'
+import { numbered, serve, type TestEndpoint, webCertificate } from './test-endpoint.ts'
 
 let webCa: TestAuthority
 let webServer: TestSvid
@@ -36,12 +35,6 @@ beforeAll(async () => {
 
 const pemOf = ({ certificate }: TestAuthority): string => printPem([certificate])
 const endpointId = 'spiffe://partner.test/bundle-server'
-
-async function serve(svid: TestSvid, content: Answer | Bundle | string): Promise<TestEndpoint> {
-  const endpoint = await TestEndpoint.open(svid, content)
-  onTestFinished(() => endpoint[Symbol.asyncDispose]())
-  return endpoint
-}
 
 const web = (endpoint: TestEndpoint, trustDomain = 'partner.test'): RelationshipOptions => ({
   trustDomain,

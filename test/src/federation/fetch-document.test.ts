@@ -17,7 +17,7 @@ import { TestAuthority, type TestSvid } from '../../../src/testing/test-authorit
 import { printPem } from '../../../src/x509/pem.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { until } from '../../fakes/until.ts'
-import { type Answer, TestEndpoint, webCertificate } from './test-endpoint.ts'
+import { type Answer, serve, webCertificate } from './test-endpoint.ts'
 
 const id = 'spiffe://partner.test/workload'
 let webCa: TestAuthority
@@ -36,12 +36,6 @@ beforeAll(async () => {
   byWeb = { profile: 'https_web', ca: [printPem([webCa.certificate])] }
   bySpiffe = { profile: 'https_spiffe', endpointId: SpiffeId.parse(id), bundle: partner.bundle() }
 })
-
-async function serve(svid: TestSvid, content: Answer | string = '{}'): Promise<TestEndpoint> {
-  const endpoint = await TestEndpoint.open(svid, content)
-  onTestFinished(() => endpoint[Symbol.asyncDispose]())
-  return endpoint
-}
 
 interface Fetching {
   readonly followRedirects?: boolean

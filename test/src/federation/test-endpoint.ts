@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { onTestFinished } from 'vitest'
 import { printBundleDocument } from '../../../src/bundle/bundle-document.ts'
 import type { Bundle } from '../../../src/bundle/bundle.ts'
 import type { TestAuthority, TestSvid } from '../../../src/testing/test-authority.ts'
@@ -57,6 +58,13 @@ export class TestEndpoint implements AsyncDisposable {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
   }
+}
+
+/** An endpoint that ends with the test. */
+export async function serve(svid: TestSvid, content: Answer | Bundle | string = '{}'): Promise<TestEndpoint> {
+  const endpoint = await TestEndpoint.open(svid, content)
+  onTestFinished(() => endpoint[Symbol.asyncDispose]())
+  return endpoint
 }
 
 const credentialsOf = ({ chain, keyPair }: TestSvid) => ({

@@ -11,13 +11,13 @@ import { verifyJwtSvid } from '../../../src/svid/verify.ts'
 import { verifyWitSvid, type WitVerifyOptions } from '../../../src/wit/verify-wit-svid.ts'
 import { parseWitSvid, PRIVATE_JWK_MAX, withPrivateKey } from '../../../src/wit/wit-svid.ts'
 import {
-  anyBytes,
   authorityKeys,
   bundles,
   bundleWith,
   ecKeys,
   issueWit,
   now,
+  refusesAnyBytes,
   seconds,
   signedBy,
   vectors,
@@ -290,14 +290,8 @@ describe('verifyWitSvid()', () => {
     )
   })
 
-  test('answers any text with a value or a SallyportError that does not repeat it', async () => {
-    await fc.assert(
-      fc.asyncProperty(anyBytes, async (text) => {
-        const error = await verify(text).catch((thrown: unknown) => thrown)
-        expect(error).toBeInstanceOf(SallyportError)
-        expect((error as Error).message).not.toContain(text)
-      }),
-    )
+  test('answers any text with a SallyportError that does not repeat it', async () => {
+    await refusesAnyBytes(verify)
   })
 })
 

@@ -1,8 +1,10 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
+import { expect } from 'vitest'
 import { type Bundle, bundleOf } from '../../../src/bundle/bundle.ts'
 import { type BundleSet, bundleSetOf } from '../../../src/bundle/bundle-set.ts'
+import { SallyportError } from '../../../src/errors.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { parseWitSvid, type WitSvidWithKey } from '../../../src/wit/wit-svid.ts'
 
@@ -98,3 +100,14 @@ export function heldWit(claims: object = {}, keys: Keys = workloadKeys): WitSvid
 export const anyBytes: fc.Arbitrary<string> = fc
   .uint8Array({ minLength: 20, maxLength: 200 })
   .map((bytes) => Buffer.from(bytes).toString('latin1'))
+
+/** Whatever bytes come, they are refused with a SallyportError that does not repeat them. */
+export async function refusesAnyBytes(check: (text: string) => Promise<unknown>): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(anyBytes, async (text) => {
+      const error = await check(text).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(SallyportError)
+      expect((error as Error).message).not.toContain(text)
+    }),
+  )
+}
