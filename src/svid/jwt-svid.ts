@@ -1,7 +1,8 @@
 import { SallyportError } from '../errors.ts'
-import { SpiffeId } from '../id/spiffe-id.ts'
+import type { SpiffeId } from '../id/spiffe-id.ts'
 import { parseJws, type ParsedJws } from '../jws/parse-jws.ts'
 import type { JsonObject, JsonValue } from '../jws/strict-json.ts'
+import { expiryOf, instantOf, subjectOf } from './token-claims.ts'
 
 /** The most audiences that a token may name. */
 export const JWT_SVID_MAX_AUDIENCES = 100
@@ -32,30 +33,17 @@ export function parseJwtSvid(token: string, hint = ''): JwtSvid {
 
 /** The claims of a token, in the types and places that JWT-SVID §3 asks for. */
 export function jwtSvidOf({ payload, keyId }: ParsedJws, token: string, hint = ''): JwtSvid {
-  const expiresAt = instantOf(payload, 'exp')
-  if (expiresAt === undefined) throw invalid('it has no "exp"')
+  const expiresAt = expiryOf(payload, invalid)
   return {
-    spiffeId: subjectOf(payload['sub']),
+    spiffeId: subjectOf(payload, invalid),
     audience: audienceOf(payload['aud']),
-    issuedAt: instantOf(payload, 'iat'),
+    issuedAt: instantOf(payload, 'iat', invalid),
     expiresAt,
     claims: payload,
     token,
     keyId,
     hint,
   }
-}
-
-function subjectOf(sub: JsonValue | undefined): SpiffeId {
-  if (typeof sub !== 'string') throw invalid('it has no "sub"')
-  let spiffeId: SpiffeId
-  try {
-    spiffeId = SpiffeId.parse(sub)
-  } catch (cause) {
-    throw new SallyportError('JWT_SVID_INVALID', 'Cannot accept JWT-SVID: its "sub" is not a SPIFFE ID', { cause })
-  }
-  if (spiffeId.path === '') throw invalid('its "sub" has no path, so it is the trust domain and no workload')
-  return spiffeId
 }
 
 function audienceOf(aud: JsonValue | undefined): readonly string[] {
@@ -68,15 +56,9 @@ function audienceOf(aud: JsonValue | undefined): readonly string[] {
   return values as readonly string[]
 }
 
-/** A NumericDate: seconds since 1970. */
-export function instantOf(claims: JsonObject, name: string): Date | undefined {
-  const seconds = claims[name]
-  if (seconds === undefined) return undefined
-  const instant = new Date(typeof seconds === 'number' ? seconds * 1000 : NaN)
-  if (Number.isNaN(instant.getTime())) throw invalid(`its "${name}" is not an instant`)
-  return instant
-}
+/** `nbf`: when it begins, where it says so. */
+export const notBeforeOf = ({ claims }: JwtSvid): Date | undefined => instantOf(claims, 'nbf', invalid)
 
-function invalid(why: string): SallyportError {
-  return new SallyportError('JWT_SVID_INVALID', `Cannot accept JWT-SVID: ${why}`)
+function invalid(why: string, cause?: unknown): SallyportError {
+  return new SallyportError('JWT_SVID_INVALID', `Cannot accept JWT-SVID: ${why}`, { cause })
 }

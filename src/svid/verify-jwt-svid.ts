@@ -6,7 +6,7 @@ import { parseJws, type ParsedJws } from '../jws/parse-jws.ts'
 import { verifyJws } from '../jws/verify-jws.ts'
 import type { Cryptography } from '../key/cryptography.ts'
 import { threadPoolCryptography } from '../key/thread-pool-cryptography.ts'
-import { instantOf, type JwtSvid, jwtSvidOf } from './jwt-svid.ts'
+import { type JwtSvid, jwtSvidOf, notBeforeOf } from './jwt-svid.ts'
 
 /** How far two clocks may differ before a token counts as expired or not valid yet. */
 export const JWT_LEEWAY_SECONDS = 5
@@ -93,7 +93,7 @@ async function verifyWithAny(
 
 function checkTimes(svid: JwtSvid, now: Date, leewaySeconds: number): void {
   const leewayMs = Math.min(Math.max(leewaySeconds, 0), JWT_LEEWAY_MAX_SECONDS) * 1000
-  const notBefore = instantOf(svid.claims, 'nbf')
+  const notBefore = notBeforeOf(svid)
   if (svid.expiresAt.getTime() + leewayMs <= now.getTime())
     throw expired(svid, `it ended at ${svid.expiresAt.toISOString()}`)
   for (const start of [notBefore, svid.issuedAt]) {

@@ -1,4 +1,5 @@
 import { SallyportError } from '../errors.ts'
+import { numericDateOf } from '../svid/token-claims.ts'
 import { leewayMsOf } from './verify-wit-svid.ts'
 import type { WitSvid } from './wit-svid.ts'
 
@@ -81,8 +82,8 @@ export function checkProofTimes(
 }
 
 function instantOf(seconds: unknown): Date {
-  const instant = new Date(typeof seconds === 'number' ? seconds * 1000 : NaN)
-  if (!Number.isNaN(instant.getTime())) return instant
+  const instant = numericDateOf(seconds)
+  if (instant !== undefined) return instant
   throw new SallyportError('WIT_PROOF_INVALID', 'Cannot accept a proof of possession: it does not say when it ends')
 }
 

@@ -1,10 +1,11 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
-import { SpiffeId } from '../id/spiffe-id.ts'
+import type { SpiffeId } from '../id/spiffe-id.ts'
 import { jwkOf, type PublicJwk, publicKeyOfJwk } from '../jws/jwk.ts'
 import { algorithmProblem, isJwsAlgorithm, type JwsAlgorithm } from '../jws/jws-algorithm.ts'
 import { type ParsedJws, parseJws, WIT_SVID_HEADER } from '../jws/parse-jws.ts'
 import { isJsonObject, type JsonObject, type JsonValue, parseJsonObject } from '../jws/strict-json.ts'
+import { expiryOf, instantOf, subjectOf } from '../svid/token-claims.ts'
 
 /** The longest private key that is read, in characters of JSON: RSA of 4,096 bits needs 3,300. */
 export const PRIVATE_JWK_MAX = 16 * 1024
@@ -66,37 +67,24 @@ export function withPrivateKey(svid: WitSvid, privateJwk: string): WitSvidWithKe
 
 /** The claims of a token, in the types and places that WIT-SVID §3 asks for. */
 export function witSvidOf({ payload, keyId = '' }: ParsedJws, token: string, hint = ''): WitSvid {
-  const expiresAt = instantOf(payload, 'exp')
-  if (expiresAt === undefined) throw invalid('it has no "exp"')
+  const expiresAt = expiryOf(payload, invalid)
   // A token for an audience is a bearer token to whoever does not know better.
   if (payload['aud'] !== undefined) throw invalid('it has an "aud", which no WIT-SVID has')
   const { publicKey, algorithm } = confirmationOf(payload['cnf'])
   return {
-    spiffeId: subjectOf(payload['sub']),
+    spiffeId: subjectOf(payload, invalid),
     publicKey,
     publicJwk: jwkOf(publicKey),
     algorithm,
     expiresAt,
-    notBefore: instantOf(payload, 'nbf'),
-    issuedAt: instantOf(payload, 'iat'),
+    notBefore: instantOf(payload, 'nbf', invalid),
+    issuedAt: instantOf(payload, 'iat', invalid),
     tokenId: tokenIdOf(payload['jti']),
     claims: payload,
     token,
     keyId,
     hint,
   }
-}
-
-function subjectOf(sub: JsonValue | undefined): SpiffeId {
-  if (typeof sub !== 'string') throw invalid('it has no "sub"')
-  let spiffeId: SpiffeId
-  try {
-    spiffeId = SpiffeId.parse(sub)
-  } catch (cause) {
-    throw invalid('its "sub" is not a SPIFFE ID', cause)
-  }
-  if (spiffeId.path === '') throw invalid('its "sub" has no path, so it is the trust domain and no workload')
-  return spiffeId
 }
 
 /** The key that the token speaks for (RFC 7800 §3.2): exactly one, public, and strong enough. */
@@ -122,15 +110,6 @@ function tokenIdOf(jti: JsonValue | undefined): string | undefined {
   throw invalid('its "jti" is not a text')
 }
 
-/** A NumericDate: seconds since 1970. */
-function instantOf(claims: JsonObject, name: string): Date | undefined {
-  const seconds = claims[name]
-  if (seconds === undefined) return undefined
-  const instant = new Date(typeof seconds === 'number' ? seconds * 1000 : NaN)
-  if (Number.isNaN(instant.getTime())) throw invalid(`its "${name}" is not an instant`)
-  return instant
-}
-
 function readPrivateKey(jwk: JsonObject): KeyObject {
   try {
     return createPrivateKey({ key: { ...jwk }, format: 'jwk' })
@@ -141,5 +120,5 @@ function readPrivateKey(jwk: JsonObject): KeyObject {
 }
 
 function invalid(why: string, cause?: unknown): SallyportError {
-  return new SallyportError('WIT_SVID_INVALID', `Cannot accept WIT-SVID: ${why}`, cause === undefined ? {} : { cause })
+  return new SallyportError('WIT_SVID_INVALID', `Cannot accept WIT-SVID: ${why}`, { cause })
 }
