@@ -6,10 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { X509Source } from '../../src/workload/x509-source.ts'
 import { cleanEnvironment, freePort, run, RunningProcess, sallyport } from '../e2e/processes.ts'
 import { House } from '../e2e/house.ts'
-import { spireProgram, unbuilt } from './spire/build.ts'
+import { agentProgram, isHealthy, renewed, serverProgram, SpireAgent } from './spire-programs.ts'
+import { unbuilt } from './spire/build.ts'
 import { describeUnless } from '../unless.ts'
-
-const [agentProgram, serverProgram] = [spireProgram('spire-agent'), spireProgram('spire-server')]
 
 // SPIRE's own programs, unchanged, beside ours. `npm run test:spire` builds them first.
 describeUnless(unbuilt, 'The programs of SPIRE', () => {
@@ -22,8 +21,8 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
 
   afterAll(async () => house?.[Symbol.asyncDispose]())
 
-  const said = async (program: string | undefined, socket: string, words: readonly string[]): Promise<string> => {
-    const finished = await run(program ?? '', [...words, '-socketPath', socket])
+  const said = async (program: string, socket: string, words: readonly string[]): Promise<string> => {
+    const finished = await run(program, [...words, '-socketPath', socket])
     if (finished.code !== 0) throw new Error(`${words.join(' ')}: ${finished.stdout}${finished.stderr}`)
     return finished.stdout
   }
@@ -31,13 +30,6 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
   const agent = (...words: readonly string[]): Promise<string> => said(agentProgram, house.agentSocket, words)
   const json = async <T>(...words: readonly string[]): Promise<T> =>
     JSON.parse(await server(...words, '-output', 'json')) as T
-
-  const isHealthy = (socket: string): Promise<void> =>
-    expect
-      .poll(async () => (await run(agentProgram ?? '', ['healthcheck', '-socketPath', socket])).code, {
-        timeout: 60_000,
-      })
-      .toBe(0)
 
   describe('spire-server manages this server', () => {
     test('healthcheck', async () => {
@@ -51,7 +43,7 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
         ...['-x509SVIDTTL', '600', '-dns', 'cli.internal', '-hint', 'cli'],
       )
       const entryId = created.results[0]?.entry.id ?? ''
-      const again = await run(serverProgram ?? '', [
+      const again = await run(serverProgram, [
         ...['entry', 'create', '-spiffeID', id, '-parentID', house.nodeId, '-selector', `unix:uid:${uid}`],
         ...['-socketPath', house.serverSocket],
       ])
@@ -112,7 +104,7 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
     })
 
     test('healthcheck, api fetch x509 with files that openssl verifies, api fetch jwt, api validate jwt', async () => {
-      await isHealthy(house.agentSocket)
+      await isHealthy(agentProgram, house.agentSocket)
       mkdirSync(house.path('fetched'))
       expect(await agent('api', 'fetch', 'x509', '-write', house.path('fetched'))).toContain(
         'spiffe://example.org/fetched',
@@ -125,7 +117,7 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
       const { spiffe_id: id, svid: token } = fetched[0].svids[0] ?? { spiffe_id: '', svid: '' }
       expect(id).toBe('spiffe://example.org/fetched')
       expect(await agent('api', 'validate', 'jwt', '-audience', 'orders', '-svid', token)).toContain('SVID is valid')
-      const other = await run(agentProgram ?? '', [
+      const other = await run(agentProgram, [
         ...['api', 'validate', 'jwt', '-audience', 'other', '-svid', token, '-socketPath', house.agentSocket],
       ])
       expect(other.code).toBe(1)
@@ -133,33 +125,24 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
   })
 
   test('spire-agent joins this server, serves our SDK, renews, and comes back after a restart', async () => {
-    const node = 'spiffe://example.org/node/by-spire'
-    const token = (await house.cli('token', 'create', '--spiffe-id', node, '--bare')).stdout.trim()
-    mkdirSync(house.path('spire'))
-    writeFileSync(house.path('spire/bundle.pem'), await house.bundlePem())
-    const socket = house.path('spire/api.sock')
-    writeFileSync(house.path('spire/agent.conf'), configuration(house, socket))
-    const start = (...more: readonly string[]): RunningProcess =>
-      new RunningProcess(agentProgram ?? '', ['run', '-config', house.path('spire/agent.conf'), ...more], {
-        env: cleanEnvironment(),
-      })
-    const entry = ['--parent', node, '--selector', `unix:uid:${uid}`, '--x509-ttl', '20s']
+    const spire = new SpireAgent(house, 'by-spire', { format: 'pem', text: await house.bundlePem() })
+    const entry = ['--parent', spire.nodeId, '--selector', `unix:uid:${uid}`, '--x509-ttl', '20s']
     await house.json('entry', 'create', '--spiffe-id', 'spiffe://example.org/of-spire', ...entry)
 
-    const first = start('-joinToken', token)
-    await isHealthy(socket)
-    const source = await X509Source.open({ endpoint: `unix:${socket}`, timeoutMs: 60_000 })
+    const first = await spire.join(house)
+    await isHealthy(agentProgram, spire.socket)
+    const source = await X509Source.open({ endpoint: `unix:${spire.socket}`, timeoutMs: 60_000 })
     const before = source.current().svid
     expect(before.spiffeId.toString()).toBe('spiffe://example.org/of-spire')
-    for await (const { svid } of source.watch()) if (svid !== undefined && svid !== before) break
+    await renewed(source, before)
     const listed = await house.json<object[]>('agent', 'list')
     expect(listed).toHaveLength(2)
     await first.stop()
 
-    await using _second = start()
-    await isHealthy(socket)
-    const renewed = source.current().svid
-    for await (const { svid } of source.watch()) if (svid !== undefined && svid !== renewed) break
+    await using _second = spire.start()
+    await isHealthy(agentProgram, spire.socket)
+    const { svid: last } = source.current()
+    await renewed(source, last)
     await source[Symbol.asyncDispose]()
   }, 240_000)
 
@@ -169,15 +152,11 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
     const port = await freePort()
     const socket = join(folder, 'server.sock')
     writeFileSync(join(folder, 'server.conf'), serverConfiguration(folder, port))
-    await using _server = new RunningProcess(serverProgram ?? '', ['run', '-config', join(folder, 'server.conf')], {
+    await using _server = new RunningProcess(serverProgram, ['run', '-config', join(folder, 'server.conf')], {
       env: cleanEnvironment(),
     })
     const spire = (...words: readonly string[]): Promise<string> => said(serverProgram, socket, words)
-    await expect
-      .poll(async () => (await run(serverProgram ?? '', ['healthcheck', '-socketPath', socket])).code, {
-        timeout: 60_000,
-      })
-      .toBe(0)
+    await isHealthy(serverProgram, socket)
     const node = 'spiffe://example.org/node/ours'
     const { value: token } = JSON.parse(await spire('token', 'generate', '-spiffeID', node, '-output', 'json')) as {
       value: string
@@ -204,7 +183,7 @@ describeUnless(unbuilt, 'The programs of SPIRE', () => {
     await using source = await X509Source.open({ endpoint: `unix:${join(folder, 'api.sock')}`, timeoutMs: 60_000 })
     const { svid: first } = source.current()
     expect(first.spiffeId.toString()).toBe('spiffe://example.org/by-spire')
-    for await (const { svid } of source.watch()) if (svid !== undefined && svid !== first) break
+    await renewed(source, first)
   }, 240_000)
 })
 
@@ -222,22 +201,5 @@ plugins {
   DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "${folder}/datastore.sqlite3" } }
   KeyManager "memory" { plugin_data {} }
   NodeAttestor "join_token" { plugin_data {} }
-}
-`
-
-const configuration = (house: House, socket: string): string => `
-agent {
-  data_dir = "${house.path('spire')}"
-  log_level = "INFO"
-  server_address = "127.0.0.1"
-  server_port = "${house.port}"
-  socket_path = "${socket}"
-  trust_bundle_path = "${house.path('spire/bundle.pem')}"
-  trust_domain = "${house.trustDomain}"
-}
-plugins {
-  NodeAttestor "join_token" { plugin_data {} }
-  KeyManager "disk" { plugin_data { directory = "${house.path('spire')}" } }
-  WorkloadAttestor "unix" { plugin_data {} }
 }
 `
