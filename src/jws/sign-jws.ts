@@ -26,9 +26,23 @@ export async function signJws(
       ? 'the key id is empty'
       : algorithmProblem(algorithm, signer.publicKey)
   if (why !== undefined) throw new SallyportError('JWS_INVALID', `Cannot sign token: ${why}`)
-  const signed = `${segment({ alg: algorithm, kid: header.kid, typ: header.typ })}.${segment(payload)}`
-  const signature = await signer.sign(algorithm, Buffer.from(signed), 'ieee-p1363')
-  return `${signed}.${signature.toString('base64url')}`
+  return compactJws({ alg: algorithm, kid: header.kid, typ: header.typ }, payload, (signed) =>
+    signer.sign(algorithm, signed, 'ieee-p1363'),
+  )
+}
+
+/**
+ * Puts a token together of a header that is complete, a payload, and what `sign` makes of both.
+ *
+ * @see RFC 7515 §7.1
+ */
+export async function compactJws(
+  header: object,
+  payload: object,
+  sign: (signed: Buffer) => Promise<Buffer>,
+): Promise<string> {
+  const signed = `${segment(header)}.${segment(payload)}`
+  return `${signed}.${(await sign(Buffer.from(signed))).toString('base64url')}`
 }
 
 const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

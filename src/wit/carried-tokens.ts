@@ -1,6 +1,13 @@
 import { hash } from 'node:crypto'
 import { isJsonObject, type JsonObject, type JsonValue } from '../jws/strict-json.ts'
-import { type HeaderFields, PROOF_TOKEN_FIELD, WIT_FIELD } from './header-fields.ts'
+import {
+  ACCESS_TOKEN_FIELD,
+  type HeaderFields,
+  PROOF_TOKEN_FIELD,
+  tokenFieldsOf,
+  TRANSACTION_TOKEN_FIELD,
+  WIT_FIELD,
+} from './header-fields.ts'
 
 /** The most tokens that the `oth` of a proof may name. */
 export const MAX_OTHER_TOKENS = 16
@@ -14,9 +21,6 @@ export interface TokenClaims {
   /** Others, by the name of their header. */
   readonly oth?: Readonly<Record<string, string>>
 }
-
-const ACCESS_TOKEN_FIELD = 'authorization'
-const TRANSACTION_TOKEN_FIELD = 'txn-token'
 
 /** How a proof names a token: SHA-256 of its characters, in base64url. */
 export function tokenHash(token: string): string {
@@ -51,7 +55,7 @@ export function problemOfTokens(
   fields: HeaderFields,
   tokenFields: readonly string[],
 ): string | undefined {
-  const repeated = [ACCESS_TOKEN_FIELD, TRANSACTION_TOKEN_FIELD, ...tokenFields].find((name) => fields.count(name) > 1)
+  const repeated = tokenFieldsOf(tokenFields).find((name) => fields.count(name) > 1)
   if (repeated !== undefined) return `the request has several headers "${repeated}"`
   const accessToken = accessTokenOf(fields)
   if (claims['ath'] !== hashOf(accessToken)) return 'its "ath" is not the hash of the access token of the request'

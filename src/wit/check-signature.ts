@@ -1,10 +1,10 @@
-import { SallyportError } from '../errors.ts'
 import { hasSignatureLength } from '../jws/jws-algorithm.ts'
 import type { Cryptography } from '../key/cryptography.ts'
 import { threadPoolCryptography } from '../key/thread-pool-cryptography.ts'
-import { type HeaderFields } from './header-fields.ts'
+import { CONTENT_DIGEST_FIELD } from './content-digest.ts'
+import { type HeaderFields, tokenFieldsOf } from './header-fields.ts'
 import { parseDictionary } from './parse-structured-field.ts'
-import { checkProofTimes, PROOF_ID_MAX, type ProofLimits, type ProvenRequest } from './proof.ts'
+import { checkProofTimes, forAnother, PROOF_ID_MAX, type ProofLimits, type ProvenRequest } from './proof.ts'
 import {
   componentName,
   signatureBase,
@@ -13,10 +13,8 @@ import {
   type SignedRequest,
 } from './signature-base.ts'
 import {
-  REQUEST_COMPONENTS,
-  REQUEST_COMPONENTS_IF_PRESENT,
-  RESPONSE_COMPONENTS,
-  RESPONSE_COMPONENTS_IF_PRESENT,
+  componentsOfRequest,
+  componentsOfResponse,
   SIGNATURE_FIELD,
   SIGNATURE_INPUT_FIELD,
   SIGNATURE_LABEL,
@@ -77,19 +75,13 @@ export async function checkRequestSignature(
   svid: WitSvid,
   check: RequestSignatureCheck,
 ): Promise<ProvenRequest> {
-  const names = await checkMatches(found, { request }, svid, check, [
-    ...REQUEST_COMPONENTS,
-    ...[...REQUEST_COMPONENTS_IF_PRESENT, ...check.tokenFields].filter((name) => request.fields.has(name)),
-  ])
+  const { tokenFields } = check
+  const required = componentsOfRequest(request.fields, tokenFields)
+  const names = await checkMatches(found, { request }, svid, check, required)
   const { nonce, expiresAt } = checkParameters(found.covered, check)
   const audience = textOf(found.covered, 'wimse-aud')
   if (audience === undefined) throw invalid('it has no "wimse-aud"')
-  if (!check.addressee.isMeant(audience, pathOf(request.target))) {
-    throw new SallyportError(
-      'WIT_PROOF_AUDIENCE',
-      `Cannot accept a proof of ${svid.spiffeId}: it is for another address`,
-    )
-  }
+  if (!check.addressee.isMeant(audience, pathOf(request.target))) throw forAnother(svid)
   const mustBeSigned = found.covered.parameters.get('wimse-sign-response')
   if (mustBeSigned !== undefined && mustBeSigned.type !== 'boolean')
     throw invalid('its "wimse-sign-response" is neither true nor false')
@@ -97,7 +89,7 @@ export async function checkRequestSignature(
     proof: 'signature',
     proofId: nonce,
     expiresAt,
-    coveredTokens: new Set(['authorization', 'txn-token', ...check.tokenFields].filter((name) => names.includes(name))),
+    coveredTokens: new Set(tokenFieldsOf(tokenFields).filter((name) => names.includes(name))),
     answer: { nonce, mustBeSigned: mustBeSigned?.value === true },
   }
 }
@@ -114,17 +106,14 @@ export async function checkResponseSignature(
   svid: WitSvid,
   { requestNonce, ...check }: SignatureCheck & { readonly requestNonce: string | undefined },
 ): Promise<void> {
-  await checkMatches(found, message, svid, check, [
-    ...RESPONSE_COMPONENTS,
-    ...RESPONSE_COMPONENTS_IF_PRESENT.filter((name) => message.response.fields.has(name)),
-  ])
+  await checkMatches(found, message, svid, check, componentsOfResponse(message.response.fields))
   checkParameters(found.covered, check)
   if (requestNonce !== undefined && textOf(found.covered, 'wimse-req-nonce') !== requestNonce)
     throw invalid('it answers another request')
 }
 
 /** Fields whose lines are one list by their standard, so that nobody takes one of them alone. */
-const LISTS: ReadonlySet<string> = new Set(['content-digest'])
+const LISTS: ReadonlySet<string> = new Set([CONTENT_DIGEST_FIELD])
 
 /** Gives the names of what is covered. */
 async function checkMatches(

@@ -1,6 +1,16 @@
 /** The names of the headers that carry a WIT-SVID and its proof. */
 export const WIT_FIELD = 'workload-identity-token'
 export const PROOF_TOKEN_FIELD = 'workload-proof-token'
+/** Of those that carry other tokens. */
+export const ACCESS_TOKEN_FIELD = 'authorization'
+export const TRANSACTION_TOKEN_FIELD = 'txn-token'
+
+/** The headers of a request that carry tokens, in lower case: the usual ones and these others. */
+export const tokenFieldsOf = (tokenFields: readonly string[]): readonly string[] => [
+  ACCESS_TOKEN_FIELD,
+  TRANSACTION_TOKEN_FIELD,
+  ...tokenFields,
+]
 
 /** The header fields of a message as they came: repeated ones are still apart, which `headers` of Node does not tell. */
 export class HeaderFields {

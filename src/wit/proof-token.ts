@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
 import { parseJws, type ParsedJws, PROOF_TOKEN_HEADER } from '../jws/parse-jws.ts'
+import { compactJws } from '../jws/sign-jws.ts'
 import { verifyJws } from '../jws/verify-jws.ts'
 import type { Cryptography } from '../key/cryptography.ts'
 import { threadPoolCryptography } from '../key/thread-pool-cryptography.ts'
@@ -8,6 +9,7 @@ import { claimsOfTokens, coveredTokens, problemOfTokens, tokenHash } from './car
 import type { HeaderFields } from './header-fields.ts'
 import {
   checkProofTimes,
+  forAnother,
   PROOF_ID_MAX,
   type ProofLimits,
   type ProvenRequest,
@@ -47,9 +49,9 @@ export async function signProofToken(svid: WitSvidWithKey, order: ProofTokenOrde
     wth: tokenHash(svid.token),
     ...claimsOfTokens(order.fields, order.tokenFields),
   }
-  const signed = `${segment({ alg: svid.algorithm, typ: 'wpt+jwt' })}.${segment(payload)}`
-  const signature = await cryptography.sign(svid.algorithm, svid.privateKey, Buffer.from(signed), 'ieee-p1363')
-  return `${signed}.${signature.toString('base64url')}`
+  return compactJws({ alg: svid.algorithm, typ: 'wpt+jwt' }, payload, (signed) =>
+    cryptography.sign(svid.algorithm, svid.privateKey, signed, 'ieee-p1363'),
+  )
 }
 
 /** The request that a proof came with, and what is accepted here. */
@@ -78,12 +80,7 @@ export async function checkProofToken(token: string, svid: WitSvid, check: Proof
   const { exp, jti, aud, wth } = jws.payload as Readonly<Record<string, unknown>>
   if (typeof jti !== 'string' || jti === '' || jti.length > PROOF_ID_MAX) throw invalid('it has no "jti"')
   const expiresAt = checkProofTimes({ expires: exp }, check)
-  if (!isMeant(aud, check)) {
-    throw new SallyportError(
-      'WIT_PROOF_AUDIENCE',
-      `Cannot accept a proof of ${svid.spiffeId}: it is for another address`,
-    )
-  }
+  if (!isMeant(aud, check)) throw forAnother(svid)
   if (wth !== tokenHash(svid.token)) throw invalid('it belongs to another WIT-SVID')
   const problem = problemOfTokens(jws.payload, check.fields, check.tokenFields)
   if (problem !== undefined) throw invalid(problem)
@@ -102,8 +99,6 @@ function readProofToken(token: string): ParsedJws {
     throw invalid(cause instanceof SallyportError ? cause.message : 'it cannot be read', cause)
   }
 }
-
-const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 function invalid(why: string, cause?: unknown): SallyportError {
   return new SallyportError(

@@ -87,6 +87,11 @@ function instantOf(seconds: unknown): Date {
   throw new SallyportError('WIT_PROOF_INVALID', 'Cannot accept a proof of possession: it does not say when it ends')
 }
 
+/** A proof that holds, and is not meant for this service or this path. */
+export function forAnother({ spiffeId }: WitSvid): SallyportError {
+  return new SallyportError('WIT_PROOF_AUDIENCE', `Cannot accept a proof of ${spiffeId}: it is for another address`)
+}
+
 function expired(why: string): SallyportError {
   return new SallyportError('WIT_PROOF_EXPIRED', `Cannot accept a proof of possession: ${why}`)
 }

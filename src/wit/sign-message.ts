@@ -7,10 +7,8 @@ import { proofTimes, type ProofTiming } from './proof.ts'
 import { signatureBase, type SignedExchange, type SignedMessage, type SignedRequest } from './signature-base.ts'
 import {
   componentOf,
-  REQUEST_COMPONENTS,
-  REQUEST_COMPONENTS_IF_PRESENT,
-  RESPONSE_COMPONENTS,
-  RESPONSE_COMPONENTS_IF_PRESENT,
+  componentsOfRequest,
+  componentsOfResponse,
   SIGNATURE_FIELD,
   SIGNATURE_INPUT_FIELD,
   SIGNATURE_LABEL,
@@ -54,12 +52,8 @@ export async function signRequest(
   const nonce = randomBytes(NONCE_BYTES).toString('base64url')
   const added = headersOfProof(svid, body)
   const fields = request.fields.with(added)
-  const names = [
-    ...REQUEST_COMPONENTS,
-    ...[...REQUEST_COMPONENTS_IF_PRESENT, ...order.tokenFields].filter((name) => fields.has(name)),
-  ]
   const covered: InnerList = {
-    items: [...new Set(names)].map(componentOf),
+    items: [...new Set(componentsOfRequest(fields, order.tokenFields))].map(componentOf),
     parameters: new Map<string, BareItem>([
       ...timesAndNonce(svid, nonce, order),
       ['wimse-aud', { type: 'string', value: order.audience }],
@@ -86,9 +80,7 @@ export async function signResponse(
   const added = headersOfProof(svid, body)
   const fields = response.fields.with(added)
   const covered: InnerList = {
-    items: [...RESPONSE_COMPONENTS, ...RESPONSE_COMPONENTS_IF_PRESENT.filter((name) => fields.has(name))].map(
-      componentOf,
-    ),
+    items: componentsOfResponse(fields).map(componentOf),
     parameters: new Map<string, BareItem>([
       ...timesAndNonce(svid, randomBytes(NONCE_BYTES).toString('base64url'), order),
       ['wimse-req-nonce', { type: 'string', value: requestNonce }],

@@ -1,6 +1,6 @@
 import { SallyportError } from '../errors.ts'
 import { CONTENT_DIGEST_FIELD } from './content-digest.ts'
-import { WIT_FIELD } from './header-fields.ts'
+import { type HeaderFields, tokenFieldsOf, WIT_FIELD } from './header-fields.ts'
 import { type InnerList, type Item, stringItem } from './structured-field.ts'
 
 export const SIGNATURE_FIELD = 'signature'
@@ -9,20 +9,23 @@ export const SIGNATURE_INPUT_FIELD = 'signature-input'
 export const SIGNATURE_LABEL = 'wimse'
 export const SIGNATURE_TAG = 'wimse-workload-to-workload'
 
-/** What a signature of a request covers always, and where it is present. */
-export const REQUEST_COMPONENTS = ['@method', '@request-target', WIT_FIELD] as const
-export const REQUEST_COMPONENTS_IF_PRESENT = [
-  'content-type',
-  CONTENT_DIGEST_FIELD,
-  'authorization',
-  'txn-token',
-] as const
+/**
+ * What a signature of a request covers: some always, some where they are present. One may be named twice.
+ *
+ * @param tokenFields headers besides `Authorization` and `Txn-Token` that carry tokens, in lower case
+ */
+export function componentsOfRequest(fields: HeaderFields, tokenFields: readonly string[]): readonly string[] {
+  const ifPresent = ['content-type', CONTENT_DIGEST_FIELD, ...tokenFieldsOf(tokenFields)]
+  return ['@method', '@request-target', WIT_FIELD, ...ifPresent.filter((name) => fields.has(name))]
+}
 
-/** What a signature of a response covers always, and where it is present. */
-export const RESPONSE_COMPONENTS = ['@status', '@method;req', '@request-target;req', WIT_FIELD] as const
-export const RESPONSE_COMPONENTS_IF_PRESENT = ['content-type', CONTENT_DIGEST_FIELD] as const
+/** {@link componentsOfRequest} of a response. */
+export function componentsOfResponse(fields: HeaderFields): readonly string[] {
+  const ifPresent = ['content-type', CONTENT_DIGEST_FIELD]
+  return ['@status', '@method;req', '@request-target;req', WIT_FIELD, ...ifPresent.filter((name) => fields.has(name))]
+}
 
-/** A component by its name as in the lists above. */
+/** A component by its name as above. */
 export function componentOf(name: string): Item {
   const [bare = '', ...parameters] = name.split(';')
   return stringItem(bare, new Map(parameters.map((parameter) => [parameter, { type: 'boolean', value: true }])))
