@@ -2,7 +2,7 @@ import { orAborted } from '../abort.ts'
 import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
-import type { JwtSvid } from '../svid/jwt-svid.ts'
+import { type JwtSvid, wantedAudiences } from '../svid/jwt-svid.ts'
 import type { Client, ClientOptions } from '../wire/handlers.ts'
 import { type apiService, type WorkloadReference as ReferenceMessage } from '../wire/messages/spiffe-broker.ts'
 import { BundleSource, type BundleSourceOptions } from '../workload/bundle-source.ts'
@@ -127,8 +127,7 @@ export class BrokeredWorkload implements SvidClient, AsyncDisposable {
     { audience, spiffeId }: JwtSvidRequest,
     options: ClientOptions = {},
   ): Promise<readonly JwtSvid[]> {
-    const wanted = typeof audience === 'string' ? [audience] : audience
-    if (wanted.length === 0 || wanted.includes('')) throw new TypeError('fetchJwtSvids needs at least one audience')
+    const wanted = wantedAudiences(audience, 'fetchJwtSvids')
     const request = { reference: this.#message, audience: wanted, spiffeId: spiffeId?.toString() ?? '' }
     const signal = this.#until(options.signal)
     try {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { type ErrorCode, SallyportError } from '../errors.ts'
 import type { IdMatcher } from '../id/matcher.ts'
-import type { JwtSvid } from '../svid/jwt-svid.ts'
+import { type JwtSvid, wantedAudiences } from '../svid/jwt-svid.ts'
 
 /** Who verifies tokens with the bundles of the moment, such as `JwtSource`. */
 export interface TokenVerifier {
@@ -73,9 +73,7 @@ export function bearerVerifier(
   if (typeof (source as Partial<TokenVerifier>).verify !== 'function')
     throw new TypeError('A bearer check needs a source: is the `await` of `await JwtSource.open()` missing?')
   const { audience, allow } = options
-  // One text is one audience: every text includes the empty one.
-  if (audience.length === 0 || [audience].flat().includes(''))
-    throw new TypeError('A bearer check needs at least one audience')
+  wantedAudiences(audience, 'A bearer check')
   if (typeof (options as Partial<BearerOptions>).allow?.matches !== 'function')
     throw new TypeError('A bearer check needs `allow`: a matcher such as memberOf() or exactly()')
   return async (request) => {

@@ -7,6 +7,18 @@ import { expiryOf, instantOf, subjectOf } from './token-claims.ts'
 /** The most audiences that a token may name. */
 export const JWT_SVID_MAX_AUDIENCES = 100
 
+/**
+ * The audiences that somebody asks for or accepts. There is at least one: "no audience" must never come to mean "any audience".
+ *
+ * @param who needs them, for the message
+ * @throws TypeError
+ */
+export function wantedAudiences(audience: readonly string[] | string, who: string): readonly string[] {
+  const wanted = typeof audience === 'string' ? [audience] : audience
+  if (wanted.length === 0 || wanted.includes('')) throw new TypeError(`${who} needs at least one audience`)
+  return wanted
+}
+
 /** A JWT-SVID. The token is a credential: it is never logged. */
 export interface JwtSvid {
   readonly spiffeId: SpiffeId

@@ -6,7 +6,7 @@ import { parseJws, type ParsedJws } from '../jws/parse-jws.ts'
 import { verifyJws } from '../jws/verify-jws.ts'
 import type { Cryptography } from '../key/cryptography.ts'
 import { threadPoolCryptography } from '../key/thread-pool-cryptography.ts'
-import { type JwtSvid, jwtSvidOf, notBeforeOf } from './jwt-svid.ts'
+import { type JwtSvid, jwtSvidOf, notBeforeOf, wantedAudiences } from './jwt-svid.ts'
 
 /** How far two clocks may differ before a token counts as expired or not valid yet. */
 export const JWT_LEEWAY_SECONDS = 5
@@ -37,9 +37,7 @@ export async function verifyJwtSvid(
   now: Date,
   options: JwtVerification = {},
 ): Promise<JwtSvid> {
-  const accepted = typeof audience === 'string' ? [audience] : audience
-  // "No audience" must never come to mean "any audience".
-  if (accepted.length === 0 || accepted.includes('')) throw new TypeError('verifyJwtSvid needs at least one audience')
+  const accepted = wantedAudiences(audience, 'verifyJwtSvid')
   const jws = parseJws(token)
   const svid = jwtSvidOf(jws, token)
   const bundle = bundles.get(svid.spiffeId.trustDomain)

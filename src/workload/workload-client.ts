@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JsonObject } from '../jws/strict-json.ts'
-import type { JwtSvid } from '../svid/jwt-svid.ts'
+import { type JwtSvid, wantedAudiences } from '../svid/jwt-svid.ts'
 import type { Client, ClientOptions, Transport } from '../wire/handlers.ts'
 import { spiffeWorkloadApiService } from '../wire/messages/spiffe-workload.ts'
 import {
@@ -187,8 +187,7 @@ export class WorkloadClient implements AsyncDisposable {
     { audience, spiffeId }: JwtSvidRequest,
     options: ClientOptions = {},
   ): Promise<readonly JwtSvid[]> {
-    const wanted = typeof audience === 'string' ? [audience] : audience
-    if (wanted.length === 0 || wanted.includes('')) throw new TypeError('fetchJwtSvids needs at least one audience')
+    const wanted = wantedAudiences(audience, 'fetchJwtSvids')
     const request = { audience: wanted, spiffeId: spiffeId?.toString() ?? '' }
     const response = await withCodes(this.#api.fetchJwtSvid(request, this.#call(options)))
     return jwtSvidsOf(response, wanted)
