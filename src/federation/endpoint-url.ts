@@ -1,10 +1,9 @@
 import { isIP } from 'node:net'
 import { SallyportError } from '../errors.ts'
+import { destinationOf } from '../tls/destination.ts'
 
 /** The longest URL of an endpoint that is read, in characters. */
 export const ENDPOINT_URL_MAX = 2048
-
-const HTTPS_PORT = 443
 
 /** The URL of a bundle endpoint: `https`, and no userinfo. Holding one is proof of both. */
 export class EndpointUrl {
@@ -15,8 +14,9 @@ export class EndpointUrl {
 
   private constructor(url: URL) {
     this.#url = url
-    this.host = url.hostname.replaceAll(/^\[|\]$/g, '')
-    this.port = url.port === '' ? HTTPS_PORT : Number(url.port)
+    const { host, port } = destinationOf(url)
+    this.host = host
+    this.port = port
   }
 
   /**

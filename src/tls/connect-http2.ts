@@ -4,6 +4,7 @@ import { SallyportError } from '../errors.ts'
 import { clientConnections, type ReusingClientOptions } from './client-connections.ts'
 import { connectTls } from './connect-tls.ts'
 import { bearsConnection, connectionOf } from './peer-of.ts'
+import { destinationOf } from './destination.ts'
 import type { TlsSource } from './tls-source.ts'
 
 export interface ConnectHttp2Options extends ReusingClientOptions {
@@ -25,12 +26,12 @@ export async function connectHttp2(
   authority: string | URL,
   options: ConnectHttp2Options,
 ): Promise<ClientHttp2Session> {
-  const { hostname, port, protocol } = new URL(authority)
+  const url = new URL(authority)
+  const { hostname, protocol } = url
   if (protocol !== 'https:') throw new TypeError(`HTTP/2 with SVIDs is spoken to https: addresses, not to ${protocol}`)
   const { server, clock, timeoutMs, signal } = options
   const { socket } = await connectTls(source, {
-    // Brackets mark an IPv6 address in URLs only.
-    to: { host: hostname.replaceAll(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) },
+    to: destinationOf(url),
     server,
     clock,
     timeoutMs,

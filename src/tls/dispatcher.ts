@@ -3,6 +3,7 @@ import { SallyportError } from '../errors.ts'
 import { clientConnections, type ReusingClientOptions } from './client-connections.ts'
 import { connectTls } from './connect-tls.ts'
 import type { Connections } from './connections.ts'
+import { destinationOf } from './destination.ts'
 import { connectionOf } from './peer-of.ts'
 import { checkedClient } from './tls-client.ts'
 import type { TlsSource } from './tls-source.ts'
@@ -153,8 +154,9 @@ async function connect(
   source: TlsSource,
   { server, clock, timeoutMs }: DispatcherOptions,
   connections: Connections,
-  { hostname, port, protocol, servername }: Target,
+  target: Target,
 ): Promise<TLSSocket> {
+  const { hostname, protocol, servername } = target
   if (protocol !== 'https:')
     throw new SallyportError(
       'TLS_FAILED',
@@ -162,7 +164,7 @@ async function connect(
       { hint: 'Write the address with https://.' },
     )
   const { socket } = await connectTls(source, {
-    to: { host: hostname.replaceAll(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) },
+    to: destinationOf(target),
     server,
     clock,
     timeoutMs,
