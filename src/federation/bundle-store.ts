@@ -3,7 +3,7 @@ import { FOREIGN_BUNDLE_LIMITS } from '../bundle/bundle-limits.ts'
 import { SallyportError } from '../errors.ts'
 import { type JsonValue, parseJsonObject } from '../jws/strict-json.ts'
 import type { HeldDocument } from './judge-document.ts'
-import { parametersOf, type Relationship } from './relationship.ts'
+import { initialDigestOf, parametersOf, type Relationship } from './relationship.ts'
 
 /**
  * Where bundles survive a restart: one text for each trust domain. Whoever may write to it says who is trusted. It belongs to one
@@ -44,14 +44,14 @@ export function printStored(relationship: Relationship, { text, origin, since, i
  * @throws {@link SallyportError} `BUNDLE_STORE_FAILED`
  */
 export function parseStored(text: string, relationship: Relationship): HeldDocument | undefined {
-  const { trustDomain, endpoint } = relationship
+  const { trustDomain } = relationship
   try {
     if (text.length > STORED_MAX_CHARACTERS) throw new Error(`longer than ${STORED_MAX_CHARACTERS} characters`)
     const stored = parseJsonObject(text, 'it')
     const key = { version: 1, ...parametersOf(relationship) }
     if (Object.entries(key).some(([name, value]) => stored[name] !== value)) return undefined
     const initial = stored['initial'] === undefined ? undefined : textOf(stored['initial'])
-    const configured = endpoint.profile === 'https_spiffe' ? endpoint.initial?.digest : undefined
+    const configured = initialDigestOf(relationship)
     if (configured !== undefined && configured !== initial) return undefined
     const [document, since, origin] = [textOf(stored['document']), new Date(textOf(stored['since'])), stored['origin']]
     if ((origin !== 'fetched' && origin !== 'given') || Number.isNaN(since.getTime()))

@@ -10,7 +10,7 @@ import type { FetchDocument } from './fetch-document.ts'
 import type { FetchReport } from './fetch-report.ts'
 import type { GivenBundle } from './given-bundle.ts'
 import { type HeldDocument, judgeDocument } from './judge-document.ts'
-import type { Relationship } from './relationship.ts'
+import { initialDigestOf, type Relationship } from './relationship.ts'
 import { endOf, type RelationshipHealth, statusOf } from './relationship-health.ts'
 
 /** A pause is longer than the hint by up to this part, so that not all workloads of a place ask in one moment. */
@@ -263,9 +263,7 @@ export class Poller {
   }
 
   #initial(): string | undefined {
-    const { endpoint } = this.relationship
-    const configured = endpoint.profile === 'https_spiffe' ? endpoint.initial?.digest : undefined
-    return configured ?? this.#held?.initial
+    return initialDigestOf(this.relationship) ?? this.#held?.initial
   }
 
   #install(held: HeldDocument): void {

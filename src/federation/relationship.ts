@@ -80,6 +80,10 @@ export function otherServerOf({ endpoint, trustDomain }: Relationship): TrustDom
   return endpoint.endpointId.isMemberOf(trustDomain) ? undefined : endpoint.endpointId.trustDomain
 }
 
+/** The digest of the bundle that is configured to verify the endpoint the first time. */
+export const initialDigestOf = ({ endpoint }: Relationship): string | undefined =>
+  endpoint.profile === 'https_spiffe' ? endpoint.initial?.digest : undefined
+
 /** For messages and for comparison: everything that makes it this relationship and no other. */
 export function parametersOf({ trustDomain, url, endpoint }: Relationship): RelationshipParameters {
   const endpointId = endpoint.profile === 'https_spiffe' ? { endpointId: endpoint.endpointId.toString() } : {}
