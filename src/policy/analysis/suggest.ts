@@ -66,7 +66,7 @@ interface Suggesting {
   readonly options: SuggestOptions
   readonly objections: Objections
   readonly forms: SourceForms
-  /** Those that have been given away. */
+  /** Those that are taken or have been given away. */
   readonly names: Set<string>
 }
 
@@ -114,7 +114,7 @@ export function suggest(tables: Tables, options: SuggestOptions): Suggested {
     options,
     objections,
     forms: new SourceForms(tables, options.rows),
-    names: new Set<string>(),
+    names: new Set([...tables.set.conduits, ...tables.set.rules].map(({ id }) => id)),
   }
   const drafts = [...groups.values()].flatMap((group) => proposals(suggesting, group))
   const changed = withDrafts(tables, options, drafts)
@@ -206,11 +206,10 @@ const distinctSources = (own: readonly Wanted[]): readonly Party[] =>
 const sourceKey = (own: readonly Wanted[]): string =>
   [...new Set(own.map(({ source }) => source.id))].sort((a, b) => (a < b ? -1 : 1)).join('\n')
 
-function nameFor({ tables, names }: Suggesting, { source, service }: Wanted): string {
-  const taken = new Set([...tables.set.conduits, ...tables.set.rules].map(({ id }) => id))
+function nameFor({ names }: Suggesting, { source, service }: Wanted): string {
   for (let number = 1; ; number++) {
     const name = `suggested-${source.zone?.id ?? ''}-${service.id}-${number}`
-    if (taken.has(name) || names.has(name)) continue
+    if (names.has(name)) continue
     names.add(name)
     return name
   }
