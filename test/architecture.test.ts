@@ -20,7 +20,7 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['x509', 'jws'],
     ['config', 'process', 'disk', 'key', 'entry'],
     ['id', 'log', 'metrics', 'peer'],
-    ['errors.ts', 'abort.ts', 'clock.ts', 'version.ts'],
+    ['errors.ts', 'abort.ts', 'clock.ts', 'process-start.ts', 'version.ts'],
   ],
   server: [
     ['server.ts'],

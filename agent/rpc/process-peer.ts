@@ -1,6 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
-import { executableOf, idsOf, startTimeOf } from '../../src/peer/process-facts.ts'
+import { executableOf, idsOf } from '../../src/peer/process-facts.ts'
 import type { Peer } from '../../src/peer/peer.ts'
+import { startTimeOf } from '../../src/process-start.ts'
 
 const GROUPS_MAX = 1024
 

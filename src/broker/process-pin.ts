@@ -1,4 +1,4 @@
-import { startTimeOf } from '../peer/process-facts.ts'
+import { startTimeOf } from '../process-start.ts'
 
 /**
  * Says whether a number still belongs to the process that has it now. The agent pins the process of a call, but a broker asks again:

@@ -1,7 +1,7 @@
 import { SallyportError } from '../errors.ts'
+import { startTimeOf } from '../process-start.ts'
 import { watchExit } from './exit-watch.ts'
 import type { Peer } from './peer.ts'
-import { startTimeOf } from './process-facts.ts'
 import { closeDescriptor, readableNow } from './system-calls.ts'
 
 /** How we know that a process still runs. */

@@ -48,13 +48,6 @@ function numbersOf(status: string, name: string): number[] {
   return line.split(/\s+/).filter(Boolean).map(Number)
 }
 
-/** When the process started, in clock ticks since boot: with the pid, its name for as long as the system runs. */
-export function startTimeOf(pid: number): string | undefined {
-  const text = orUndefined(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  // The command in brackets may hold spaces and brackets; the fields after the last one are numbers. Field 22 is the start.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19]
-}
-
 /**
  * Are ids that this process sees the host's own? In a user namespace of our own, an id without a mapping reads as the
  * overflow id, which then means "nobody knows".
