@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Clock } from '../../src/clock.ts'
+import { type Clock, sleepUnlessAborted } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { KeyType } from '../../src/key/key-type.ts'
@@ -66,7 +66,7 @@ export class ServerSvid {
       } catch (error) {
         log.error({ err: error }, 'Cannot renew own X509-SVID')
       }
-      await clock.sleep(this.#waitMs(), signal).catch(() => undefined)
+      await sleepUnlessAborted(clock, this.#waitMs(), signal)
     }
   }
 

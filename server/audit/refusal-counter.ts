@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts'
+import { type Clock, sleepUnlessAborted } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { Store } from '../store/store.ts'
 import type { AuditEvent } from './record.ts'
@@ -44,7 +44,7 @@ export class RefusalCounter {
   /** Writes what was counted at the end of every minute, and what is left when `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#deps.clock.sleep(REFUSAL_WINDOW_MS, signal).catch(() => undefined)
+      await sleepUnlessAborted(this.#deps.clock, REFUSAL_WINDOW_MS, signal)
       await this.flush()
     }
   }

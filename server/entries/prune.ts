@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts'
+import { type Clock, sleepUnlessAborted } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { agentPurged } from '../audit/agent-events.ts'
 import { entryDeleted } from '../audit/entry-events.ts'
@@ -61,7 +61,7 @@ export async function prune(deps: PruneDeps, signal: AbortSignal): Promise<void>
     } catch (error) {
       if (signal.aborted) return
       log.error({ err: error }, 'Cannot remove what has expired')
-      await clock.sleep(LOOK_MAX_MS, signal).catch(() => undefined)
+      await sleepUnlessAborted(clock, LOOK_MAX_MS, signal)
     }
   }
 }

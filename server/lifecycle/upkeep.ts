@@ -1,3 +1,4 @@
+import { sleepUnlessAborted } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { DirectoryUpdate } from '../entries/directory.ts'
 import type { LifecycleObject } from '../store/policy-rows.ts'
@@ -106,7 +107,7 @@ async function onTime(deps: UpkeepDeps, arrears: Arrears, signal: AbortSignal): 
       // One that fails holds back none of the others.
       await step().catch((error: unknown) => log.error({ err: error }, 'Cannot bring the lifecycle up to date'))
     }
-    await clock.sleep(LOOK_MS, signal).catch(() => undefined)
+    await sleepUnlessAborted(clock, LOOK_MS, signal)
   }
 }
 

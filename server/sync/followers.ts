@@ -1,3 +1,4 @@
+import { sleepUnlessAborted } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import { agentDuplicated } from '../audit/agent-events.ts'
@@ -242,7 +243,7 @@ export class Followers {
       } catch (error) {
         log.error({ err: error }, 'Cannot make a heartbeat')
       }
-      await clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined)
+      await sleepUnlessAborted(clock, HEARTBEAT_MS, signal)
     }
   }
 
