@@ -213,7 +213,7 @@ describe('an unknown caller of FetchX509SVID', () => {
     world.upstream.failure = new SallyportError('LIMIT_REACHED', 'slower')
     world.hold([anEntry('a')])
     const stream = await reading(world)
-    await until(() => world.x509Svids.now([anEntry('a')]).failed === 1)
+    await until(() => world.x509Svids.now([anEntry('a')]).failure !== undefined)
     await settled()
     await world.clock.advance(6_000)
     expect((stream.error as SallyportError).row.grpc).toBe('UNAVAILABLE')

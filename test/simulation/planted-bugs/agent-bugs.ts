@@ -29,12 +29,12 @@ export const agentBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'agent/svids/x509-svid-cache.ts',
-        search: 'return svid.notAfter.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
-        replace: 'return svid.notAfter.getTime() > 0',
+        search: 'return isLive(svid, this.#deps.clock.now()) && !this.#isRevoked(svid)',
+        replace: 'return !this.#isRevoked(svid)',
       },
       {
-        file: 'agent/svids/x509-svid-cache.ts',
-        search: 'next = Math.min(next, svid.notAfter.getTime() - EXPIRY_MARGIN_MS - now)',
+        file: 'agent/svids/sleep-until-due.ts',
+        search: 'next = Math.min(next, notAfter.getTime() - EXPIRY_MARGIN_MS - now)',
         replace: '',
       },
     ],
@@ -43,8 +43,8 @@ export const agentBugs: readonly PlantedBug[] = [
     'the agent asks for ever whether what has expired has expired',
     3,
     'agent/svids/x509-svid-cache.ts',
-    'if (!this.#isLive(svid)) this.#drop(svid.entryId)',
-    'if (!this.#isLive(svid)) continue',
+    'if (!this.#isUsable(svid)) this.#drop(svid.entryId)',
+    'if (!this.#isUsable(svid)) continue',
   ),
   bug(
     'the agent does not renew SVIDs',
@@ -113,7 +113,7 @@ export const agentBugs: readonly PlantedBug[] = [
     'the agent gives out WIT-SVIDs that have expired',
     20,
     'agent/svids/wit-svid-cache.ts',
-    'return expiresAt.getTime() - EXPIRY_MARGIN_MS > this.#deps.clock.now().getTime()',
-    'return expiresAt.getTime() > 0',
+    'return svid !== undefined && isLive(svid, this.#deps.clock.now()) ? svid : undefined',
+    'return svid',
   ),
 ]

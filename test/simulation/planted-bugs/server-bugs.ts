@@ -42,7 +42,7 @@ export const serverBugs: readonly PlantedBug[] = [
     seed: 4,
     edits: [
       {
-        file: 'agent/svids/x509-svid-cache.ts',
+        file: 'agent/svids/held-svid.ts',
         search: 'svid.entryRevision === entry.revisionNumber &&',
         replace: '',
       },
