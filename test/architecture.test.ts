@@ -18,9 +18,9 @@ const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['svid', 'policy'],
     ['bundle'],
     ['x509', 'jws'],
-    ['config', 'process', 'disk', 'key', 'entry'],
+    ['config', 'process', 'key', 'entry'],
     ['id', 'log', 'metrics', 'peer'],
-    ['errors.ts', 'abort.ts', 'clock.ts', 'process-start.ts', 'version.ts'],
+    ['errors.ts', 'abort.ts', 'clock.ts', 'disk', 'process-start.ts', 'version.ts'],
   ],
   server: [
     ['server.ts'],

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { foldersUp, othersMayReplace, othersMayWrite } from '../disk/folders-up.ts'
 import { replaceFile, syncFolder } from '../disk/replace-file.ts'
 import { SallyportError } from '../errors.ts'
 import { TrustDomain } from '../id/trust-domain.ts'
@@ -87,13 +88,11 @@ function fileOf(trustDomain: string): string {
 
 /** Every folder from here up may be written by its owner alone, or is sticky, and this one belongs to us or to root. */
 async function checkFolder(path: string): Promise<void> {
-  for (let folder = path; ; folder = dirname(folder)) {
+  for (const folder of foldersUp(path)) {
     const { mode, uid } = await doing(`Cannot look at ${folder}`, () => stat(folder))
-    const isSticky = (mode & 0o1000) !== 0
-    if ((mode & 0o022) !== 0 && !(isSticky && folder !== path))
+    if (folder === path ? othersMayWrite(mode) : othersMayReplace(mode))
       throw unsafe(path, `others may write to ${folder}`, folder)
     if (folder === path && uid !== 0 && uid !== process.getuid?.()) throw unsafe(path, 'it belongs to another user')
-    if (folder === dirname(folder)) return
   }
 }
 

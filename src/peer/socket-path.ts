@@ -1,6 +1,7 @@
 import { lstatSync, realpathSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, isAbsolute } from 'node:path'
+import { foldersUp, othersMayReplace } from '../disk/folders-up.ts'
 import { SallyportError } from '../errors.ts'
 
 /** The longest path that a unix socket can have on Linux, in bytes (sun_path without its end). */
@@ -43,12 +44,10 @@ function checkLength(path: string): void {
 
 /** Every folder up to the root, with links resolved, belongs to us or root, and is writable by the owner alone or sticky. */
 function checkFolders(path: string): void {
-  let folder = realFolder(path)
   const ownUid = process.getuid?.()
-  for (;;) {
-    const status = lstatSync(folder)
-    const sticky = (status.mode & 0o1000) !== 0
-    if ((status.mode & 0o022) !== 0 && !sticky) {
+  for (const folder of foldersUp(realFolder(path))) {
+    const { mode, uid } = lstatSync(folder)
+    if (othersMayReplace(mode)) {
       throw new SallyportError(
         'SOCKET_PATH_UNSAFE',
         `Cannot use the socket ${shown(path)}: others may write to ${folder}`,
@@ -57,11 +56,7 @@ function checkFolders(path: string): void {
         },
       )
     }
-    if (status.uid !== 0 && status.uid !== ownUid && ownUid !== 0)
-      throw unsafe(path, `${folder} belongs to another user`)
-    const parent = dirname(folder)
-    if (parent === folder) return
-    folder = parent
+    if (uid !== 0 && uid !== ownUid && ownUid !== 0) throw unsafe(path, `${folder} belongs to another user`)
   }
 }
 

@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
+import { foldersUp, othersMayReplace } from '../disk/folders-up.ts'
 import { SallyportError } from '../errors.ts'
 
 /** Where the Workload API is, or the broker endpoint. */
@@ -110,13 +111,9 @@ const isDnsName = (host: string): boolean =>
  */
 export async function checkSocketPath(path: string): Promise<void> {
   for (const start of new Set([dirname(path), await realFolder(dirname(path))])) {
-    for (let folder = start; ; folder = dirname(folder)) {
-      const mode = await modeOf(folder)
-      const isSticky = (mode & 0o1000) !== 0
-      if ((mode & 0o022) !== 0 && !isSticky) {
+    for (const folder of foldersUp(start)) {
+      if (othersMayReplace(await modeOf(folder)))
         throw unsafe(path, `others may write to ${folder}`, `Run \`chmod go-w ${folder}\`, or move the socket.`)
-      }
-      if (folder === dirname(folder)) break
     }
   }
 }
