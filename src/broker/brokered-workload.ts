@@ -1,5 +1,5 @@
 import { orAborted } from '../abort.ts'
-import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
+import { type BundleSet, NO_BUNDLES } from '../bundle/bundle-set.ts'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { type JwtSvid, wantedAudiences } from '../svid/jwt-svid.ts'
@@ -20,8 +20,6 @@ import { encodeReference, printReference, type WorkloadReference } from './refer
 
 /** Proof that the caller means to speak to the broker endpoint, and is not tricked into it by somebody else's request (BE-04). */
 const SECURITY_HEADER = { 'broker.spiffe.io': 'true' } as const
-
-const NO_BUNDLES = bundleSetOf([])
 
 export interface BrokeredWorkloadDeps {
   readonly api: Client<typeof apiService>

@@ -17,3 +17,5 @@ export function bundleSetOf(bundles: Iterable<Bundle>): BundleSet {
     values: () => all,
   }
 }
+
+export const NO_BUNDLES = bundleSetOf([])

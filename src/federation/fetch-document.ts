@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { FOREIGN_BUNDLE_LIMITS } from '../bundle/bundle-limits.ts'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
+import { wholeBody } from '../http/whole-body.ts'
 import { connectEndpoint, type EndpointPeer, type EndpointTrust, unreachable } from './connect-endpoint.ts'
 import type { EndpointUrl } from './endpoint-url.ts'
 
@@ -113,20 +114,14 @@ function locationOf(url: EndpointUrl, { headers }: IncomingMessage): string {
 async function bodyOf(url: EndpointUrl, response: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
   const encoding = response.headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity') throw failed(url, 'it answered in an encoding that was not asked for')
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      sizeBytes += chunk.length
-      if (sizeBytes > ANSWER_BODY_MAX_BYTES)
-        throw failed(url, `its answer is longer than ${ANSWER_BODY_MAX_BYTES} bytes`)
-      chunks.push(chunk)
-    }
+    return await wholeBody(response as AsyncIterable<Buffer>, ANSWER_BODY_MAX_BYTES, () =>
+      failed(url, `its answer is longer than ${ANSWER_BODY_MAX_BYTES} bytes`),
+    )
   } catch (error) {
     signal.throwIfAborted()
     throw error instanceof SallyportError ? error : unreachable(url, error as Error)
   }
-  return Buffer.concat(chunks)
 }
 
 function textOf(url: EndpointUrl, body: Buffer): string {

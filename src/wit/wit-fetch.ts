@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
+import { wholeBody } from '../http/whole-body.ts'
 import type { IdMatcher } from '../id/matcher.ts'
 import { checkResponseSignature, findSignature, type FoundSignature } from './check-signature.ts'
 import { checkContentDigest } from './content-digest.ts'
@@ -212,17 +213,8 @@ async function verifiedAnswer(
   return checked
 }
 
-/** A whole body, of which no more is read than the limit. */
-async function bytesOf(message: Request | Response, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Uint8Array[] = []
-  let sizeBytes = 0
-  for await (const chunk of message.body ?? []) {
-    sizeBytes += chunk.length
-    if (sizeBytes > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
+const bytesOf = ({ body }: Request | Response, maxBytes: number): Promise<Buffer<ArrayBuffer>> =>
+  wholeBody(body ?? [], maxBytes, () => tooLarge(maxBytes))
 
 function signedRequestOf(method: string, url: URL, headers: Headers): SignedRequest {
   return { method, target: `${url.pathname}${url.search}`, authority: url.host, fields: HeaderFields.of(headers) }

@@ -1,5 +1,5 @@
 import { orAborted } from '../abort.ts'
-import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
+import { type BundleSet, NO_BUNDLES } from '../bundle/bundle-set.ts'
 import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JwtSvid } from '../svid/jwt-svid.ts'
@@ -186,7 +186,5 @@ export class JwtSource implements AsyncDisposable {
     return awaitFirstState([this.#followed], { clock, address, what: 'JWT bundles', timeoutMs, signal, missing })
   }
 }
-
-const NO_BUNDLES = bundleSetOf([])
 
 const closed = (): SallyportError => new SallyportError('SOURCE_CLOSED', 'Cannot use the JWT source: it is closed')

@@ -1,4 +1,4 @@
-import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
+import { type BundleSet, NO_BUNDLES } from '../bundle/bundle-set.ts'
 import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { WitBundleSource, WitIdentity, WitIdentitySource } from '../wit/wit-identity.ts'
@@ -191,8 +191,6 @@ interface HeldSvids {
   readonly svids: readonly WitSvidWithKey[]
   readonly picked: { readonly svid: WitSvidWithKey } | NobodyPicked
 }
-
-const NO_BUNDLES = bundleSetOf([])
 
 const closed = (): SallyportError => new SallyportError('SOURCE_CLOSED', 'Cannot use the WIT source: it is closed')
 

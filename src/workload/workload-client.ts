@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { bundleSetOf, type BundleSet } from '../bundle/bundle-set.ts'
+import { type BundleSet, NO_BUNDLES } from '../bundle/bundle-set.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
@@ -131,7 +131,7 @@ export class WorkloadClient implements AsyncDisposable {
 
   watchX509Bundles(signal: AbortSignal, settings: X509WatchSettings = {}): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchX509Bundles({}, this.#call({ signal }))
-    return watchStream(open, x509BundlesReader(settings), bundleSetOf([]), this.#watch(signal, settings))
+    return watchStream(open, x509BundlesReader(settings), NO_BUNDLES, this.#watch(signal, settings))
   }
 
   fetchJwtBundles(options: ClientOptions = {}): Promise<BundleSet> {
@@ -140,7 +140,7 @@ export class WorkloadClient implements AsyncDisposable {
 
   watchJwtBundles(signal: AbortSignal, settings: WatchSettings = {}): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchJwtBundles({}, this.#call({ signal }))
-    return watchStream(open, jwtBundlesOf, bundleSetOf([]), this.#watch(signal, settings))
+    return watchStream(open, jwtBundlesOf, NO_BUNDLES, this.#watch(signal, settings))
   }
 
   /**
@@ -167,7 +167,7 @@ export class WorkloadClient implements AsyncDisposable {
 
   watchWitBundles(signal: AbortSignal, settings: WatchSettings = {}): AsyncGenerator<BundleSet> {
     const open = () => this.#api.fetchWitBundles({}, this.#call({ signal }))
-    return watchStream(open, witBundlesOf, bundleSetOf([]), this.#watch(signal, settings))
+    return watchStream(open, witBundlesOf, NO_BUNDLES, this.#watch(signal, settings))
   }
 
   /** The policy of this workload's identities, now and after every change, until `signal` aborts. */

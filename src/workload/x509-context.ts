@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.ts'
-import { type BundleSet, bundleSetOf } from '../bundle/bundle-set.ts'
+import { type BundleSet, bundleSetOf, NO_BUNDLES } from '../bundle/bundle-set.ts'
 import { SallyportError } from '../errors.ts'
 import { TrustDomain } from '../id/trust-domain.ts'
 import { parseX509Svid, type X509Svid } from '../svid/x509-svid.ts'
@@ -13,7 +13,7 @@ export interface X509Context {
 }
 
 /** What is held after the agent has withdrawn everything. */
-export const NO_X509_CONTEXT: X509Context = { svids: [], bundles: bundleSetOf([]) }
+export const NO_X509_CONTEXT: X509Context = { svids: [], bundles: NO_BUNDLES }
 
 export interface X509Reading {
   /** Whether the revocation lists of a message are read, and given to its bundles to be applied. Default: no. */
