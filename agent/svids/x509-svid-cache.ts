@@ -2,8 +2,7 @@ import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { KeyType } from '../../src/key/key-type.ts'
 import type { Histogram } from '../../src/metrics/registry.ts'
-import { isForWorkloads, type Applied } from '../entries/entitlements.ts'
-import { oldestFirst } from '../entries/selector-index.ts'
+import type { Applied } from '../entries/entitlements.ts'
 import { Wake } from '../entries/wake.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { distrusted } from './distrusted.ts'
@@ -12,6 +11,7 @@ import type { HeldX509Svid } from './held-x509-svid.ts'
 import { KeyPool } from './key-pool.ts'
 import { type Order, Orders, type OrdersDeps } from './orders.ts'
 import { Pace } from './pace.ts'
+import { toPrefetch } from './prefetch.ts'
 import { dueForRenewal } from './renewal.ts'
 import { signX509Svids } from './sign-x509-svids.ts'
 import { sleepUntilDue } from './sleep-until-due.ts'
@@ -167,18 +167,10 @@ export class X509SvidCache {
     }
   }
 
-  /** Orders what nobody has asked for yet, oldest registration first, as far as there is room. */
   #prefetch(): void {
-    const { entitlements, size } = this.#deps
-    let room = size - this.#held.size - this.#orders.size
-    if (room <= 0) return
-    for (const entry of [...entitlements.entries.values()].toSorted(oldestFirst)) {
-      if (room <= 0) return
-      if (entry.x509PrefetchDisabled || !isForWorkloads(entry)) continue
-      if (this.#held.has(entry.id) || this.#orders.has(entry.id)) continue
-      this.#order(entry, false)
-      room--
-    }
+    const room = this.#deps.size - this.#held.size - this.#orders.size
+    const isThere = (id: string): boolean => this.#held.has(id) || this.#orders.has(id)
+    for (const entry of toPrefetch(this.#deps.entitlements.entries.values(), room, isThere)) this.#order(entry, false)
   }
 
   #order(entry: RegistrationEntry, isDemanded: boolean): Order {
