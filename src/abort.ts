@@ -8,3 +8,12 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
   void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   return first
 }
+
+/** Resolves when `done` does, or early when `signal` aborts: for whoever looks at the signal next. */
+export async function doneOrAborted(done: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await orAborted(done, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}

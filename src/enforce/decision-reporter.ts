@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { doneOrAborted } from '../abort.ts'
 import { type Clock, sleepUnlessAborted } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { DecisionReceipt, DecisionReport } from '../wire/messages/sallyport-policy-v1.ts'
@@ -79,7 +80,7 @@ export class DecisionReporter {
       else {
         const { report, taken } = this.#pending
         yield report
-        await orAborted(taken.promise, signal)
+        await doneOrAborted(taken.promise, signal)
       }
     }
   }
@@ -99,7 +100,7 @@ export class DecisionReporter {
 
   async #due(signal: AbortSignal): Promise<void> {
     using _regular = this.#deps.clock.timer(REPORT_EVERY_MS, () => this.#dueNow.resolve())
-    await orAborted(this.#dueNow.promise, signal)
+    await doneOrAborted(this.#dueNow.promise, signal)
     this.#dueNow = Promise.withResolvers<void>()
     this.#wait?.[Symbol.dispose]()
     this.#wait = undefined
@@ -107,15 +108,3 @@ export class DecisionReporter {
 }
 
 const isUnusable = (error: unknown): boolean => error instanceof SallyportError && error.row.grpc === 'INVALID_ARGUMENT'
-
-/** Whichever comes first. */
-function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done, { once: true })
-    void promise.then(done)
-  })
-}

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { orAborted } from '../../src/abort.ts'
+import { doneOrAborted, orAborted } from '../../src/abort.ts'
 
 const never = new Promise<never>(() => {})
 
@@ -21,4 +21,13 @@ describe('orAborted()', () => {
     await expect(orAborted(never, stop.signal)).rejects.toThrow('stopped')
     await expect(orAborted(Promise.reject(new Error('unheard')), stop.signal)).rejects.toThrow('stopped')
   })
+})
+
+test('doneOrAborted() resolves also for an abort, and rejects for nothing else than what it waits for', async () => {
+  const stop = new AbortController()
+  await expect(doneOrAborted(Promise.reject(new Error('failed')), stop.signal)).rejects.toThrow('failed')
+  const waiting = doneOrAborted(never, stop.signal)
+  stop.abort(new Error('stopped'))
+  await waiting
+  await doneOrAborted(never, stop.signal)
 })
