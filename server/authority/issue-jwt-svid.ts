@@ -3,7 +3,8 @@ import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import { parseJws } from '../../src/jws/parse-jws.ts'
 import { signJws } from '../../src/jws/sign-jws.ts'
 import type { ActiveTokenAuthority } from './active-authority.ts'
-import { problemOfId } from './check-may-sign.ts'
+import { checkStillPublished } from './check-still-published.ts'
+import { checkTokenId, issuedToken, type IssuedToken, signedOtherwise } from './issued-token.ts'
 import type { IssuerDeps } from './issuer.ts'
 import { checkTtl, validityOf } from './x509-svid-template.ts'
 
@@ -26,16 +27,6 @@ export interface JwtOrder {
   readonly hint?: string | undefined
 }
 
-export interface JwtIssued {
-  readonly spiffeId: SpiffeId
-  readonly token: string
-  readonly issuedAt: Date
-  readonly expiresAt: Date
-  /** The `kid`. */
-  readonly authorityId: string
-  readonly hint: string
-}
-
 /** The claims of a token. Nothing that changes during its life is in them. */
 export interface JwtTemplate {
   readonly sub: string
@@ -47,14 +38,14 @@ export interface JwtTemplate {
 }
 
 /** Template → check → record beside sign → check → release, as for certificates. */
-export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<JwtIssued> {
+export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<IssuedToken> {
   const { authorities, store, clock, config, gate } = deps
   const authority = authorities.activeJwt()
   checkJwtOrder(order, config.trustDomain)
   const refusal = gate.refusal(order.spiffeId, order.agentId) ?? gate.audienceRefusal(order.spiffeId, order.audience)
   if (refusal !== undefined) throw refusal
   const template = jwtTemplate(order, authority, clock.now(), deps)
-  const { sub, aud, iat, exp, jti } = template
+  const { sub, aud, exp, jti } = template
   const expiresAt = new Date(exp * 1000)
   authorities.recordLife(authority.authorityId, expiresAt)
   const facts = {
@@ -73,17 +64,8 @@ export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<J
     store.commit({ mutations: [], audit: [{ type: 'jwt-svid.issued', at: clock.now(), facts }] }),
   ])
   checkJwtSigned(token, template, authority)
-  if (!authorities.isPublished('jwt', kid)) {
-    throw new SallyportError('NOT_READY', `Cannot issue: authority ${kid} was revoked while it signed`)
-  }
-  return {
-    spiffeId: order.spiffeId,
-    token,
-    issuedAt: new Date(iat * 1000),
-    expiresAt,
-    authorityId: kid,
-    hint: order.hint ?? '',
-  }
+  checkStillPublished(authorities, 'jwt', kid)
+  return issuedToken(token, order, template, kid)
 }
 
 /**
@@ -99,9 +81,7 @@ export function checkJwtOrder(
   if (problem !== undefined) {
     throw new SallyportError('REQUEST_INVALID', `Cannot issue a JWT-SVID for ${spiffeId}: ${problem}`)
   }
-  const refusal = problemOfId(spiffeId, { trustDomain, purpose: 'workload' })
-  if (refusal !== undefined)
-    throw new SallyportError('SIGNING_REFUSED', `Cannot sign a token for ${spiffeId}: ${refusal}`)
+  checkTokenId(spiffeId, trustDomain)
 }
 
 function problemOfAudience(audience: readonly string[]): string | undefined {
@@ -145,8 +125,5 @@ function checkJwtSigned(token: string, template: JwtTemplate, { authorityId, alg
     read.algorithm === algorithm &&
     JSON.stringify(read.payload) === JSON.stringify(template)
   if (isAsAsked) return
-  throw new SallyportError(
-    'SIGNED_OTHERWISE',
-    `Cannot release the token for ${template.sub}: it differs from what was decided`,
-  )
+  throw signedOtherwise(template)
 }

@@ -8,7 +8,8 @@ import { checkPublicKey } from '../../src/key/public-key.ts'
 import { spkiOf } from '../../src/x509/spki.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { ActiveTokenAuthority } from './active-authority.ts'
-import { problemOfId } from './check-may-sign.ts'
+import { issueBatch } from './issue-batch.ts'
+import { checkTokenId, issuedToken, type IssuedToken, signedOtherwise } from './issued-token.ts'
 import type { IssuerConfig, IssuerDeps } from './issuer.ts'
 import { checkTtl, validityOf } from './x509-svid-template.ts'
 
@@ -30,16 +31,6 @@ export interface WitOrder {
   readonly hint?: string | undefined
 }
 
-export interface WitIssued {
-  readonly spiffeId: SpiffeId
-  readonly token: string
-  readonly issuedAt: Date
-  readonly expiresAt: Date
-  /** The `kid`. */
-  readonly authorityId: string
-  readonly hint: string
-}
-
 /** The claims of a WIT-SVID. There is no audience: it proves nothing by itself, only with a proof of the key in it. */
 export interface WitTemplate {
   readonly sub: string
@@ -57,7 +48,7 @@ interface Draft {
 }
 
 /**
- * Template → check → record beside sign → check → release, as for the other SVIDs; one commit of the journal for all of them.
+ * As for the other SVIDs; one commit of the journal for all of them.
  *
  * @throws {@link SallyportError} `METHOD_UNIMPLEMENTED` where the operator has not turned them on, `NOT_READY`, `AUTHORITY_EXPIRED`
  * @see WIT-SVID.md (Incubating)
@@ -65,53 +56,36 @@ interface Draft {
 export async function issueWitSvids(
   deps: IssuerDeps,
   orders: readonly WitOrder[],
-): Promise<(WitIssued | SallyportError)[]> {
+): Promise<(IssuedToken | SallyportError)[]> {
   const authority = deps.authorities.activeWit()
-  const drafts = draft(deps, orders, authority)
-  const ready = drafts.filter((one): one is Draft => !(one instanceof SallyportError))
-  const events = ready.map((one) => issuedEvent(one, authority, deps.clock.now()))
-  const [signed] = await Promise.all([
-    Promise.all(ready.map((one) => sign(one, authority))),
-    events.length === 0 ? undefined : deps.store.commit({ mutations: [], audit: events }),
-  ])
-  if (!deps.authorities.isPublished('wit', authority.authorityId)) {
-    throw new SallyportError(
-      'NOT_READY',
-      `Cannot issue: authority ${authority.authorityId} was revoked while it signed`,
-    )
-  }
-  const results = signed.values()
-  return drafts.map((one) => (one instanceof SallyportError ? one : (results.next().value ?? lost(one))))
+  return await issueBatch(deps, orders, {
+    kind: 'wit',
+    authorityId: authority.authorityId,
+    draft: drafting(deps, authority),
+    event: (draft) => issuedEvent(draft, authority, deps.clock.now()),
+    sign: (draft) => sign(draft, authority),
+  })
 }
 
-const lost = ({ order }: Draft): SallyportError =>
-  new SallyportError('INTERNAL', `Cannot issue a WIT-SVID for ${order.spiffeId}: its signature was lost`)
-
-/** Pure but for the random ids: what each order becomes, or why not. */
-function draft(
+/** Pure but for the random ids: what each order of a batch becomes. */
+function drafting(
   { config, clock, random, authorities, gate }: IssuerDeps,
-  orders: readonly WitOrder[],
   authority: ActiveTokenAuthority,
-): (Draft | SallyportError)[] {
+): (order: WitOrder) => Draft {
   const now = clock.now()
   const holders = new Map<string, string>()
-  return orders.map((order) => {
-    try {
-      const refusal = gate.refusal(order.spiffeId, order.agentId)
-      if (refusal !== undefined) throw refusal
-      checkWitOrder(order, config.trustDomain, holders)
-      const asked = checkTtl(order.ttlSeconds ?? 0) || config.witTtlSeconds
-      // It stands for a key for as long as an X509-SVID does, so a zone limits both alike.
-      const ttlSeconds = Math.min(asked, gate.x509TtlSeconds(order.spiffeId) ?? asked)
-      const jti = random(TOKEN_ID_BYTES).toString('base64url')
-      const template = witTemplate({ ...order, ttlSeconds }, authority, now, jti, config)
-      authorities.recordLife(authority.authorityId, new Date(template.exp * 1000))
-      return { order, template }
-    } catch (error) {
-      if (error instanceof SallyportError) return error
-      throw error
-    }
-  })
+  return (order) => {
+    const refusal = gate.refusal(order.spiffeId, order.agentId)
+    if (refusal !== undefined) throw refusal
+    checkWitOrder(order, config.trustDomain, holders)
+    const asked = checkTtl(order.ttlSeconds ?? 0) || config.witTtlSeconds
+    // It stands for a key for as long as an X509-SVID does, so a zone limits both alike.
+    const ttlSeconds = Math.min(asked, gate.x509TtlSeconds(order.spiffeId) ?? asked)
+    const jti = random(TOKEN_ID_BYTES).toString('base64url')
+    const template = witTemplate({ ...order, ttlSeconds }, authority, now, jti, config)
+    authorities.recordLife(authority.authorityId, new Date(template.exp * 1000))
+    return { order, template }
+  }
 }
 
 /**
@@ -124,9 +98,7 @@ function checkWitOrder(
   trustDomain: IssuerConfig['trustDomain'],
   holders: Map<string, string>,
 ): void {
-  const refusal = problemOfId(spiffeId, { trustDomain, purpose: 'workload' })
-  if (refusal !== undefined)
-    throw new SallyportError('SIGNING_REFUSED', `Cannot sign a token for ${spiffeId}: ${refusal}`)
+  checkTokenId(spiffeId, trustDomain)
   checkPublicKey(publicKey)
   const key = keyHashOf(publicKey)
   const holder = holders.get(key) ?? spiffeId.toString()
@@ -159,32 +131,17 @@ function witTemplate(
 async function sign(
   { order, template }: Draft,
   { authorityId: kid, signer, algorithm }: ActiveTokenAuthority,
-): Promise<WitIssued | SallyportError> {
-  try {
-    const token = await signJws({ kid, typ: 'wit+jwt' }, template, signer, algorithm)
-    checkWitSigned(token, template, { alg: algorithm, kid, typ: 'wit+jwt' })
-    return {
-      spiffeId: order.spiffeId,
-      token,
-      issuedAt: new Date(template.iat * 1000),
-      expiresAt: new Date(template.exp * 1000),
-      authorityId: kid,
-      hint: order.hint ?? '',
-    }
-  } catch (error) {
-    if (error instanceof SallyportError) return error
-    throw error
-  }
+): Promise<IssuedToken> {
+  const token = await signJws({ kid, typ: 'wit+jwt' }, template, signer, algorithm)
+  checkWitSigned(token, template, { alg: algorithm, kid, typ: 'wit+jwt' })
+  return issuedToken(token, order, template, kid)
 }
 
 /** Reads the token back: what left must say what was decided. */
 function checkWitSigned(token: string, template: WitTemplate, header: object): void {
   const [readHeader, readPayload] = token.split('.', 2).map((part) => Buffer.from(part, 'base64url').toString())
   if (readHeader === JSON.stringify(header) && readPayload === JSON.stringify(template)) return
-  throw new SallyportError(
-    'SIGNED_OTHERWISE',
-    `Cannot release the token for ${template.sub}: it differs from what was decided`,
-  )
+  throw signedOtherwise(template)
 }
 
 /** The facts that the journal keeps of a token, and never the token. */

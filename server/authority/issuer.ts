@@ -19,8 +19,10 @@ import type { Authorities } from './authorities.ts'
 import { checkMaySign } from './check-may-sign.ts'
 import { checkSignedAsAsked } from './check-signed.ts'
 import { downstreamSubject } from './downstream-subject.ts'
-import { issueJwtSvid, type JwtIssued, type JwtOrder } from './issue-jwt-svid.ts'
-import { issueWitSvids, type WitIssued, type WitOrder } from './issue-wit-svid.ts'
+import { issueBatch } from './issue-batch.ts'
+import { issueJwtSvid, type JwtOrder } from './issue-jwt-svid.ts'
+import { issueWitSvids, type WitOrder } from './issue-wit-svid.ts'
+import type { IssuedToken } from './issued-token.ts'
 import { mintOrder } from './mint-order.ts'
 import { serialNumbers, serialTagOf } from './serial-number.ts'
 import {
@@ -81,13 +83,13 @@ export interface Issuer {
   issueServerSvid(spki: Buffer): Promise<X509Issued>
   /** A signing certificate for a server below this one, in the same trust domain. */
   issueDownstreamCa(order: Omit<X509Order, 'spiffeId'>): Promise<X509Issued>
-  issueJwtSvid(order: JwtOrder): Promise<JwtIssued>
+  issueJwtSvid(order: JwtOrder): Promise<IssuedToken>
   /** As {@link issueX509Svids}. */
-  issueWitSvids(orders: readonly WitOrder[]): Promise<readonly (WitIssued | SallyportError)[]>
+  issueWitSvids(orders: readonly WitOrder[]): Promise<readonly (IssuedToken | SallyportError)[]>
   /** For an administrator: id, DNS names and subject as the request says, within SPIRE's rules. Checks the request's signature. */
   mintX509Svid(csr: Csr, options: MintOptions): Promise<X509Issued>
-  mintJwtSvid(order: Omit<JwtOrder, 'includeJti' | 'entryId' | 'agentId'>): Promise<JwtIssued>
-  mintWitSvid(order: Omit<WitOrder, 'entryId' | 'agentId'>): Promise<WitIssued>
+  mintJwtSvid(order: Omit<JwtOrder, 'includeJti' | 'entryId' | 'agentId'>): Promise<IssuedToken>
+  mintWitSvid(order: Omit<WitOrder, 'entryId' | 'agentId'>): Promise<IssuedToken>
 }
 
 export interface MintOptions {
@@ -142,37 +144,29 @@ async function issueX509(
 ): Promise<(X509Issued | SallyportError)[]> {
   if (orders.length === 0) return []
   const authority = deps.authorities.activeX509()
-  const drafts = draft(deps, orders, purpose, authority)
-  const ready = drafts.filter((one): one is Draft => !(one instanceof SallyportError))
-  const events = ready.map((one) => issuedEvent(one, purpose, authority, deps.clock.now()))
-
-  // Released only when the record is durable: after a crash the journal holds everything that left.
-  const [signed] = await Promise.all([
-    Promise.all(ready.map((one) => sign(one, authority))),
-    events.length === 0 ? undefined : deps.store.commit({ mutations: [], audit: events }),
-  ])
-  checkStillPublished(deps, authority)
-  let index = 0
-  return drafts.map((one) => (one instanceof SallyportError ? one : (signed[index++] ?? lost(one))))
+  return await issueBatch(deps, orders, {
+    kind: 'x509',
+    authorityId: authority.authorityId,
+    draft: drafting(deps, orders, purpose, authority),
+    event: (draft) => issuedEvent(draft, purpose, authority, deps.clock.now()),
+    sign: (draft) => sign(draft, authority),
+  })
 }
 
-const lost = ({ order }: Draft): SallyportError =>
-  new SallyportError('INTERNAL', `Cannot issue an X509-SVID for ${order.spiffeId}: its signature was lost`)
-
-/** Pure but for the random numbers: what each order becomes, or why not. */
-function draft(
+/** Pure but for the random numbers: what each order of a batch becomes. */
+function drafting(
   { config, clock, random, authorities, gate }: IssuerDeps,
   orders: readonly X509Order[],
   purpose: X509Purpose,
   authority: ActiveX509Authority,
-): (Draft | SallyportError)[] {
+): (order: X509Order, index: number) => Draft {
   const now = clock.now()
   const { notBefore, notAfter } = authority
   const bounds = { trustDomain: config.trustDomain, purpose, notBefore, notAfter }
   const serials = serialNumbers(tagsOf(orders, purpose), random)
   const defaultTtlSeconds = ttlFor(purpose, config)
-  return orders.map((order, index) =>
-    refusing(() => {
+  return (order, index) =>
+    refusingDer(() => {
       const limitSeconds = checkGate(gate, order, purpose)
       const key = keyOfOrder(order)
       checkPublicKey(key.publicKey, CERTIFIED_KEYS)
@@ -184,8 +178,7 @@ function draft(
       checkMaySign(template, bounds)
       authorities.recordLife(authority.authorityId, template.notAfter)
       return { order, key, template }
-    }),
-  )
+    })
 }
 
 /**
@@ -222,32 +215,20 @@ function ttlFor(purpose: X509Purpose, config: IssuerConfig): number {
   return purpose === 'agent' ? config.agentTtlSeconds : config.x509TtlSeconds
 }
 
-async function sign(one: Draft, authority: ActiveX509Authority): Promise<X509Issued | SallyportError> {
-  const { order, template, key } = one
-  try {
-    const der = await encodeCertificate(template, authority.signer, authority.issuer)
-    const certificate = checkSignedAsAsked(der, template, authority.issuer, key)
-    const { serialNumber, notBefore, notAfter } = template
-    return {
-      spiffeId: order.spiffeId,
-      chain: [der, ...authority.intermediates],
-      certificate,
-      serialNumber,
-      notBefore,
-      expiresAt: notAfter,
-      authorityId: authority.authorityId,
-      hint: order.hint ?? '',
-    }
-  } catch (error) {
-    if (error instanceof SallyportError) return error
-    throw error
+async function sign({ order, template, key }: Draft, authority: ActiveX509Authority): Promise<X509Issued> {
+  const der = await encodeCertificate(template, authority.signer, authority.issuer)
+  const certificate = checkSignedAsAsked(der, template, authority.issuer, key)
+  const { serialNumber, notBefore, notAfter } = template
+  return {
+    spiffeId: order.spiffeId,
+    chain: [der, ...authority.intermediates],
+    certificate,
+    serialNumber,
+    notBefore,
+    expiresAt: notAfter,
+    authorityId: authority.authorityId,
+    hint: order.hint ?? '',
   }
-}
-
-/** A revocation that came while signing: nobody would accept what was signed, so it is not released. */
-function checkStillPublished({ authorities }: IssuerDeps, { authorityId }: ActiveX509Authority): void {
-  if (authorities.isPublished('x509', authorityId)) return
-  throw new SallyportError('NOT_READY', `Cannot issue: authority ${authorityId} was revoked while it signed`)
 }
 
 /** The facts that the journal keeps of a certificate. */
@@ -279,14 +260,12 @@ function issuedEvent(
   }
 }
 
-function refusing(action: () => Draft): Draft | SallyportError {
+/** Bytes of the order that are no DER are the order's fault. */
+function refusingDer<T>(action: () => T): T {
   try {
     return action()
   } catch (error) {
-    if (error instanceof SallyportError) return error
-    if (error instanceof DerError) {
-      return new SallyportError('REQUEST_INVALID', `Cannot issue an X509-SVID: ${error.message}`, { cause: error })
-    }
-    throw error
+    if (!(error instanceof DerError)) throw error
+    throw new SallyportError('REQUEST_INVALID', `Cannot issue an X509-SVID: ${error.message}`, { cause: error })
   }
 }

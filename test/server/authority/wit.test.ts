@@ -4,7 +4,8 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import type { JwsAlgorithm } from '../../../src/jws/jws-algorithm.ts'
-import type { WitIssued, WitOrder } from '../../../server/authority/issue-wit-svid.ts'
+import type { WitOrder } from '../../../server/authority/issue-wit-svid.ts'
+import type { IssuedToken } from '../../../server/authority/issued-token.ts'
 import { openGate } from '../../../server/policy/issuance-gate.ts'
 import { printBundleTo } from './bundle-facts.ts'
 import { agentId, AuthorityWorld, DAY, HOUR, MINUTE, witOrderOf, withWit, workload } from './authority-world.ts'
@@ -14,7 +15,7 @@ beforeAll(async () => {
   world = await AuthorityWorld.open({ config: withWit })
 })
 
-async function issued(order: Partial<WitOrder> = {}, by = world): Promise<WitIssued> {
+async function issued(order: Partial<WitOrder> = {}, by = world): Promise<IssuedToken> {
   const [result] = await by.issuer.issueWitSvids([witOrderOf(order)])
   if (result === undefined || result instanceof SallyportError) throw result
   return result
@@ -111,7 +112,7 @@ describe('issueWitSvids()', () => {
   test('WI-12 each has an id of its own of 128 random bits', async () => {
     const results = await world.issuer.issueWitSvids(Array.from({ length: 500 }, () => witOrderOf()))
     const ids = results.map((one) => {
-      const [, payload = ''] = (one as WitIssued).token.split('.')
+      const [, payload = ''] = (one as IssuedToken).token.split('.')
       return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { jti: string }).jti
     })
     expect(new Set(ids).size).toBe(500)
@@ -179,7 +180,7 @@ describe('issueWitSvids()', () => {
       keyHash: expect.stringMatching(/^[0-9a-f]{64}$/),
     })
     for (const one of results) {
-      expect(JSON.stringify(records)).not.toContain((one as WitIssued).token.split('.')[2])
+      expect(JSON.stringify(records)).not.toContain((one as IssuedToken).token.split('.')[2])
     }
   })
 
