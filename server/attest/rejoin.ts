@@ -42,7 +42,7 @@ export function rejoinAttestor(deps: RejoinDeps): NodeAttestor {
       const provenKeyHash = keyHashOf(lastSpki)
       const agent = checkMayReturn(agentId, provenKeyHash, deps)
       const lastKey = decodeLastKey(lastSpki)
-      checkPublicKey(lastKey)
+      checkPublicKey({ publicKey: lastKey })
       const challengeNonce = deps.random(NONCE_BYTES)
       const { nonce, signature } = decodeRejoinResponse(yield encodeRejoinChallenge(challengeNonce))
       const signed = rejoinSignedBytes({ agentId, challengeNonce, responseNonce: nonce, newSpki: node.spki })

@@ -83,9 +83,7 @@ function readCertificates(
     throw refused(`it presented ${ders.length - 1} intermediate certificates, at most ${maxIntermediates} are accepted`)
   }
   const certificates = ders.map((der) => decodeCertificate(der))
-  for (const { publicKey } of certificates) {
-    checkPublicKey(publicKey, { ...VERIFIED_KEYS, maxRsaBits })
-  }
+  for (const certificate of certificates) checkPublicKey(certificate, { ...VERIFIED_KEYS, maxRsaBits })
   return certificates
 }
 

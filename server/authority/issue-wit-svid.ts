@@ -99,7 +99,7 @@ function checkWitOrder(
   holders: Map<string, string>,
 ): void {
   checkTokenId(spiffeId, trustDomain)
-  checkPublicKey(publicKey)
+  checkPublicKey({ publicKey })
   const key = keyHashOf(publicKey)
   const holder = holders.get(key) ?? spiffeId.toString()
   holders.set(key, holder)

@@ -169,7 +169,7 @@ function drafting(
     refusingDer(() => {
       const limitSeconds = checkGate(gate, order, purpose)
       const key = keyOfOrder(order)
-      checkPublicKey(key.publicKey, CERTIFIED_KEYS)
+      checkPublicKey(key, CERTIFIED_KEYS)
       const serialNumber = serials[index] ?? 0n
       const settings = { purpose, now, serialNumber, defaultTtlSeconds, subject: config.subject ?? {} }
       const asked = order.ttlSeconds || defaultTtlSeconds

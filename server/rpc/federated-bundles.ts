@@ -86,10 +86,10 @@ const offered = (message: BundleMessage, { authorities }: RpcDeps): BundleMessag
 
 /** SE-18: nobody may grow the messages that our workloads receive, nor give them keys that cost or prove too little. */
 function checkForeignBundle({ trustDomain, x509Authorities, jwtAuthorities, witAuthorities }: Bundle): void {
-  for (const { publicKey } of [...jwtAuthorities, ...witAuthorities]) checkPublicKey(publicKey)
+  for (const authority of [...jwtAuthorities, ...witAuthorities]) checkPublicKey(authority)
   let sizeBytes = 0
   for (const { certificate } of x509Authorities) {
-    checkPublicKey(certificate.publicKey)
+    checkPublicKey(certificate)
     sizeBytes += certificate.der.length
   }
   if (sizeBytes > FOREIGN_BUNDLE_LIMITS.sizeBytes) {

@@ -35,7 +35,7 @@ export function ownBundle({ authorities }: Pick<RpcDeps, 'authorities'>): Bundle
 export function authoritiesOf(request: AppendBundleRequest, deps: RpcDeps): NewAuthorities {
   const x509 = request.x509Authorities.map(({ asn1, tainted }) => {
     const certificate = decodeCertificate(asn1)
-    checkPublicKey(certificate.publicKey)
+    checkPublicKey(certificate)
     return { certificate, tainted }
   })
   const jwt = request.jwtAuthorities.map((key) => newJwtAuthority(key, deps))
@@ -54,7 +54,7 @@ export const newWitAuthority = (key: WitKey, deps: RpcDeps): WitAuthority =>
   checked(witAuthorityOf(key, deps.trustDomain.name), 'WIT', deps)
 
 function checked(authority: JwtAuthority, kind: 'JWT' | 'WIT', { clock }: RpcDeps): JwtAuthority {
-  checkPublicKey(authority.publicKey)
+  checkPublicKey(authority)
   if (authority.expiresAt !== undefined && authority.expiresAt <= clock.now()) {
     throw new SallyportError('REQUEST_INVALID', `${kind} authority ${authority.keyId} has expired`)
   }

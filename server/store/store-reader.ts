@@ -6,13 +6,16 @@ import { openForReading, releasePages } from './connection.ts'
 import { decodeLoggedChanges } from './decode-change.ts'
 import { PolicyReader } from './policy-reader.ts'
 import { preparedBy, type Prepared } from './prepared.ts'
+import { AUDIT_RUN_RECORDS } from './schema.ts'
 import { reasonOf, storeError } from './sqlite-error.ts'
 import type { AuditPosition, JoinToken, Revision } from './store.ts'
 import { readState, type StoreState } from './store-state.ts'
 import { tokenOf, type StoredToken } from './stored-token.ts'
 
-/** Records that one step of an audit query looks at before others get a turn. */
+/** Records that one step of a walk through the audit journal looks at, and that any step returns, before others get a turn. */
 const AUDIT_PORTION = 2_000
+/** Records that one step with an index passes over: a thousand runs, a few milliseconds. */
+const AUDIT_INDEXED_PORTION = 1_000 * AUDIT_RUN_RECORDS
 
 interface AuditRow {
   readonly sequence: number
@@ -66,12 +69,11 @@ export class StoreReader implements Disposable {
 
   async *audit(query: AuditQuery, head: number): AsyncGenerator<StoredAuditRecord> {
     let left = query.limit ?? Infinity
-    // An index finds the few records of one id or serial; anything else walks the journal in portions.
-    const isIndexed = query.spiffeId !== undefined || query.serialNumber !== undefined
+    const portion = auditIndexOf(query) === undefined ? AUDIT_PORTION : AUDIT_INDEXED_PORTION
     let after = Math.max(query.afterSequence ?? 0, this.auditStart().sequence)
-    if (query.newest === true) after = await this.#afterAllButNewest(query, { after, head, isIndexed })
+    if (query.newest === true) after = await this.#afterAllButNewest(query, { after, head, portion })
     while (left > 0 && after < head) {
-      const upTo = isIndexed ? head : Math.min(head, after + AUDIT_PORTION)
+      const upTo = Math.min(head, after + portion)
       const rows = this.#auditRows(query, after, upTo)
       for (const row of rows.slice(0, left)) yield recordOf(row)
       left -= rows.length
@@ -83,12 +85,12 @@ export class StoreReader implements Disposable {
   /** The sequence behind which exactly the newest records are, found backwards in the same portions. */
   async #afterAllButNewest(
     query: AuditQuery,
-    { after, head, isIndexed }: { after: number; head: number; isIndexed: boolean },
+    { after, head, portion }: { after: number; head: number; portion: number },
   ): Promise<number> {
     let left = query.limit ?? Infinity
     let upTo = head
     while (upTo > after) {
-      const from = isIndexed ? after : Math.max(after, upTo - AUDIT_PORTION)
+      const from = Math.max(after, upTo - portion)
       const found = this.#auditRows(query, from, upTo, 'DESC')
       const oldest = found[left - 1]
       if (oldest !== undefined) return oldest.sequence - 1
@@ -110,7 +112,7 @@ export class StoreReader implements Disposable {
       ['r.at <= ?', query.until?.getTime()],
     ]
     const asked = conditions.filter((condition): condition is [string, SQLInputValue] => condition[1] !== undefined)
-    const sql = `SELECT r.sequence, r.at, r.type, r.facts, l.hash FROM audit_records r
+    const sql = `${recordsFrom(auditIndexOf(query), after, upTo)}
       LEFT JOIN audit_links l ON l.sequence = r.link
       WHERE ${asked.map(([text]) => text).join(' AND ')} ORDER BY r.sequence ${order} LIMIT ${AUDIT_PORTION}`
     return this.#reading(
@@ -133,6 +135,21 @@ export class StoreReader implements Disposable {
       throw readError(error, this.#path)
     }
   }
+}
+
+/** The index that finds the few records of a query; undefined when the journal has to be walked. */
+function auditIndexOf({ spiffeId, serialNumber }: AuditQuery): string | undefined {
+  if (serialNumber !== undefined) return 'audit_records_by_serial_number'
+  return spiffeId === undefined ? undefined : 'audit_records_by_spiffe_id'
+}
+
+/** The records from one sequence to another: in one go, or run by run through an index. */
+function recordsFrom(index: string | undefined, after: number, upTo: number): string {
+  const fields = 'r.sequence, r.at, r.type, r.facts, l.hash'
+  if (index === undefined) return `SELECT ${fields} FROM audit_records r`
+  const [first, last] = [after + 1, upTo].map((sequence) => Math.floor(sequence / AUDIT_RUN_RECORDS))
+  return `WITH RECURSIVE runs (run) AS (VALUES (${first}) UNION ALL SELECT run + 1 FROM runs WHERE run < ${last})
+    SELECT ${fields} FROM runs CROSS JOIN audit_records r INDEXED BY ${index} ON r.sequence / ${AUDIT_RUN_RECORDS} = run`
 }
 
 /** What was written by us and cannot be read back was damaged, whichever parser noticed. */

@@ -58,7 +58,7 @@ export function publicKeyOfJwk(jwk: JsonObject): KeyObject {
   const members = Object.fromEntries((PUBLIC_MEMBERS[kty] ?? []).map((member) => [member, memberOf(jwk, member)]))
   if (kty === 'EC') checkCurve(members)
   const key = keyOf({ kty, ...members })
-  checkPublicKey(key)
+  checkPublicKey({ publicKey: key })
   return key
 }
 

@@ -13,7 +13,7 @@ import type { ParsedJws } from './parse-jws.ts'
 export async function verifyJws(jws: ParsedJws, publicKey: KeyObject, cryptography: Cryptography): Promise<void> {
   const why = algorithmProblem(jws.algorithm, publicKey)
   if (why !== undefined) throw invalid(why)
-  checkPublicKey(publicKey)
+  checkPublicKey({ publicKey })
   if (!hasSignatureLength(jws.algorithm, jws.signature)) throw invalid(`its length is not that of ${jws.algorithm}`)
   const isSigned = await cryptography.verify(jws.algorithm, publicKey, jws.signed, jws.signature, 'ieee-p1363')
   if (!isSigned) throw invalid('it does not match')

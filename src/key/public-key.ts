@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { SallyportError } from '../errors.ts'
+import { namedCurveOf } from './named-curve.ts'
 
 /** Which public keys are good enough for something. */
 export interface KeyLimits {
@@ -22,6 +23,13 @@ export const VERIFIED_KEYS: KeyLimits = {
   curves: ['prime256v1', 'secp384r1', 'secp521r1'],
 }
 
+/** A public key, as a certificate, a signing request or an authority holds one. */
+export interface CheckedKey {
+  readonly publicKey: KeyObject
+  /** The SubjectPublicKeyInfo that it was read from. The curve is taken from it, because to ask OpenSSL for it takes longer. */
+  readonly spki?: Buffer | undefined
+}
+
 const RSA_EXPONENT = 65537n
 
 /**
@@ -30,14 +38,14 @@ const RSA_EXPONENT = 65537n
  *
  * @throws {@link SallyportError} `KEY_REFUSED`
  */
-export function checkPublicKey(key: KeyObject, limits: KeyLimits = VERIFIED_KEYS): void {
+export function checkPublicKey(key: CheckedKey, limits: KeyLimits = VERIFIED_KEYS): void {
   const why = problemOf(key, limits)
   if (why !== undefined) throw new SallyportError('KEY_REFUSED', `Cannot accept the public key: ${why}`)
 }
 
-function problemOf(key: KeyObject, limits: KeyLimits): string | undefined {
+function problemOf({ publicKey: key, spki }: CheckedKey, limits: KeyLimits): string | undefined {
   if (key.asymmetricKeyType === 'ec') {
-    const curve = key.asymmetricKeyDetails?.namedCurve
+    const curve = (spki && namedCurveOf(spki)) ?? key.asymmetricKeyDetails?.namedCurve
     return curve !== undefined && limits.curves.includes(curve)
       ? undefined
       : `the curve ${curve ?? 'without name'} is not accepted`

@@ -55,7 +55,7 @@ export function decodeCsr(der: Buffer): Csr {
  * @throws {@link SallyportError} `CSR_INVALID`, or `KEY_REFUSED` for a key that is not certified
  */
 export async function verifyCsr(csr: Csr, cryptography: Cryptography): Promise<void> {
-  checkPublicKey(csr.publicKey, CERTIFIED_KEYS)
+  checkPublicKey(csr, CERTIFIED_KEYS)
   const { signatureAlgorithm: algorithm } = csr
   if (!isSignatureAlgorithm(algorithm) || signatureAlgorithms[algorithm].keyKind !== csr.publicKey.asymmetricKeyType) {
     throw invalid(`${algorithm} is not an algorithm for its key`)

@@ -1,17 +1,11 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { namedCurveOf } from '../key/named-curve.ts'
 import { DerError, Tag } from './der.ts'
 import { DerReader } from './der-reader.ts'
 
 /** The largest RSA modulus that is handed to OpenSSL, in bytes; what is accepted is smaller still. */
 const RSA_MODULUS_MAX_BYTES = 2048
 const RSA_EXPONENT_MAX_BYTES = 8
-
-/** Named curves by the bytes before the point's two coordinates: one encoding each, uncompressed. */
-const ecPrefixes = [
-  ['3059301306072a8648ce3d020106082a8648ce3d03010703420004', 64],
-  ['3076301006072a8648ce3d020106052b8104002203620004', 96],
-  ['30819b301006072a8648ce3d020106052b810400230381860004', 132],
-].map(([prefix, size]) => ({ prefix: Buffer.from(prefix as string, 'hex'), size: size as number }))
 
 const ED25519_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex')
@@ -23,7 +17,7 @@ const RSA_ALGORITHM = Buffer.from('300d06092a864886f70d0101010500', 'hex')
  * where a key in a certificate has made parsers run for ever.
  */
 export function publicKeyOfSpki(spki: Buffer): KeyObject {
-  if (!isNamedCurve(spki) && !isEd25519(spki)) checkRsa(spki)
+  if (namedCurveOf(spki) === undefined && !isEd25519(spki)) checkRsa(spki)
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' })
   } catch (error) {
@@ -31,16 +25,9 @@ export function publicKeyOfSpki(spki: Buffer): KeyObject {
   }
 }
 
-function isNamedCurve(spki: Buffer): boolean {
-  return ecPrefixes.some(({ prefix, size }) => spki.length === prefix.length + size && startsWith(spki, prefix))
-}
-
 function isEd25519(spki: Buffer): boolean {
-  return spki.length === ED25519_PREFIX.length + 32 && startsWith(spki, ED25519_PREFIX)
-}
-
-function startsWith(bytes: Buffer, prefix: Buffer): boolean {
-  return bytes.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+  const prefix = ED25519_PREFIX
+  return spki.length === prefix.length + 32 && spki.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
 }
 
 function checkRsa(spki: Buffer): void {

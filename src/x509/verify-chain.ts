@@ -95,7 +95,7 @@ function checkWithoutSignature(certificate: Certificate, index: number, input: P
   const [unknown] = certificate.unknownCriticalExtensions
   if (unknown !== undefined) throw invalid(`${place} has the extension ${unknown}, which is not understood`)
   if (!isFor(certificate, purpose)) throw invalid(`${place} is not for ${purpose}`)
-  checkPublicKey(certificate.publicKey, keyLimits)
+  checkPublicKey(certificate, keyLimits)
   if (!isSignatureAlgorithm(certificate.signatureAlgorithm)) {
     throw invalid(`${place} is signed with ${certificate.signatureAlgorithm}, which is not accepted`)
   }
@@ -118,7 +118,7 @@ function* authorityOf(path: readonly Certificate[], input: PathToVerify): Asking
   for (const authority of authorities) {
     if (!isNamedBy(last, authority) || problemOfAuthority(authority, path, now) !== undefined) continue
     if (!isFor(authority, purpose)) continue
-    checkPublicKey(authority.publicKey, keyLimits)
+    checkPublicKey(authority, keyLimits)
     if (yield* isSignedBy(last, authority)) return authority
   }
   return undefined
