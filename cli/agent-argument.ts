@@ -1,6 +1,6 @@
 import { SallyportError } from '../src/errors.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import { idArgument, printId } from './ids.ts'

@@ -1,6 +1,6 @@
 import { SallyportError } from '../src/errors.ts'
 import { runUntilSignal } from '../src/process/run-until-signal.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import {
   decisionsService,
   type DecisionFilter,

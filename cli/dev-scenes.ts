@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SallyportError } from '../src/errors.ts'
 import { decisionsService, lifecycleService, type StoredDecision } from '../src/wire/messages/sallyport-server-v1.ts'
-import type { Client } from '../src/wire/handlers.ts'
+import type { Client } from '../src/wire/client.ts'
 import { withSocket } from './connect.ts'
 import { explainCommandOf, recordOf } from './decision-record.ts'
 import type { DemoService, EventOf } from './demo-service-process.ts'

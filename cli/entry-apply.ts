@@ -1,5 +1,5 @@
 import { SallyportError } from '../src/errors.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { registrationsService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Status } from '../src/wire/messages/spire-api-types.ts'

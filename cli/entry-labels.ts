@@ -1,6 +1,6 @@
 import { labelsProblem, type Labels } from '../src/entry/labels.ts'
 import { SallyportError } from '../src/errors.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { registrationsService } from '../src/wire/messages/sallyport-server-v1.ts'
 
 /** `env=prod`, given as often as there are labels. */

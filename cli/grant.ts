@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
 import type { PolicySet } from '../src/policy/policy-set.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { lifecycleService, policiesService, type GrantItem } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
 import { withServer } from './connect.ts'

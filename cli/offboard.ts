@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { lifecycleService, type OffboardedItem } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
 import { withServer } from './connect.ts'

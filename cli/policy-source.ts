@@ -5,7 +5,7 @@ import { NO_LIFECYCLE, type Lifecycle } from '../src/policy/lifecycle.ts'
 import type { IdentityRow } from '../src/policy/membership.ts'
 import type { PolicySet } from '../src/policy/policy-set.ts'
 import { readLifecycle } from '../src/policy/read-fast-lane.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { lifecycleService, policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 
 /** The text of a policy file; - is standard input. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { SallyportError } from '../src/errors.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import {
   lifecycleService,
   type AddQuarantineRequest,

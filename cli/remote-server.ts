@@ -3,7 +3,7 @@ import { SallyportError } from '../src/errors.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { verifyX509SvidNow } from '../src/svid/verify-x509-svid.ts'
 import { openChannel, type TlsIdentity } from '../src/wire/channel.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { X509Source, type X509Identity } from '../src/workload/x509-source.ts'
 import { decodeCertificate } from '../src/x509/decode-certificate.ts'
 

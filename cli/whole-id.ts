@@ -1,5 +1,5 @@
 import { SpiffeId } from '../src/id/spiffe-id.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
 
 /** A SPIFFE ID as it was typed; `/ns/web/sa/storefront` is one of the server's own trust domain, as in policies. */

@@ -1,5 +1,5 @@
 import { zoneLevels, type LevelFacts } from '../src/policy/analysis/zone-levels.ts'
-import type { Transport } from '../src/wire/handlers.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { lifecycleService, policiesService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { eachAgent } from './agent.ts'
 import { analysed } from './analysis-source.ts'

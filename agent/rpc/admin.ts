@@ -1,7 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import { VERSION } from '../../src/version.ts'
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import { adminService, type GetStatusResponse, type PolicyState } from '../../src/wire/messages/sallyport-agent-v1.ts'
 import type { AgentIdentity } from '../node/join.ts'
 import type { SavedCheckpoint } from '../node/saved-state.ts'

@@ -1,4 +1,4 @@
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import { idToMessage } from '../../src/wire/id-message.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import { debugService } from '../../src/wire/messages/spire-agent-debug-v1.ts'

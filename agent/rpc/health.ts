@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import { healthService, type HealthCheckResponse } from '../../src/wire/messages/grpc-health-v1.ts'
 
 const WATCH_EVERY_MS = 1_000

@@ -1,6 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Log, LogLevel } from '../../src/log/log.ts'
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import { loggerService } from '../../src/wire/messages/spire-api-agent-logger-v1.ts'
 import type { Logger, LogLevel as LogLevelMessage } from '../../src/wire/messages/spire-api-types.ts'
 

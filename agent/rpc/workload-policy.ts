@@ -1,5 +1,5 @@
 import type { Call } from '../../src/wire/call.ts'
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import {
   workloadPolicyService,
   type DecisionReceipt,

@@ -6,7 +6,7 @@ import type { Log } from '../../src/log/log.ts'
 import type { JwtSvid } from '../../src/svid/jwt-svid.ts'
 import { verifyJwtSvid } from '../../src/svid/verify-jwt-svid.ts'
 import type { Call } from '../../src/wire/call.ts'
-import { implement, type Handlers, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Handlers, type Implementation } from '../../src/wire/implementation.ts'
 import {
   spiffeWorkloadApiService,
   type ValidateJwtSvidRequest,

@@ -5,7 +5,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import { bundleFromMessage } from '../../src/wire/bundle-message.ts'
 import { entryFromMessage } from '../../src/wire/entry-message.ts'
-import type { Transport } from '../../src/wire/handlers.ts'
+import type { Transport } from '../../src/wire/client.ts'
 import {
   syncService,
   type Ack,

@@ -3,7 +3,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { TrustDomain } from '../../src/id/trust-domain.ts'
 import { entryFromMessage } from '../../src/wire/entry-message.ts'
-import type { Transport } from '../../src/wire/handlers.ts'
+import type { Transport } from '../../src/wire/client.ts'
 import {
   entryService,
   type EntryRevision,

@@ -3,7 +3,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import { bundleFromMessage } from '../../src/wire/bundle-message.ts'
-import type { Transport } from '../../src/wire/handlers.ts'
+import type { Transport } from '../../src/wire/client.ts'
 import { idFromMessage } from '../../src/wire/id-message.ts'
 import {
   agentService,

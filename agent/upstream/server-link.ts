@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../../src/clock.ts'
-import type { Transport } from '../../src/wire/handlers.ts'
+import type { Transport } from '../../src/wire/client.ts'
 import type { VerifyServer } from './server-identity.ts'
 
 /** The agent's own SVID, as a connection presents it. */

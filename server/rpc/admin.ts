@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type { adminService } from '../../src/wire/messages/sallyport-server-v1.ts'
 import { type GetStatusResponse, type ListAuditRequest } from '../../src/wire/messages/sallyport-server-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'

@@ -1,7 +1,7 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { bundleToMessage } from '../../src/wire/bundle-message.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
 import { witNotOffered } from '../authority/authority-config.ts'
 import { deleteBundles } from './delete-bundles.ts'

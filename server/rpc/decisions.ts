@@ -1,5 +1,5 @@
 import { SallyportError } from '../../src/errors.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type { DecisionCounter } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type {
   decisionsService,

@@ -1,7 +1,7 @@
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { Call } from '../../src/wire/call.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type { entryService } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
 import {
   type BatchDeleteEntryRequest,

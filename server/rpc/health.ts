@@ -1,5 +1,5 @@
 import { SallyportError } from '../../src/errors.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type { healthService } from '../../src/wire/messages/grpc-health-v1.ts'
 import { type HealthCheckResponse } from '../../src/wire/messages/grpc-health-v1.ts'
 import type { RpcDeps } from './rpc-deps.ts'

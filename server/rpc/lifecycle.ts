@@ -1,6 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Call } from '../../src/wire/call.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type {
   AddQuarantineRequest,
   BreakGlassItem,

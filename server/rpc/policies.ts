@@ -2,7 +2,7 @@ import { SallyportError, type ErrorCode } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Finding } from '../../src/policy-file/finding.ts'
 import type { Call } from '../../src/wire/call.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type {
   ApplyPolicyResponse,
   GetPolicyStatusResponse,

@@ -3,7 +3,7 @@ import type { Labels } from '../../src/entry/labels.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { Call } from '../../src/wire/call.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import type {
   LabelledEntriesResponse,
   LabelledEntryResult,

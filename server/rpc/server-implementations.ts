@@ -1,4 +1,4 @@
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import { healthService } from '../../src/wire/messages/grpc-health-v1.ts'
 import {
   adminService,

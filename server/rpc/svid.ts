@@ -1,7 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Call } from '../../src/wire/call.ts'
-import type { Handlers } from '../../src/wire/handlers.ts'
+import type { Handlers } from '../../src/wire/implementation.ts'
 import { idFromMessage } from '../../src/wire/id-message.ts'
 import type { svidService } from '../../src/wire/messages/spire-api-server-svid-v1.ts'
 import type { SpiffeId as SpiffeIdMessage } from '../../src/wire/messages/spire-api-types.ts'

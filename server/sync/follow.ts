@@ -1,6 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Call } from '../../src/wire/call.ts'
-import { implement, type Implementation } from '../../src/wire/handlers.ts'
+import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import {
   syncService,
   type AgentMessage,

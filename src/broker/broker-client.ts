@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { IdMatcher } from '../id/matcher.ts'
 import { checkSource } from '../tls/tls-source.ts'
-import type { Client, Transport } from '../wire/handlers.ts'
+import type { Client, Transport } from '../wire/client.ts'
 import { apiService } from '../wire/messages/spiffe-broker.ts'
 import { BrokeredWorkload } from './brokered-workload.ts'
 import { BrokerIdentity, type BrokerSource } from './broker-identity.ts'

@@ -1,4 +1,4 @@
-import { implement } from '../wire/handlers.ts'
+import { implement } from '../wire/implementation.ts'
 import { spiffeWorkloadApiService } from '../wire/messages/spiffe-workload.ts'
 import { type Route, routesOf } from '../wire/routes.ts'
 

@@ -6,7 +6,7 @@ import { SallyportError, type GrpcStatusName } from '../errors.ts'
 import { printTimeout } from './call-headers.ts'
 import type { MethodCodec } from './codec.ts'
 import { contentOf, encodeFrame, type Frame, FrameReader } from './frames.ts'
-import type { ClientOptions } from './handlers.ts'
+import type { ClientOptions } from './client.ts'
 import { fromStatus, percentDecode, RpcError } from './status.ts'
 
 export interface ClientCallGiven {

@@ -1,5 +1,5 @@
 import type { FileDescriptor } from './file-descriptor.ts'
-import { implement, type Implementation } from './handlers.ts'
+import { implement, type Implementation } from './implementation.ts'
 import {
   serverReflectionService,
   type ServerReflectionRequest,

@@ -1,5 +1,6 @@
 import { type MethodCodec, methodCodec } from './codec.ts'
-import type { AnyMethod, Implementation } from './handlers.ts'
+import type { Implementation } from './implementation.ts'
+import type { AnyMethod } from './service.ts'
 
 /** A method that is served: where, how its bytes are read, and by which function. */
 export interface Route {

@@ -12,7 +12,10 @@ export interface Method<K extends MethodKind, Q, R> {
   readonly response: MessageType<R>
 }
 
-export type Methods = Readonly<Record<string, Method<MethodKind, unknown, unknown>>>
+/** A method of which nothing more is known. */
+export type AnyMethod = Method<MethodKind, unknown, unknown>
+
+export type Methods = Readonly<Record<string, AnyMethod>>
 
 /** A gRPC service: its full name and its methods by our own spelling. */
 export interface Service<M extends Methods = Methods> {

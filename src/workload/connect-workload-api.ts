@@ -1,5 +1,5 @@
 import { openChannel } from '../wire/channel.ts'
-import type { Transport } from '../wire/handlers.ts'
+import type { Transport } from '../wire/client.ts'
 import { checkSocketPath, printEndpoint, workloadEndpoint } from './endpoint.ts'
 
 /** A way to the Workload API, with its address for messages. */

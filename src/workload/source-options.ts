@@ -1,7 +1,7 @@
 import type { BundleSet } from '../bundle/bundle-set.ts'
 import type { Clock } from '../clock.ts'
 import type { JwtSvid } from '../svid/jwt-svid.ts'
-import type { ClientOptions } from '../wire/handlers.ts'
+import type { ClientOptions } from '../wire/client.ts'
 import type { SourceHealth } from './source-health.ts'
 import { type JwtSvidRequest, WorkloadClient, type WatchSettings, type X509WatchSettings } from './workload-client.ts'
 import type { X509Context } from './x509-context.ts'

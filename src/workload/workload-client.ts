@@ -5,7 +5,7 @@ import { SallyportError } from '../errors.ts'
 import { SpiffeId } from '../id/spiffe-id.ts'
 import type { JsonObject } from '../jws/strict-json.ts'
 import { type JwtSvid, wantedAudiences } from '../svid/jwt-svid.ts'
-import type { Client, ClientOptions, Transport } from '../wire/handlers.ts'
+import type { Client, ClientOptions, Transport } from '../wire/client.ts'
 import { spiffeWorkloadApiService } from '../wire/messages/spiffe-workload.ts'
 import {
   type DecisionReceipt,

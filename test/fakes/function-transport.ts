@@ -1,4 +1,4 @@
-import type { Client, Transport } from '../../src/wire/handlers.ts'
+import type { Client, Transport } from '../../src/wire/client.ts'
 import type { Methods, Service } from '../../src/wire/service.ts'
 
 /** A transport whose methods are functions of the test, by the name of the service. */

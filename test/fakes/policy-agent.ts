@@ -6,7 +6,7 @@ import type { IdentityRow } from '../../src/policy/membership.ts'
 import type { PolicySet } from '../../src/policy/policy-set.ts'
 import { sliceOf } from '../../src/policy/slice.ts'
 import { SliceIndex } from '../../src/policy/slice-index.ts'
-import type { Client, ClientOptions, Transport } from '../../src/wire/handlers.ts'
+import type { Client, ClientOptions, Transport } from '../../src/wire/client.ts'
 import type {
   DecisionReport,
   PolicyStatus,

@@ -1,4 +1,4 @@
-import type { Client, ClientOptions, Transport } from '../../src/wire/handlers.ts'
+import type { Client, ClientOptions, Transport } from '../../src/wire/client.ts'
 import type { workloadPolicyService } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { spiffeWorkloadApiService } from '../../src/wire/messages/spiffe-workload.ts'
 import type { Methods, Service } from '../../src/wire/service.ts'

@@ -1,6 +1,6 @@
 import { printJoinString } from '../../src/config/join-string.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
-import type { Transport } from '../../src/wire/handlers.ts'
+import type { Transport } from '../../src/wire/client.ts'
 import { idToMessage } from '../../src/wire/id-message.ts'
 import {
   adminService,

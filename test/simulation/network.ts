@@ -1,7 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Peer } from '../../src/peer/peer.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
-import type { Client, ClientOptions, Transport } from '../../src/wire/handlers.ts'
+import type { Client, ClientOptions, Transport } from '../../src/wire/client.ts'
 import { codecOf } from '../../src/wire/codec.ts'
 import { routesOf } from '../../src/wire/routes.ts'
 import type { ServeOptions, WireServer } from '../../src/wire/serve.ts'

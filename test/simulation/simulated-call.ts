@@ -1,6 +1,6 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
-import type { ClientOptions } from '../../src/wire/handlers.ts'
+import type { ClientOptions } from '../../src/wire/client.ts'
 import type { MethodCodec } from '../../src/wire/codec.ts'
 import type { Route } from '../../src/wire/routes.ts'
 import type { ServeOptions } from '../../src/wire/serve.ts'

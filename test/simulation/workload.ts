@@ -4,7 +4,7 @@ import {
   type X509SvidResponse,
 } from '../../src/wire/messages/spiffe-workload.ts'
 import type { Peer } from '../../src/peer/peer.ts'
-import type { Transport } from '../../src/wire/handlers.ts'
+import type { Transport } from '../../src/wire/client.ts'
 import { parseWitSvid } from '../../src/wit/wit-svid.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 import { decodeCertificates } from '../../src/x509/decode-certificate.ts'

@@ -13,7 +13,7 @@ import type { OpenProcess } from '../../../src/peer/open-process.ts'
 import type { TestAuthority } from '../../../src/testing/test-authority.ts'
 import type { Call, Connection } from '../../../src/wire/call.ts'
 import { encodeMessage } from '../../../src/wire/encode-message.ts'
-import type { Handlers } from '../../../src/wire/handlers.ts'
+import type { Handlers } from '../../../src/wire/implementation.ts'
 import {
   type apiService,
   kubernetesObjectReferenceType,

@@ -1,5 +1,5 @@
 import { decodeMessage } from '../../../src/wire/decode-message.ts'
-import type { Client, ClientOptions, Transport } from '../../../src/wire/handlers.ts'
+import type { Client, ClientOptions, Transport } from '../../../src/wire/client.ts'
 import {
   type apiService,
   kubernetesObjectReferenceType,

@@ -1,6 +1,6 @@
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { implement } from '../../../src/wire/handlers.ts'
+import { implement } from '../../../src/wire/implementation.ts'
 import { encodeFields } from '../../../src/wire/hpack.ts'
 import { encodeHttp2Frame, frameFlag, frameType, PREFACE } from '../../../src/wire/http2-frames.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'

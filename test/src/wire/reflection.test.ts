@@ -1,7 +1,7 @@
 import type protobuf from 'protobufjs'
 import descriptor from 'protobufjs/ext/descriptor/index.js'
 import { describe, expect, test } from 'vitest'
-import { implement } from '../../../src/wire/handlers.ts'
+import { implement } from '../../../src/wire/implementation.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import type {
   ServerReflectionRequest,
