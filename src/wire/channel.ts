@@ -6,9 +6,8 @@ import { methodCodec } from './codec.ts'
 import { openSession } from './connect.ts'
 import { MESSAGE_MAX_BYTES } from './frames.ts'
 import type { Client, ClientOptions, Transport } from './client.ts'
-import type { AnyMethod } from './service.ts'
 import type { TlsIdentity } from './listen-tls.ts'
-import type { Methods, Service } from './service.ts'
+import type { AnyMethod, Methods, Service } from './service.ts'
 
 export type { TlsIdentity } from './listen-tls.ts'
 
