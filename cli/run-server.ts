@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { serverConfig, withAbsolutePaths } from '../server/config.ts'
 import { readConfig } from '../src/config/read-config.ts'
-import { openLog } from '../src/log/log.ts'
+import { openLog } from '../src/log/open-log.ts'
 import { runDaemon } from '../src/process/daemon.ts'
 import { aborted } from '../src/process/run-until-signal.ts'
 import type { GlobalOptions } from './context.ts'

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { workloadPolicyApi } from '../../../agent/rpc/workload-policy.ts'
 import { DecisionLog } from '../../../agent/policy/decision-log.ts'
 import { DecisionSpool } from '../../../agent/policy/decision-spool.ts'
-import { silentLog } from '../../../src/log/silent-log.ts'
+import { silentLog } from '../../../src/log/log.ts'
 import type { Handlers } from '../../../src/wire/implementation.ts'
 import type {
   DecisionReport,

@@ -90,7 +90,7 @@ describe('a call', () => {
 
   test('an unexpected failure leaves as a request id, and its cause goes to the log', async () => {
     const lines: string[] = []
-    const { openLog } = await import('../../../src/log/log.ts')
+    const { openLog } = await import('../../../src/log/open-log.ts')
     const log = openLog({ level: 'error', format: 'json', write: (line) => void lines.push(line) })
     const fail = async (): Promise<never> => {
       throw new TypeError('the secret cause')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
-import { openLog } from '../../../src/log/log.ts'
+import { openLog } from '../../../src/log/open-log.ts'
 
 function captured(format: 'json' | 'text') {
   const lines: string[] = []
