@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
+import type { Bundle } from '../src/bundle/bundle.ts'
 import { printWitJwks } from '../src/bundle/jwks.ts'
 import { parseDuration } from '../src/config/field-types.ts'
 import { SallyportError } from '../src/errors.ts'
@@ -7,6 +8,7 @@ import { SpiffeId } from '../src/id/spiffe-id.ts'
 import type { WorkloadClient } from '../src/workload/workload-client.ts'
 import { printPem } from '../src/x509/pem.ts'
 import { action, collect } from './action.ts'
+import { audienceWarnings } from './audience-warnings.ts'
 import { withWorkloadApi } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { printInstant, type Result } from './print.ts'
@@ -17,14 +19,18 @@ export function fetchCommand(): Command {
   fetch
     .command('x509')
     .description('fetch X509-SVIDs')
-    .option('--write <folder>', 'write svid.pem, key.pem (0600) and bundle.pem of the first identity')
+    .option('--write <folder>', 'write svid.pem, key.pem (0600) and bundle.pem of the first identity, and federated/NAME.pem of each partner')
     .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch x509 --write ./svid')
     .action(action(fetchX509))
   fetch
     .command('jwt')
     .description('fetch JWT-SVIDs')
-    .requiredOption('--audience <name>', 'who may accept it; repeat for more', collect)
+    .requiredOption(
+      '--audience <name>',
+      'who may accept it; repeat for more, each of which can then use it at the others',
+      collect,
+    )
     .option('--spiffe-id <id>', 'only this identity')
     .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch jwt --audience orders')
@@ -92,15 +98,20 @@ async function fetchX509(options: FetchOptions & { write?: string }): Promise<Re
       hint: svid.hint,
     }))
     if (options.write === undefined || first === undefined) return { value, rows }
-    const authorities = bundles.get(first.spiffeId.trustDomain)?.x509Authorities ?? []
+    const own = first.spiffeId.trustDomain
+    const others = bundles.values().filter(({ trustDomain }) => !trustDomain.equals(own))
     const files = await writeSvidFiles(options.write, {
       chainPem: printPem(first.chain),
       keyPem: first.privateKey?.export({ type: 'pkcs8', format: 'pem' }) as string,
-      bundlePem: printPem(authorities.map(({ certificate }) => certificate)),
+      bundlePem: authoritiesPem(bundles.get(own)),
+      federatedPem: new Map(others.map((bundle) => [bundle.trustDomain.name, authoritiesPem(bundle)])),
     })
     return { value: { svids: value, files }, rows, sentence: `Wrote ${files.join(', ')}` }
   })
 }
+
+const authoritiesPem = (bundle: Bundle | undefined): string =>
+  printPem((bundle?.x509Authorities ?? []).map(({ certificate }) => certificate))
 
 async function fetchJwt(options: FetchOptions & { audience: readonly string[]; spiffeId?: string }): Promise<Result> {
   if (options.audience.includes('')) {
@@ -112,7 +123,7 @@ async function fetchJwt(options: FetchOptions & { audience: readonly string[]; s
     const spiffeId = options.spiffeId === undefined ? undefined : SpiffeId.parse(options.spiffeId)
     const svids = await asThisUser(client.fetchJwtSvids({ audience: options.audience, spiffeId }, timeoutOf(options)))
     const value = svids.map(({ spiffeId: id, token, expiresAt }) => ({ spiffeId: id.toString(), token, expiresAt }))
-    return { value, sentence: svids.map(({ token }) => token).join('\n') }
+    return { value, sentence: svids.map(({ token }) => token).join('\n'), warnings: audienceWarnings(options.audience) }
   })
 }
 

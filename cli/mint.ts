@@ -10,6 +10,7 @@ import { decodeCertificate } from '../src/x509/decode-certificate.ts'
 import { printPem } from '../src/x509/pem.ts'
 import { spkiOf } from '../src/x509/spki.ts'
 import { action, collect } from './action.ts'
+import { audienceWarnings } from './audience-warnings.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
@@ -35,7 +36,11 @@ export function mintCommand(): Command {
     .command('jwt')
     .description('issue a JWT-SVID and print it')
     .requiredOption('--spiffe-id <id>', 'the identity')
-    .requiredOption('--audience <name>', 'who may accept it; repeat for more', collect)
+    .requiredOption(
+      '--audience <name>',
+      'who may accept it; repeat for more, each of which can then use it at the others',
+      collect,
+    )
     .option('--ttl <duration>', 'how long it lives (default: the server decides)')
     .addHelpText(
       'after',
@@ -92,6 +97,7 @@ async function mintJwt(
     return {
       value: { token: svid?.token, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000) },
       sentence: svid?.token ?? '',
+      warnings: audienceWarnings(options.audience),
     }
   })
 }

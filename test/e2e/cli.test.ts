@@ -149,6 +149,19 @@ describe.concurrent('fetch, validate and mint', () => {
     expect((await failing('fetch', 'jwt', '--audience', '')).stderr).toContain('an audience is empty')
   })
 
+  test('JW-15 warns of an audience that is a whole trust domain, and gives the token all the same', async () => {
+    for (const audience of ['spiffe://example.org', 'spiffe://example.org/']) {
+      const { stdout, stderr } = await house.cli('fetch', 'jwt', '--audience', audience)
+      expect(stderr).toContain(`${audience} is a whole trust domain`)
+      expect(stdout.split('.')).toHaveLength(3)
+    }
+    for (const audience of ['orders', 'spiffe://example.org/orders']) {
+      expect((await house.cli('fetch', 'jwt', '--audience', audience)).stderr).toBe('')
+    }
+    const { stderr } = await house.cli('mint', 'jwt', '--spiffe-id', id('/backup'), '--audience', 'spiffe://other.test')
+    expect(stderr).toContain('spiffe://other.test is a whole trust domain')
+  })
+
   test('an identity that is not given is refused with the way to find out', async () => {
     const { code, stderr } = await failing('fetch', 'jwt', '--audience', 'a', '--spiffe-id', id('/somebody-else'))
     expect(code).toBe(3)

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import * as grpc from '@grpc/grpc-js'
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -57,6 +57,29 @@ async function jwt(...audience: readonly string[]): Promise<JwtResponse> {
   using client = workloadClient(house)
   return await client.call<JwtResponse>('FetchJWTSVID', { audience })
 }
+
+describe('fetch x509 --write', () => {
+  test('IO-31 gives each other trust domain a file of its own, and takes away that of a former partner', async () => {
+    const folder = house.path('written')
+    mkdirSync(`${folder}/federated`, { recursive: true })
+    writeFileSync(`${folder}/federated/former.test.pem`, 'what they had')
+    await house.json('fetch', 'x509', '--write', folder)
+    // tokens.test has no certificates.
+    expect(readdirSync(`${folder}/federated`)).toEqual(['partner.test.pem'])
+    const [own, theirs] = ['bundle.pem', 'federated/partner.test.pem'].map((name) => readFileSync(`${folder}/${name}`))
+    expect(new X509Certificate(own ?? '').subjectAltName).toBe('URI:spiffe://example.org')
+    expect(new X509Certificate(theirs ?? '').subjectAltName).toBe('URI:spiffe://partner.test')
+  })
+
+  test('writes the key into no file that somebody else has put there', async () => {
+    const folder = house.path('prepared')
+    mkdirSync(folder)
+    for (const name of ['key.pem', 'key.pem.new']) writeFileSync(`${folder}/${name}`, '', { mode: 0o644 })
+    await house.json('fetch', 'x509', '--write', folder)
+    expect(statSync(`${folder}/key.pem`).mode & 0o777).toBe(0o600)
+    expect(readFileSync(`${folder}/key.pem.new`, 'utf8')).toBe('')
+  })
+})
 
 describe('a workload', () => {
   test.for(['localhost', '/run/x/agent.sock', 'tmp%2Fx%2Fagent.sock', 'envoy_cluster', 'tmp/x.sock'])(
