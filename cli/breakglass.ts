@@ -5,7 +5,7 @@ import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
 import { counted, printInstant, type Result, type Row } from './print.ts'
-import { printEnd } from './print-end.ts'
+import { printEnd, printState } from './print-end.ts'
 import { wholeIdAt } from './whole-id.ts'
 
 interface StartOptions extends GlobalOptions {
@@ -104,9 +104,9 @@ const readable = ({ requestedMs, sinceMs, untilMs, approveByMs, ...rest }: Break
 })
 
 function rowOf(item: BreakGlassItem): Row {
-  const { id, declaration, subjects, fromZones, toZones, state, startedBy, approvalsNeeded, reason } = item
+  const { id, declaration, subjects, fromZones, toZones, startedBy, approvalsNeeded, reason } = item
   return {
-    ...{ id, declaration, state, subjects: subjects.join(', ') },
+    ...{ id, declaration, state: printState(item), subjects: subjects.join(', ') },
     open: `${fromZones.join(', ')} to ${toZones.join(', ')}`,
     people: `${startedBy.join(', ')} (${startedBy.length} of ${approvalsNeeded})`,
     until: printEnd(item.untilMs, item.approveByMs),

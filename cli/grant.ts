@@ -8,7 +8,7 @@ import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
 import { counted, printInstant, type Result, type Row } from './print.ts'
-import { printEnd } from './print-end.ts'
+import { printEnd, printState } from './print-end.ts'
 import { wholeIdAt } from './whole-id.ts'
 
 interface RequestOptions extends GlobalOptions {
@@ -127,7 +127,13 @@ async function list({ all, ...options }: GlobalOptions & { readonly all: boolean
   return withServer(options, async (transport) => {
     const { grants } = await transport.client(lifecycleService).listGrants({ includeEnded: all })
     const none =
-      grants.length === 0 ? { sentence: 'No grants. `sallyport grant request --help` shows how to ask.' } : {}
+      grants.length === 0
+        ? {
+            sentence: all
+              ? 'No grants. `sallyport grant request --help` shows how to ask.'
+              : 'No grants that hold or wait. `sallyport grant list --all` shows those that are over and why, `sallyport grant request --help` how to ask.',
+          }
+        : {}
     return { value: grants.map(readable), rows: grants.map(rowOf), ...none }
   })
 }
@@ -141,10 +147,9 @@ const readable = ({ requestedMs, fromMs, untilMs, approveByMs, ...rest }: GrantI
 })
 
 function rowOf(item: GrantItem): Row {
-  const { id, template, subject, state, untilMs, approveByMs, requester, approvers, approvalsNeeded, reason, ticket } =
-    item
+  const { id, template, subject, untilMs, approveByMs, requester, approvers, approvalsNeeded, reason, ticket } = item
   return {
-    ...{ id, template, subject, state },
+    ...{ id, template, subject, state: printState(item) },
     until: printEnd(untilMs, approveByMs),
     requester,
     approved: approvers.length === 0 ? `0 of ${approvalsNeeded}` : approvers.join(', '),

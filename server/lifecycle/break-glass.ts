@@ -108,7 +108,7 @@ export async function stopBreakGlass(
   await deps.fastLane.change((): LifecycleChange => {
     const standing = sessionRow(id, deps)
     if (isOver(standing, deed.at.getTime())) throw refused('stop break-glass', `${id} has ended already`)
-    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed) })
+    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
     return {
       mutations: [{ kind: 'lifecycle.put', row }],
       events: isLive(standing) ? [{ kind: 'breakGlass.end', body: { id } }] : [],
@@ -118,29 +118,42 @@ export async function stopBreakGlass(
   return made(row)
 }
 
-/** Ends sessions that are for nobody any more: their subjects are elsewhere, or the policy does not declare all of what they open. */
+/** Ends what would not be started any more: peers ignore it by the same law (§3.10). */
 export async function recheckSessions(at: Date, deps: LifecycleDeps): Promise<void> {
-  const unfounded = (): BreakGlassRow[] =>
-    sessions(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()) && !isForSomebody(row, deps))
+  const unfounded = (): { readonly row: BreakGlassRow; readonly why: string }[] =>
+    sessions(deps)
+      .filter((row) => isLive(row) && !isOver(row, at.getTime()))
+      .flatMap((row) => {
+        const why = whyNotAnyMore(row, deps)
+        return why === undefined ? [] : [{ row, why }]
+      })
   if (unfounded().length === 0) return
-  const reason = 'none of its subjects is in a zone that the policy declares it for, or it declares less than is open'
   await deps.fastLane.change((): LifecycleChange => {
     const ending = unfounded()
     return {
-      mutations: ending.map((row) => ({
+      mutations: ending.map(({ row, why }) => ({
         kind: 'lifecycle.put',
-        row: changed(row, { endedMs: at.getTime(), endedBy: 'server' }),
+        row: changed(row, { endedMs: at.getTime(), endedBy: 'server', endedReason: why }),
       })),
-      events: ending.map(({ id }) => ({ kind: 'breakGlass.end', body: { id } })),
-      audit: ending.map((row) => lifecycleEvent('break-glass.stopped', { at }, { ...factsOf(row), reason })),
+      events: ending.map(({ row: { id } }) => ({ kind: 'breakGlass.end', body: { id } })),
+      audit: ending.map(({ row, why }) =>
+        lifecycleEvent('break-glass.stopped', { at }, { ...factsOf(row), reason: why }),
+      ),
     }
   })
 }
 
-function isForSomebody({ declaration, subjects, opens }: BreakGlassRow, deps: LifecycleDeps): boolean {
-  const declared = policyFor(WHAT, deps).breakGlass.find(({ id }) => id === declaration)
-  if (declared === undefined || !offersSession(declared, opens)) return false
-  return subjects.some((one) => isRegistered(one, deps) && isIn(one, declared.from, deps))
+function whyNotAnyMore(row: BreakGlassRow, deps: LifecycleDeps): string | undefined {
+  const { declaration: name, subjects, opens, durationMs, startedBy } = row
+  const declared = policyFor(WHAT, deps).breakGlass.find(({ id }) => id === name)
+  if (declared === undefined) return `the policy has no declaration ${name} any more`
+  if (!offersSession(declared, opens)) return `declaration ${name} does not open all of what it opens any more`
+  const { maxDurationMs, approvals, from } = declared
+  if (durationMs > maxDurationMs) return `declaration ${name} allows ${maxDurationMs / 60_000} minutes at most now`
+  if (startedBy.length < approvals)
+    return `declaration ${name} asks for ${approvals} people now, and it has ${startedBy.length}`
+  if (subjects.some((one) => isRegistered(one, deps) && isIn(one, from, deps))) return undefined
+  return `none of its subjects is registered in a zone that declaration ${name} starts from`
 }
 
 function isIn(subject: string, zones: readonly string[], { book }: LifecycleDeps): boolean {

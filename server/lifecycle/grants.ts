@@ -102,7 +102,7 @@ export async function revokeGrant(id: string, reason: string, deed: Deed, deps: 
   await deps.fastLane.change((): LifecycleChange => {
     const standing = grantRow(id, deps)
     if (isOver(standing, deed.at.getTime())) throw refused('end the grant', `${id} has ended already`)
-    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed) })
+    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
     return {
       mutations: [{ kind: 'lifecycle.put', row }],
       events: isLive(standing) ? [{ kind: 'grant.end', body: { id } }] : [],
@@ -113,8 +113,9 @@ export async function revokeGrant(id: string, reason: string, deed: Deed, deps: 
 }
 
 /**
- * Ends what would not be given any more: the subject is another one by its labels, its entries or the policy (§3.11). It does not come
- * back when the subject does.
+ * Ends what would not be given any more: the subject is another one by its labels, its entries or the policy (§3.11), or the template
+ * asks for more than the grant has. Peers ignore it by the same law, so that nothing is called live that opens nothing. It does not
+ * come back when the subject or the template does.
  */
 export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void> {
   const unfounded = (): { readonly row: GrantRow; readonly why: string }[] =>
@@ -128,9 +129,9 @@ export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void
   await deps.fastLane.change((): LifecycleChange => {
     const ending = unfounded()
     return {
-      mutations: ending.map(({ row }) => ({
+      mutations: ending.map(({ row, why }) => ({
         kind: 'lifecycle.put',
-        row: changed(row, { endedMs: at.getTime(), endedBy: 'server' }),
+        row: changed(row, { endedMs: at.getTime(), endedBy: 'server', endedReason: why }),
       })),
       events: ending.map(({ row: { id } }) => ({ kind: 'grant.end', body: { id } })),
       audit: ending.map(({ row, why }) => lifecycleEvent('grant.ended', { at }, { ...factsOf(row), reason: why })),
@@ -138,11 +139,16 @@ export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void
   })
 }
 
-function whyNotAnyMore({ template: name, subject, opens }: GrantRow, deps: LifecycleDeps): string | undefined {
+function whyNotAnyMore(row: GrantRow, deps: LifecycleDeps): string | undefined {
+  const { template: name, subject, opens, durationMs, approvers } = row
   if (!isRegistered(subject, deps)) return `${subject} is not registered any more`
   const template = policyFor(WHAT, deps).grantTemplates.find(({ id }) => id === name)
   if (template === undefined) return `the policy has no template ${name} any more`
   if (!opensWithin(opens, template)) return `template ${name} does not offer all of what it opens any more`
+  const { maxDurationMs, approvals } = template
+  if (durationMs > maxDurationMs) return `template ${name} allows ${minutes(maxDurationMs)} at most now`
+  if (approvers.length < approvals.count)
+    return `template ${name} asks for ${approvals.count} approvals now, and it has ${approvers.length}`
   return whyNot(template, subject, deps)
 }
 
@@ -167,7 +173,7 @@ function checkOrder(
   { maxDurationMs, requires, id }: GrantTemplate,
 ): void {
   if (durationMs < 0 || durationMs > maxDurationMs) {
-    throw refused(WHAT, `template ${id} allows ${maxDurationMs / 60_000} minutes at most`)
+    throw refused(WHAT, `template ${id} allows ${minutes(maxDurationMs)} at most`)
   }
   if (requires.includes('reason')) checkReason(WHAT, reason)
   if (requires.includes('ticket') && ticket.trim() === '') throw refused(WHAT, `template ${id} requires a ticket`)
@@ -246,6 +252,8 @@ function checkMayApprove(row: GrantRow, approver: string, { groups, clock }: Lif
     : 'List its members in policy.groups of the server configuration.'
   throw refused(what, `${approver} is not in ${row.approvalsFrom}`, hint)
 }
+
+const minutes = (ms: number): string => `${ms / 60_000} minutes`
 
 const factsOf = ({ id, template, subject, reason, ticket, approvers }: GrantRow) => ({
   ...{ grantId: id, template, spiffeId: subject, reason, ticket, approvers },

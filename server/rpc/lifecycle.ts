@@ -189,6 +189,7 @@ function grantMessage(row: GrantRow, nowMs: number): Sent<GrantItem> {
     ...{ id, template, subject, state: stateOf(row, nowMs, 'revoked'), reason, ticket, requester: by, approvers },
     ...{ approvalsNeeded, approvalsFrom, requestedMs: sinceMs, durationSeconds: Math.floor(row.durationMs / 1000) },
     ...{ fromMs: row.fromMs ?? 0, untilMs: row.untilMs ?? 0, endedBy: row.endedBy ?? '' },
+    endedReason: row.endedReason ?? '',
     approveByMs: row.fromMs === undefined ? approveByMsOf(row) : 0,
   }
 }
@@ -203,6 +204,7 @@ function sessionMessage(row: BreakGlassRow, nowMs: number): Sent<BreakGlassItem>
       durationSeconds: Math.floor(row.durationMs / 1000),
     },
     ...{ sinceMs: row.fromMs ?? 0, untilMs: row.untilMs ?? 0, endedBy: row.endedBy ?? '' },
+    endedReason: row.endedReason ?? '',
     approveByMs: row.fromMs === undefined ? approveByMsOf(row) : 0,
   }
 }

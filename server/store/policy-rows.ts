@@ -74,6 +74,8 @@ interface LifecycleRow {
   readonly sinceMs: number
   readonly endedMs?: number
   readonly endedBy?: string
+  /** Why it ended before its time, where somebody said so. */
+  readonly endedReason?: string
 }
 
 export interface QuarantineRow extends LifecycleRow {

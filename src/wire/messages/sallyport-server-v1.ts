@@ -654,6 +654,7 @@ export interface GrantItem {
   readonly untilMs: number
   readonly endedBy: string
   readonly approveByMs: number
+  readonly endedReason: string
 }
 
 export const grantItemType: MessageType<GrantItem> = {
@@ -675,6 +676,7 @@ export const grantItemType: MessageType<GrantItem> = {
     untilMs: 0,
     endedBy: '',
     approveByMs: 0,
+    endedReason: '',
   }),
   fields: [
     { number: 1, name: 'id', kind: 'string' },
@@ -693,6 +695,7 @@ export const grantItemType: MessageType<GrantItem> = {
     { number: 14, name: 'untilMs', kind: 'int64' },
     { number: 15, name: 'endedBy', kind: 'string' },
     { number: 16, name: 'approveByMs', kind: 'int64' },
+    { number: 17, name: 'endedReason', kind: 'string' },
   ],
 }
 
@@ -776,6 +779,7 @@ export interface BreakGlassItem {
   readonly untilMs: number
   readonly endedBy: string
   readonly approveByMs: number
+  readonly endedReason: string
 }
 
 export const breakGlassItemType: MessageType<BreakGlassItem> = {
@@ -796,6 +800,7 @@ export const breakGlassItemType: MessageType<BreakGlassItem> = {
     untilMs: 0,
     endedBy: '',
     approveByMs: 0,
+    endedReason: '',
   }),
   fields: [
     { number: 1, name: 'id', kind: 'string' },
@@ -813,6 +818,7 @@ export const breakGlassItemType: MessageType<BreakGlassItem> = {
     { number: 13, name: 'untilMs', kind: 'int64' },
     { number: 14, name: 'endedBy', kind: 'string' },
     { number: 15, name: 'approveByMs', kind: 'int64' },
+    { number: 16, name: 'endedReason', kind: 'string' },
   ],
 }
 

@@ -477,6 +477,52 @@ describe('Lifecycle', () => {
       expect(await whyEnded()).toEqual(['template oncall-db does not offer all of what it opens any more'])
     })
 
+    test.for([
+      ['a shorter time', 'maxDuration: 2h', 'maxDuration: 5m', 'template oncall-db allows 5 minutes at most now'],
+      [
+        'more approvals',
+        'approvals: { count: 1',
+        'approvals: { count: 2',
+        'template oncall-db asks for 2 approvals now, and it has 1',
+      ],
+    ] as const)('a template that allows %s than it has revokes it, and the list says why', async (row) => {
+      const [, before, after, why] = row
+      const name = await granted()
+      await applied(before, after)
+      await eventually(async () => (await kinds()).includes('grant.end'))
+      expect([(await heard()).grants, await whyEnded()]).toEqual([[], [why]])
+      const { grants = [] } = await server.lifecycle.listGrants({ includeEnded: true }, as(0))
+      const ended = { id: name, state: 'revoked', endedBy: 'server', endedReason: why }
+      expect(grants).toEqual([expect.objectContaining(ended)])
+    })
+
+    test('a template that asks for what it has leaves it alone', async () => {
+      await granted()
+      await applied('maxDuration: 2h', 'maxDuration: 10m')
+      for (let turn = 0; turn < 20; turn += 1) await settled()
+      expect(await kinds()).toEqual(['grant.add'])
+    })
+
+    test.for([
+      ['a shorter time', 'maxDuration: 60m', 'maxDuration: 30m', 'declaration bg-shop allows 30 minutes at most now'],
+      [
+        'more people',
+        'commanders", approvals: 2',
+        'commanders", approvals: 3',
+        'declaration bg-shop asks for 3 people now, and it has 2',
+      ],
+    ] as const)('a declaration that allows %s than it has stops the session, and the list says why', async (row) => {
+      const [, before, after, why] = row
+      const order = { declaration: 'bg-shop', durationSeconds: 0, reason: 'outage', subjects: [id('/ops/alice')] }
+      const { id: name = '' } = await server.lifecycle.startBreakGlass(order, as(1))
+      await server.lifecycle.approveBreakGlass({ id: name }, as(2))
+      await applied(before, after)
+      await eventually(async () => (await kinds()).includes('breakGlass.end'))
+      const { sessions = [] } = await server.lifecycle.listBreakGlass({ includeEnded: true }, as(0))
+      const ended = { id: name, state: 'stopped', endedBy: 'server', endedReason: why }
+      expect([(await heard()).breakGlass, sessions]).toEqual([[], [expect.objectContaining(ended)]])
+    })
+
     test('a declaration that opens less stops the session, and lets none that waits be approved', async () => {
       const order = { declaration: 'bg-shop', durationSeconds: 0, reason: 'outage', subjects: [id('/ops/alice')] }
       const start = async () => (await server.lifecycle.startBreakGlass(order, as(1))).id ?? ''
