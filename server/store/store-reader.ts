@@ -14,8 +14,16 @@ import { tokenOf, type StoredToken } from './stored-token.ts'
 
 /** Records that one step of a walk through the audit journal looks at, and that any step returns, before others get a turn. */
 const AUDIT_PORTION = 2_000
-/** Records that one step with an index passes over: a thousand runs, a few milliseconds. */
-const AUDIT_INDEXED_PORTION = 1_000 * AUDIT_RUN_RECORDS
+/** Records that one step with an index passes over: a hundred runs. Of these it reads the ones of the id or serial number asked for. */
+const AUDIT_INDEXED_PORTION = 100 * AUDIT_RUN_RECORDS
+
+/** One step: at most so many of the records behind `after`, up to and with `upTo`, in this order. */
+interface AuditStep {
+  readonly after: number
+  readonly upTo: number
+  readonly order: 'ASC' | 'DESC'
+  readonly atMost: number
+}
 
 interface AuditRow {
   readonly sequence: number
@@ -74,10 +82,11 @@ export class StoreReader implements Disposable {
     if (query.newest === true) after = await this.#afterAllButNewest(query, { after, head, portion })
     while (left > 0 && after < head) {
       const upTo = Math.min(head, after + portion)
-      const rows = this.#auditRows(query, after, upTo)
-      for (const row of rows.slice(0, left)) yield recordOf(row)
+      const atMost = Math.min(left, AUDIT_PORTION)
+      const rows = this.#auditRows(query, { after, upTo, order: 'ASC', atMost })
+      for (const row of rows) yield recordOf(row)
       left -= rows.length
-      after = rows.length === AUDIT_PORTION ? (rows.at(-1)?.sequence ?? upTo) : upTo
+      after = rows.length === atMost ? (rows.at(-1)?.sequence ?? upTo) : upTo
       await nextTurn()
     }
   }
@@ -91,17 +100,19 @@ export class StoreReader implements Disposable {
     let upTo = head
     while (upTo > after) {
       const from = Math.max(after, upTo - portion)
-      const found = this.#auditRows(query, from, upTo, 'DESC')
+      const atMost = Math.min(left, AUDIT_PORTION)
+      const found = this.#auditRows(query, { after: from, upTo, order: 'DESC', atMost })
       const oldest = found[left - 1]
       if (oldest !== undefined) return oldest.sequence - 1
       left -= found.length
-      upTo = found.length === AUDIT_PORTION ? (found.at(-1)?.sequence ?? 0) - 1 : from
+      upTo = found.length === atMost ? (found.at(-1)?.sequence ?? 0) - 1 : from
       await nextTurn()
     }
     return after
   }
 
-  #auditRows(query: AuditQuery, after: number, upTo: number, order: 'ASC' | 'DESC' = 'ASC'): readonly AuditRow[] {
+  #auditRows(query: AuditQuery, { after, upTo, order, atMost }: AuditStep): readonly AuditRow[] {
+    const index = auditIndexOf(query)
     const conditions: [string, SQLInputValue | undefined][] = [
       ['r.sequence > ?', after],
       ['r.sequence <= ?', upTo],
@@ -112,12 +123,25 @@ export class StoreReader implements Disposable {
       ['r.at <= ?', query.until?.getTime()],
     ]
     const asked = conditions.filter((condition): condition is [string, SQLInputValue] => condition[1] !== undefined)
-    const sql = `${recordsFrom(auditIndexOf(query), after, upTo)}
-      LEFT JOIN audit_links l ON l.sequence = r.link
-      WHERE ${asked.map(([text]) => text).join(' AND ')} ORDER BY r.sequence ${order} LIMIT ${AUDIT_PORTION}`
-    return this.#reading(
-      () => this.#db.prepare(sql).all(...asked.map(([, value]) => value)) as unknown as readonly AuditRow[],
-    )
+    const where = asked.map(([text]) => text).join(' AND ')
+    const values = asked.map(([, value]) => value)
+    return this.#reading(() => {
+      if (index === undefined) {
+        const sql = `${AUDIT_ROWS} ${AUDIT_LINKS} WHERE ${where} ORDER BY r.sequence ${order} LIMIT ${atMost}`
+        return this.#db.prepare(sql).all(...values) as unknown as readonly AuditRow[]
+      }
+      // Run by run, so that the order is that of the index: over all of them SQLite would sort whatever there is of an id.
+      const inRun = this.#db.prepare(
+        `${AUDIT_ROWS} INDEXED BY ${index} ${AUDIT_LINKS} WHERE r.sequence / ${AUDIT_RUN_RECORDS} = ? AND ${where}
+        ORDER BY r.sequence ${order} LIMIT ?`,
+      )
+      const rows: AuditRow[] = []
+      for (const run of auditRuns(after, upTo, order)) {
+        rows.push(...(inRun.all(run, ...values, atMost - rows.length) as unknown as readonly AuditRow[]))
+        if (rows.length === atMost) break
+      }
+      return rows
+    })
   }
 
   releaseMemory(): void {
@@ -143,13 +167,17 @@ function auditIndexOf({ spiffeId, serialNumber }: AuditQuery): string | undefine
   return spiffeId === undefined ? undefined : 'audit_records_by_spiffe_id'
 }
 
-/** The records from one sequence to another: in one go, or run by run through an index. */
-function recordsFrom(index: string | undefined, after: number, upTo: number): string {
-  const fields = 'r.sequence, r.at, r.type, r.facts, l.hash'
-  if (index === undefined) return `SELECT ${fields} FROM audit_records r`
-  const [first, last] = [after + 1, upTo].map((sequence) => Math.floor(sequence / AUDIT_RUN_RECORDS))
-  return `WITH RECURSIVE runs (run) AS (VALUES (${first}) UNION ALL SELECT run + 1 FROM runs WHERE run < ${last})
-    SELECT ${fields} FROM runs CROSS JOIN audit_records r INDEXED BY ${index} ON r.sequence / ${AUDIT_RUN_RECORDS} = run`
+const AUDIT_ROWS = 'SELECT r.sequence, r.at, r.type, r.facts, l.hash FROM audit_records r'
+const AUDIT_LINKS = 'LEFT JOIN audit_links l ON l.sequence = r.link'
+
+/** The runs that the records of a step are in. */
+function* auditRuns(after: number, upTo: number, order: 'ASC' | 'DESC'): Generator<number> {
+  const [first, last] = [after + 1, upTo].map((sequence) => Math.floor(sequence / AUDIT_RUN_RECORDS)) as [
+    number,
+    number,
+  ]
+  if (order === 'ASC') for (let run = first; run <= last; run++) yield run
+  else for (let run = last; run >= first; run--) yield run
 }
 
 /** What was written by us and cannot be read back was damaged, whichever parser noticed. */

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import type { AuditEvent, AuditQuery } from '../../../server/audit/record.ts'
@@ -75,5 +76,18 @@ describe('the audit journal by id and by serial number', () => {
     expect(await sequences({ ...query, limit: 3 })).toEqual(all.slice(0, 3))
     expect(await sequences({ ...query, limit: 3, newest: true })).toEqual(all.slice(-3))
     expect(await sequences({ ...query, limit: RECORDS, newest: true })).toEqual(all)
+  })
+
+  test('does not gather all that there is of an id to return a few', async () => {
+    const prepared = vi.spyOn(DatabaseSync.prototype, 'prepare')
+    const spiffeId = 'spiffe://example.org/3'
+    await sequences({ spiffeId, limit: 3 })
+    await sequences({ spiffeId, limit: 3, newest: true })
+    const statements = prepared.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes('FROM audit_records'))
+    prepared.mockRestore()
+    using db = new DatabaseSync(join(folder, 'server.db'), { readOnly: true })
+    const plans = statements.flatMap((sql) => db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all())
+    expect(plans.length).toBeGreaterThanOrEqual(2)
+    expect(JSON.stringify(plans)).not.toContain('TEMP B-TREE')
   })
 })
