@@ -90,10 +90,10 @@ export class Enforcer implements Disposable {
     const enforced = asking.socket === undefined ? undefined : this.#open.of(asking.socket)
     // A request of a connection that was never let in: nothing vouches for it.
     if (enforced === undefined) return this.#stranger(asking)
-    const { authorization } = asking
-    if (authorization === undefined) return this.#judge(enforced, asking, undefined)
+    const { authorizations } = asking
+    if (authorizations.length === 0) return this.#judge(enforced, asking, undefined)
     const { tokens } = this.#options
-    const jwt = forwardedToken(authorization, this.#point.acceptJwtFrom(enforced.peer.id), tokens)
+    const jwt = forwardedToken(authorizations, this.#point.acceptJwtFrom(enforced.peer.id), tokens)
     if (!(jwt instanceof Promise)) return this.#judge(enforced, asking, jwt)
     return jwt.then((verified) => this.#judge(enforced, asking, verified))
   }

@@ -11,18 +11,20 @@ export interface ForwardedTokens {
  * What policy asks of the token of a request. Only one that would count is verified: whoever may not forward gains nothing by a
  * good token and loses nothing by a bad one.
  *
+ * @param authorizations the values of every `Authorization` of the request
  * @param audience that the service accepts from this peer; undefined: none
  * @see zones.md ZO-42
  */
 export function forwardedToken(
-  authorization: string | undefined,
+  authorizations: readonly string[],
   audience: string | undefined,
   tokens: ForwardedTokens | undefined,
 ): JwtFacts | Promise<JwtFacts> | undefined {
-  if (authorization === undefined) return undefined
   // Other schemes are the application's own.
-  if (!/^bearer(?:\s|$)/i.test(authorization)) return undefined
-  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization) ?? []
+  if (!authorizations.some((one) => /^bearer(?:\s|$)/i.test(one))) return undefined
+  // Of several the application may read any.
+  const [only = '', ...others] = authorizations
+  const [, token] = (others.length === 0 ? /^Bearer +([\w.~+/-]+=*) *$/i.exec(only) : undefined) ?? []
   // What cannot be verified is not passed over: the application may read it all the same.
   if (token === undefined || audience === undefined || tokens === undefined) return { refused: 'JWT_INVALID' }
   return verify(token, audience, tokens)

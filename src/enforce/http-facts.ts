@@ -35,6 +35,10 @@ export function http2Facts(headers: IncomingHttpHeaders, rawHeaders: readonly st
   }
 }
 
+/** All values of a header, where it comes more than once too: the parsed headers would keep the first. */
+export const valuesOf = (raw: readonly string[], name: string): readonly string[] =>
+  raw.filter((_, index) => index % 2 === 1 && raw[index - 1]?.toLowerCase() === name)
+
 /** By pairs of name and value: the parsed headers would keep one of two. */
 function readRaw(raw: readonly string[]): { readonly host: readonly string[]; readonly overrides: readonly string[] } {
   const host: string[] = []
@@ -52,4 +56,5 @@ function readRaw(raw: readonly string[]): { readonly host: readonly string[]; re
 const oneOf = (values: readonly string[]): string | null =>
   values.length === 0 ? null : [...new Set(values)].join(',')
 
-const isGrpc = (contentType: string | undefined): boolean => /^application\/grpc(?:$|[+;])/i.test(contentType ?? '')
+/** What servers of gRPC take for a call: whatever its type begins with `application/grpc`, also that of gRPC-Web (PROTOCOL-HTTP2.md). */
+const isGrpc = (contentType: string | undefined): boolean => /^application\/grpc/i.test(contentType ?? '')

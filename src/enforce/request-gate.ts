@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import type { HttpFacts } from '../policy/request.ts'
 import { findConnection } from '../tls/peer-of.ts'
 import type { Emit } from '../tls/server-guard.ts'
-import { http1Facts, http2Facts } from './http-facts.ts'
+import { http1Facts, http2Facts, valuesOf } from './http-facts.ts'
 import { refuseHttp1, refuseHttp2, refuseRaw } from './refuse.ts'
 
 /** What the gate asks of whoever decides. */
@@ -23,7 +23,8 @@ export interface Asking {
   /** Of the connection that it came by; undefined: nobody knows it. */
   readonly socket: object | undefined
   readonly request: HttpFacts
-  readonly authorization: string | undefined
+  /** Every `Authorization` that came with it. */
+  readonly authorizations: readonly string[]
   readonly trace: string | undefined
   /** Whether the connection is a stream of this request from here on, if it passes. */
   readonly becomesStream: boolean
@@ -106,7 +107,7 @@ function askingOf(request: IncomingMessage, becomesStream: boolean): Asking {
   return {
     socket: socketOf(request),
     request: http1Facts(request),
-    authorization,
+    authorizations: authorizationsOf(authorization, request.rawHeaders),
     trace: traceOf(traceparent),
     becomesStream,
   }
@@ -125,7 +126,8 @@ function gateStreams(session: ServerHttp2Session, judge: Judge, passed: WeakSet<
       readonly traceparent?: unknown
     }
     const trace = traceOf(traceparent)
-    return settle(judge.ask({ socket: socketOf(session), request, authorization, trace, becomesStream: false }), {
+    const authorizations = authorizationsOf(authorization, rawHeaders)
+    return settle(judge.ask({ socket: socketOf(session), request, authorizations, trace, becomesStream: false }), {
       isGone: () => stream.destroyed,
       pass: () => {
         passed.add(stream)
@@ -156,6 +158,10 @@ function settle(refusal: Refusal | Promise<Refusal>, { isGone, pass, refuse }: E
   }
   return true
 }
+
+/** Most requests have none. */
+const authorizationsOf = (first: string | undefined, raw: readonly string[]): readonly string[] =>
+  first === undefined ? [] : valuesOf(raw, 'authorization')
 
 const socketOf = (bearer: object): object | undefined => findConnection(bearer)?.socket
 

@@ -40,7 +40,9 @@ describe('a request of HTTP/1.1', () => {
     ['application/grpc', true],
     ['Application/GRPC+proto', true],
     ['application/grpc;x=y', true],
-    ['application/grpc-web', false],
+    // Servers take these for calls, too.
+    ['application/grpc-web', true],
+    ['application/grpcx', true],
     ['application/json', false],
   ] as const)('ZO-20: of type %s is gRPC: %s', ([type, isGrpc]) => {
     expect(http1(['Content-Type', type]).isGrpc).toBe(isGrpc)

@@ -180,6 +180,13 @@ describe('a request whose token has to be verified first', () => {
 })
 
 describe('what else a server of HTTP announces', () => {
+  test('every token of a request is told, where Node would keep one', async () => {
+    const told: Asking[] = []
+    const { client } = gated({ answer: (asking) => void told.push(asking) })
+    await answerTo(client, order('Authorization: Bearer a\r\nX: y\r\nauthorization: Bearer b\r\n') + order())
+    expect(told.map(({ authorizations }) => authorizations)).toEqual([['Bearer a', 'Bearer b'], []])
+  })
+
   test('an upgrade that nobody listens for is asked about as an upgrade', async () => {
     const { asked, client } = gated({ server: { shouldUpgradeCallback: () => false } as ServerOptions })
     await answerTo(client, order('Connection: upgrade\r\nUpgrade: websocket\r\n'))
