@@ -6,9 +6,10 @@ import type { Cryptography } from '../src/key/cryptography.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import type { Log } from '../src/log/log.ts'
 import { openLog } from '../src/log/open-log.ts'
-import { MetricRegistry } from '../src/metrics/registry.ts'
+import type { MetricRegistry } from '../src/metrics/registry.ts'
 import { Loops } from '../src/process/loops.ts'
 import { OperationsHttp, type HttpAddress } from '../src/process/operations-http.ts'
+import { processMetrics } from '../src/process/process-metrics.ts'
 import type { Check } from '../src/process/readiness.ts'
 import type { Peer } from '../src/peer/peer.ts'
 import { openChannel } from '../src/wire/channel.ts'
@@ -299,7 +300,7 @@ function withRealParts(config: AgentConfig, given: Partial<AgentDeps>): AgentDep
   return {
     cryptography: threadPoolCryptography,
     random: randomBytes,
-    metrics: new MetricRegistry(),
+    metrics: processMetrics(clock),
     disk: realDisk,
     connect: ({ address, verify, identity }: Dial) =>
       openChannel({ address: parseAddress(address), tls: { verify, identity }, clock }),

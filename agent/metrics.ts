@@ -1,3 +1,4 @@
+import { bundleSequences } from '../src/bundle/bundle-sequences.ts'
 import type { Histogram, MetricRegistry } from '../src/metrics/registry.ts'
 import type { Entitlements } from './entries/entitlements.ts'
 import type { Node } from './node/node.ts'
@@ -49,6 +50,9 @@ export function agentGauges(
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.gauge(`sallyport_agent_${name}`, help, read)
   gauge('entries', 'Registration entries of this node', () => entitlements.entries.size)
+  metrics.gauge('sallyport_agent_bundle_sequence', 'Sequence number of the bundle of each trust domain', () =>
+    bundleSequences(entitlements.bundles.values()),
+  )
   gauge('x509_svids', 'X509-SVIDs held for workloads', () => x509Svids.size)
   gauge('jwt_svids', 'JWT-SVIDs held for workloads', () => jwtSvids.size)
   if (witSvids !== undefined) gauge('wit_svids', 'WIT-SVIDs held for workloads', () => witSvids.size)

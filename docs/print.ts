@@ -2,10 +2,15 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentConfig } from '../agent/config.ts'
+import { agentGauges, agentMetrics } from '../agent/metrics.ts'
 import { evidenceRows, figureNames, type EvidenceRow } from '../cli/evidence.ts'
 import { serverConfig } from '../server/config.ts'
+import { serverGauges, serverMetrics } from '../server/metrics.ts'
+import { systemClock } from '../src/clock.ts'
 import { describeConfig } from '../src/config/describe.ts'
 import { errorCodes } from '../src/errors.ts'
+import type { MetricRegistry } from '../src/metrics/registry.ts'
+import { processMetrics } from '../src/process/process-metrics.ts'
 import { codes, type CodeRow } from '../src/policy/codes.ts'
 import { conditionGrammar } from '../src/policy/condition/grammar.ts'
 import { attributes } from '../src/policy/condition/syntax.ts'
@@ -18,6 +23,7 @@ export function printedPages(): ReadonlyMap<string, string> {
     ['errors.md', errorsPage()],
     ['config.md', configPage()],
     ['evidence.md', evidencePage()],
+    ['metrics.md', metricsPage()],
     ['policy-codes.md', policyCodesPage()],
     ['policy-conditions.md', policyConditionsPage()],
     ['policy-reference.md', policyReferencePage()],
@@ -64,6 +70,41 @@ ${table(serverConfig)}
 | field | meaning | default |
 |---|---|---|
 ${table(agentConfig)}
+`
+}
+
+function metricsPage(): string {
+  const table = (declare: (metrics: MetricRegistry) => void): string => {
+    const metrics = processMetrics(systemClock)
+    declare(metrics)
+    return metrics
+      .describe()
+      .map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`)
+      .join('\n')
+  }
+  // Gauges read their parts only when somebody asks for values.
+  const unread = { witSvids: {} } as never
+  return `# Metrics
+
+What \`/metrics\` answers where \`metrics.listen\` is set, in the text format of Prometheus. A counter or histogram with labels appears with its first event.
+
+## Server
+
+| metric | type | meaning |
+|---|---|---|
+${table((metrics) => {
+  serverMetrics(metrics)
+  serverGauges(metrics, unread)
+})}
+
+## Agent
+
+| metric | type | meaning |
+|---|---|---|
+${table((metrics) => {
+  agentMetrics(metrics)
+  agentGauges(metrics, unread)
+})}
 `
 }
 

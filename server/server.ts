@@ -6,9 +6,10 @@ import type { Cryptography } from '../src/key/cryptography.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import type { Log } from '../src/log/log.ts'
 import { openLog } from '../src/log/open-log.ts'
-import { MetricRegistry } from '../src/metrics/registry.ts'
+import type { MetricRegistry } from '../src/metrics/registry.ts'
 import { Loops } from '../src/process/loops.ts'
 import { OperationsHttp, type HttpAddress } from '../src/process/operations-http.ts'
+import { processMetrics } from '../src/process/process-metrics.ts'
 import type { Check } from '../src/process/readiness.ts'
 import { VERSION } from '../src/version.ts'
 import type { Connection } from '../src/wire/call.ts'
@@ -258,7 +259,7 @@ function withRealParts(config: ServerConfig, given: Partial<ServerDeps>): Server
   const log = given.log ?? openLog(config.log)
   const cryptography = given.cryptography ?? threadPoolCryptography
   return {
-    metrics: new MetricRegistry(),
+    metrics: processMetrics(clock),
     random: randomBytes,
     openDataFolder,
     prepareSocketFolder,

@@ -2,7 +2,12 @@ import * as z from 'zod'
 import { logLevels } from '../log/log.ts'
 import { fieldTypes } from './field-types.ts'
 
-const listen = z.union([fieldTypes.address, z.string().regex(/^unix:\/.{1,200}$/, 'must be host:port or unix:/path')])
+const listen = z
+  .string()
+  .refine(
+    (text) => /^unix:\/.{1,200}$/.test(text) || fieldTypes.address.safeParse(text).success,
+    'must be host:port, or unix: and a path from the root',
+  )
 
 /** The sections by which every daemon is watched: `log`, `metrics`, `health`. */
 export const operationsFields = {

@@ -1,4 +1,4 @@
-/** Metric names are snake_case and start with `sallyport_`; labels have few values, never ids. */
+/** Metric names are snake_case and start with `sallyport_`, but for those of the process; labels have few values, never ids. */
 export type Labels = Readonly<Record<string, string>>
 
 export interface Counter {
@@ -10,10 +10,13 @@ export interface Histogram {
   observe(seconds: number, labels?: Labels): void
 }
 
-interface Family {
+export interface MetricDescription {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
+}
+
+interface Family extends MetricDescription {
   lines(): Iterable<string>
 }
 
@@ -45,14 +48,19 @@ export class MetricRegistry {
     }
   }
 
-  /** Reads its values when asked for: one number, or a number per label set. */
+  /** Reads its values when asked for: one number, or a number per label set, of which the first are printed. */
   gauge(name: string, help: string, read: () => number | Iterable<readonly [Labels, number]>): void {
     const lines = (): string[] => {
       const value = read()
       if (typeof value === 'number') return [`${name} ${value}`]
-      return [...value].map(([labels, number]) => `${name}${printLabels(labels)} ${number}`)
+      return [...value].slice(0, SERIES_MAX).map(([labels, number]) => `${name}${printLabels(labels)} ${number}`)
     }
     this.#add({ name, help, type: 'gauge', lines })
+  }
+
+  /** A counter that somebody else keeps: it is read when asked for. */
+  readCounter(name: string, help: string, read: () => number): void {
+    this.#add({ name, help, type: 'counter', lines: () => [`${name} ${read()}`] })
   }
 
   histogram(name: string, help: string, buckets: readonly number[] = LATENCY_BUCKETS): Histogram {
@@ -77,6 +85,11 @@ export class MetricRegistry {
         one.count++
       },
     }
+  }
+
+  /** What there is, in the order in which it is printed; nothing is read. */
+  describe(): readonly MetricDescription[] {
+    return [...this.#families.values()].map(({ name, help, type }) => ({ name, help, type }))
   }
 
   /** Everything in Prometheus' text exposition format 0.0.4. */
