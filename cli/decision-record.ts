@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import { codes, type CodeRow } from '../src/policy/codes.ts'
 import type { Decision } from '../src/policy/decision.ts'
 import type { StoredDecision } from '../src/wire/messages/sallyport-server-v1.ts'
@@ -33,8 +34,39 @@ export interface DecisionRecord extends Pick<
   readonly reeval: string | null
 }
 
+const textOrNull = z.string().nullable().catch(null)
+const text = z.string().catch('')
+const number = z.number().catch(0)
+const verdict = z.enum(['allow', 'deny']).catch('deny')
+/** What is missing, or is something else, is read as nothing known; whatever else there is stays. */
+const part = <S extends z.ZodRawShape>(shape: S) =>
+  z.looseObject(shape).catch(() => z.looseObject(shape).parse({}) as never)
+
+const by = z.looseObject({ kind: z.string(), id: z.string() }).nullable().catch(null)
+const gate = { result: z.enum(['allow', 'deny', 'notEvaluated']).catch('notEvaluated'), code: textOrNull, by }
+const end = { id: textOrNull, zone: textOrNull }
+const record = part({
+  ...{ id: text, ts: z.iso.datetime({ offset: true }).catch(new Date(0).toISOString()) },
+  pep: part({ kind: text, side: text, service: text }),
+  ...{ decision: verdict, raw: verdict, mode: z.enum(['enforce', 'observe']).catch('enforce') },
+  ...{ wouldDeny: z.boolean().catch(false), deniedBy: textOrNull, code: textOrNull, caller: textOrNull },
+  gates: part({ movement: part(gate), access: part({ ...gate, action: textOrNull }) }),
+  src: part({
+    ...end,
+    svid: z.looseObject({ serial: text, notAfter: textOrNull }).nullable().catch(null),
+    ip: textOrNull,
+    port: z.number().nullable().catch(null),
+  }),
+  dst: part({ ...end, service: text, port: number }),
+  net: part({ conn: text, proto: text, tls: textOrNull, alpn: textOrNull }),
+  req: z.looseObject({ method: text, route: textOrNull }).nullable().catch(null),
+  policy: part({ name: text, revision: number, fastLane: number, ageMs: number }),
+  reeval: textOrNull,
+})
+
+/** Reads a record. Workloads write them, and whatever one of them writes must not keep anybody from the others. */
 export const recordOf = ({ content }: StoredDecision): DecisionRecord =>
-  JSON.parse(content.toString()) as DecisionRecord
+  record.parse(JSON.parse(content.toString())) as DecisionRecord
 
 /** `DENY movement NO_CONDUIT`, `WOULD DENY access NO_RULE` or `ALLOW`. */
 export function verdictOf({ decision, wouldDeny, deniedBy, code }: DecisionRecord): string {
@@ -63,10 +95,17 @@ export function explainCommandOf(record: DecisionRecord): string | undefined {
     req?.route == null
       ? ''
       : net.proto === 'grpc'
-        ? ` --rpc ${req.route}`
-        : ` --http "${req.method} ${exampleOf(req.route)}"`
+        ? ` --rpc ${shellWord(req.route)}`
+        : ` --http ${shellWord(`${req.method} ${exampleOf(req.route)}`)}`
   const at = code !== null && TIMED.test(code) ? ` --at ${ts}` : ''
-  return `sallyport policy explain --from ${src.id} --to ${dst.service} --port ${dst.port}${request}${at}`
+  const [from, to] = [src.id, dst.service].map(shellWord)
+  return `sallyport policy explain --from ${from} --to ${to} --port ${dst.port}${request}${at}`
+}
+
+/** One argument for a shell, which takes nothing in it for a command: people run what they are shown. */
+function shellWord(text: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text
+  return /^[\w@%+=:,./ {}*?&;~()'[\]-]+$/.test(text) ? `"${text}"` : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
 /** `/v1/orders/{id}` → `/v1/orders/1`: a path that the template matches. */

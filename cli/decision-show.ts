@@ -3,7 +3,7 @@ import { decisionsService, type StoredDecision } from '../src/wire/messages/sall
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { askedOf, codeRowOf, explainCommandOf, recordOf, verdictOf, type DecisionRecord } from './decision-record.ts'
-import type { Result } from './print.ts'
+import { printable, type Result } from './print.ts'
 
 export async function showDecision(options: GlobalOptions, id: string): Promise<Result> {
   return withServer(options, async (transport) => {
@@ -40,7 +40,8 @@ export function shownDecision(stored: StoredDecision): Result {
     ...(explain === undefined ? [] : ['', 'Explain it by the policy of now:', `  ${explain}`]),
   ]
   const value = { ...record, agent: stored.agent, explain: explain ?? null }
-  return { value, sentence: lines.join('\n') }
+  // Line by line: a text of a workload must not make lines of its own.
+  return { value, sentence: lines.map(printable).join('\n') }
 }
 
 const field = (name: string, text: string): string[] => (text === '' ? [] : [`  ${name.padEnd(9)} ${text}`])

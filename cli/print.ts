@@ -29,7 +29,7 @@ export async function renderResult(result: Result, format: OutputFormat, columns
   if (format === 'json') return `${JSON.stringify(result.value, undefined, 2)}\n`
   if (format === 'yaml') return (await import('../src/config/print-yaml.ts')).printYaml(result.value)
   const table = result.rows === undefined || result.rows.length === 0 ? '' : await renderRows(result.rows, columns)
-  const lines = (text: string | undefined): string => (text === undefined ? '' : `${text}\n`)
+  const lines = (text: string | undefined): string => (text === undefined ? '' : `${printableLines(text)}\n`)
   return `${lines(result.title)}${table}${lines(result.sentence)}`
 }
 
@@ -100,11 +100,14 @@ const widestLine = (text: string): number => Math.max(...text.split('\n').map(({
 
 /** What others chose to call things must not steer the terminal. */
 // oxlint-disable-next-line no-control-regex
-const printable = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '\uFFFD')
+export const printable = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '\uFFFD')
+
+/** The same of a text of several lines, such as a file that is printed whole. */
+const printableLines = (text: string): string => text.replaceAll(/[^\t\n\r]+/g, printable)
 
 export function printWarnings(warnings: readonly string[]): void {
   const word = process.stderr.isTTY ? styleText('yellow', 'warning') : 'warning'
-  for (const warning of warnings) process.stderr.write(`${word}: ${warning}\n`)
+  for (const warning of warnings) process.stderr.write(`${word}: ${printable(warning)}\n`)
 }
 
 /** Prints why a command failed and what to do, to stderr; returns the exit code. */
@@ -116,7 +119,7 @@ export function printError(error: unknown, format: OutputFormat): number {
       ? (text: string): string => styleText('red', text)
       : (text: string): string => text
     process.stderr.write(
-      `${colour('error')} ${described.code}: ${described.message}\n${described.hint === '' ? '' : `  → ${described.hint}\n`}`,
+      `${colour('error')} ${described.code}: ${printableLines(described.message)}\n${described.hint === '' ? '' : `  → ${printableLines(described.hint)}\n`}`,
     )
   }
   return exitCodeOf(described.status)

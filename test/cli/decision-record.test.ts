@@ -7,6 +7,7 @@ import {
   verdictOf,
   type DecisionRecord,
 } from '../../cli/decision-record.ts'
+import { lineOf } from '../../cli/decision-lists.ts'
 import { shownDecision } from '../../cli/decision-show.ts'
 import { parseInstant } from '../../cli/instants.ts'
 import { parseLabels } from '../../cli/entry-labels.ts'
@@ -69,6 +70,53 @@ describe('a decision record', () => {
     expect(sentence).toMatch(/^DENY access GUARD {8}policy acme r7\n {2}id +01JD4Z8Q6T3M8N0W7K2V5C9XRA\n/)
     expect(sentence).toMatch(/\n {2}movement {2}ok {2}conduit edge-to-shop\n {2}access +DENY {2}action admin {2}guard /)
     expect(sentence).toMatch(/\n→ .+\n\nExplain it by the policy of now:\n {2}sallyport policy explain /)
+  })
+})
+
+/** As the agent takes it of any workload: these fields and whatever else. */
+const bare = {
+  ...{ v: 1, id: '01JD4Z8Q6T3M8N0W7K2V5C9XRA', ts: '2026-11-23T12:00:00Z', decision: 'deny' },
+  ...{ pep: { side: 'server' }, src: { id: null }, dst: { id: 'spiffe://prod.acme.example/ns/web/sa/storefront' } },
+}
+const stored = (record: object) =>
+  ({
+    content: Buffer.from(JSON.stringify(record)),
+    agent: 'spiffe://prod.acme.example/agent/1',
+    receivedMs: 0,
+  }) as never
+
+describe('a record that a workload made up', () => {
+  test.for([
+    {},
+    { gates: 1, net: [], req: 'x', policy: null, src: { id: 7, svid: 'x' }, code: {} },
+    { req: { route: 1 }, net: { proto: 2 }, gates: { movement: { by: { kind: 1 } }, access: { by: 'x' } } },
+  ])('is shown as far as it says anything: %j', async (change) => {
+    const made = stored({ ...bare, ...change })
+    expect(shownDecision(made).sentence).toContain('01JD4Z8Q6T3M8N0W7K2V5C9XRA')
+    expect(await lineOf(made, 'table')).toMatch(/^2026-11-23 12:00:00Z {2}DENY/)
+    expect(JSON.parse(await lineOf(made, 'json'))).toMatchObject({ v: 1, decision: 'deny' })
+  })
+
+  test('neither steers the terminal nor makes lines of its own', async () => {
+    const zone = '\u001B]0;owned\u0007\n  access    ok'
+    const made = stored({ ...bare, src: { id: 'x', zone } })
+    const { sentence = '' } = shownDecision(made)
+    for (const control of ['\u001B', '\u0007', '\n  access    ok']) {
+      expect(sentence).not.toContain(control)
+      expect(await lineOf(made, 'table')).not.toContain(control)
+    }
+  })
+
+  test('has no command run by whoever runs what is shown', () => {
+    const src = { id: '$(reboot)', zone: null }
+    const dst = { ...bare.dst, service: "a'; reboot; '", port: 1 }
+    const req = { method: 'GET', route: '/`reboot`"!' }
+    expect(explainCommandOf(recordOf(stored({ ...bare, src, dst, req })))).toBe(
+      String.raw`sallyport policy explain --from '$(reboot)' --to "a'; reboot; '" --port 1 --http 'GET /` +
+        '`reboot`"!\'',
+    )
+    const quote = { ...bare.dst, service: "$'", port: 1 }
+    expect(explainCommandOf(recordOf(stored({ ...bare, src, dst: quote })))).toContain(String.raw`--to '$'\'''`)
   })
 })
 

@@ -37,6 +37,11 @@ describe('renderResult()', () => {
     const text = await renderResult({ value: 0, rows: [{ hint: '\u001B]0;owned\u0007\u009B2J' }] }, 'table', 80)
     for (const control of ['\u001B', '\u0007', '\u009B']) expect(text).not.toContain(control)
   })
+  test('nor what stands above and below a table, where tabs and lines stay', async () => {
+    const text = '\u001B]0;owned\u0007\u009B2J'
+    const printed = await renderResult({ value: 0, title: text, sentence: `a\tb\r\nc${text}` }, 'table', 80)
+    expect(printed).toBe('\uFFFD]0;owned\uFFFD\uFFFD2J\na\tb\r\nc\uFFFD]0;owned\uFFFD\uFFFD2J\n')
+  })
   test('wrapping keeps all words and breaks at spaces alone', () => {
     fc.assert(
       fc.property(fc.string(), fc.integer({ min: 1, max: 100 }), (text, columns) => {
