@@ -2,7 +2,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import { checkStillPublished } from './check-still-published.ts'
-import type { IssuerDeps } from './issuer.ts'
+import type { IssuerDeps } from './issuer-deps.ts'
 import type { AuthorityKind } from './make-authority.ts'
 
 interface Draft {

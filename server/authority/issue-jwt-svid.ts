@@ -1,11 +1,12 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { parseJws } from '../../src/jws/parse-jws.ts'
 import { signJws } from '../../src/jws/sign-jws.ts'
 import type { ActiveTokenAuthority } from './active-authority.ts'
 import { checkStillPublished } from './check-still-published.ts'
 import { checkTokenId, issuedToken, type IssuedToken, signedOtherwise } from './issued-token.ts'
-import type { IssuerDeps } from './issuer.ts'
+import type { IssuerDeps } from './issuer-deps.ts'
 import { checkTtl, validityOf } from './x509-svid-template.ts'
 
 /** The most audiences of one token, and the longest of them. */
@@ -73,10 +74,7 @@ export async function issueJwtSvid(deps: IssuerDeps, order: JwtOrder): Promise<I
  *
  * @throws {@link SallyportError} `REQUEST_INVALID`, `SIGNING_REFUSED`
  */
-export function checkJwtOrder(
-  { spiffeId, audience }: JwtOrder,
-  trustDomain: IssuerDeps['config']['trustDomain'],
-): void {
+export function checkJwtOrder({ spiffeId, audience }: JwtOrder, trustDomain: TrustDomain): void {
   const problem = problemOfAudience(audience)
   if (problem !== undefined) {
     throw new SallyportError('REQUEST_INVALID', `Cannot issue a JWT-SVID for ${spiffeId}: ${problem}`)

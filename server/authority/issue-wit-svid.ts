@@ -1,6 +1,7 @@
 import { hash, type KeyObject } from 'node:crypto'
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
+import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { jwkOf, type PublicJwk } from '../../src/jws/jwk.ts'
 import { algorithmProblem, type JwsAlgorithm } from '../../src/jws/jws-algorithm.ts'
 import { signJws } from '../../src/jws/sign-jws.ts'
@@ -10,7 +11,7 @@ import type { AuditEvent } from '../audit/record.ts'
 import type { ActiveTokenAuthority } from './active-authority.ts'
 import { issueBatch } from './issue-batch.ts'
 import { checkTokenId, issuedToken, type IssuedToken, signedOtherwise } from './issued-token.ts'
-import type { IssuerConfig, IssuerDeps } from './issuer.ts'
+import type { IssuerConfig, IssuerDeps } from './issuer-deps.ts'
 import { checkTtl, validityOf } from './x509-svid-template.ts'
 
 /** Random bytes of the id of a WIT-SVID: no two of a trust domain are the same. */
@@ -95,7 +96,7 @@ function drafting(
  */
 function checkWitOrder(
   { spiffeId, publicKey, algorithm }: WitOrder,
-  trustDomain: IssuerConfig['trustDomain'],
+  trustDomain: TrustDomain,
   holders: Map<string, string>,
 ): void {
   checkTokenId(spiffeId, trustDomain)

@@ -1,21 +1,16 @@
 import { hash } from 'node:crypto'
-import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
-import type { TrustDomain } from '../../src/id/trust-domain.ts'
-import type { Cryptography } from '../../src/key/cryptography.ts'
 import { CERTIFIED_KEYS, checkPublicKey } from '../../src/key/public-key.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 import type { CertificateTemplate } from '../../src/x509/certificate-template.ts'
 import { type Csr, verifyCsr } from '../../src/x509/csr.ts'
 import { encodeCertificate } from '../../src/x509/encode-certificate.ts'
 import { DerError } from '../../src/x509/der.ts'
-import { isEmptyName, type Name } from '../../src/x509/name.ts'
+import { isEmptyName } from '../../src/x509/name.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { IssuanceGate } from '../policy/issuance-gate.ts'
-import type { Store } from '../store/store.ts'
 import type { ActiveX509Authority } from './active-authority.ts'
-import type { Authorities } from './authorities.ts'
 import { checkMaySign } from './check-may-sign.ts'
 import { checkSignedAsAsked } from './check-signed.ts'
 import { downstreamSubject } from './downstream-subject.ts'
@@ -23,6 +18,7 @@ import { issueBatch } from './issue-batch.ts'
 import { issueJwtSvid, type JwtOrder } from './issue-jwt-svid.ts'
 import { issueWitSvids, type WitOrder } from './issue-wit-svid.ts'
 import type { IssuedToken } from './issued-token.ts'
+import type { IssuerConfig, IssuerDeps } from './issuer-deps.ts'
 import { mintOrder } from './mint-order.ts'
 import { serialNumbers, serialTagOf } from './serial-number.ts'
 import {
@@ -32,33 +28,6 @@ import {
   type X509Purpose,
   x509SvidTemplate,
 } from './x509-svid-template.ts'
-
-export interface IssuerConfig {
-  readonly trustDomain: TrustDomain
-  readonly x509TtlSeconds: number
-  readonly agentTtlSeconds: number
-  readonly jwtTtlSeconds: number
-  readonly witTtlSeconds: number
-  /** Of a signing certificate for a nested server. */
-  readonly caTtlSeconds: number
-  /** The subject of SVIDs; empty unless an operator wants one. */
-  readonly subject?: Name | undefined
-  /** The `iss` claim of each kind of token; left out when undefined. */
-  readonly jwtIssuer?: string | undefined
-  readonly witIssuer?: string | undefined
-}
-
-export interface IssuerDeps {
-  readonly authorities: Pick<Authorities, 'activeX509' | 'activeJwt' | 'activeWit' | 'isPublished' | 'recordLife'>
-  /** Where the audit journal is. */
-  readonly store: Pick<Store, 'commit'>
-  readonly clock: Clock
-  readonly cryptography: Cryptography
-  readonly random: (bytes: number) => Buffer
-  readonly config: IssuerConfig
-  /** What policy and lifecycle say before anything is signed. */
-  readonly gate: IssuanceGate
-}
 
 /** A signed certificate, released. */
 export interface X509Issued {

@@ -1,15 +1,23 @@
-import type { Authorities } from './authorities.ts'
 import { type AuthoritiesDeps, kindsOf } from './authority-config.ts'
 import type { Journal } from './journal.ts'
+import type { AuthorityKind } from './make-authority.ts'
+import type { Plan } from './rotation.ts'
 
 const LOOK_MIN_MS = 100
 /** A look at least so often also notices jumps of the wall clock. */
 const LOOK_MAX_MS = 60_000
 const RETRY_MS = 1000
 
+/** What is rotated: the authorities of a server. */
+interface Rotating {
+  /** Does what is due. A failure is logged, and what failed is still due. */
+  rotate(): Promise<void>
+  plan(kind: AuthorityKind): Plan
+}
+
 /** Rotates whenever it is due and follows the bundle in the store, until the signal. */
 export async function runRotation(
-  authorities: Pick<Authorities, 'rotate' | 'plan'>,
+  authorities: Rotating,
   journal: Journal,
   deps: AuthoritiesDeps,
   signal: AbortSignal,
@@ -17,11 +25,7 @@ export async function runRotation(
   await Promise.all([rotateUntil(authorities, deps, signal), followUntil(journal, deps, signal)])
 }
 
-async function rotateUntil(
-  authorities: Pick<Authorities, 'rotate' | 'plan'>,
-  deps: AuthoritiesDeps,
-  signal: AbortSignal,
-): Promise<void> {
+async function rotateUntil(authorities: Rotating, deps: AuthoritiesDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await authorities.rotate()
     const nowMs = deps.clock.now().getTime()

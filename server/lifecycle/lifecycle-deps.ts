@@ -8,8 +8,8 @@ import type { FastLane } from '../policy/fast-lane.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 import type { LifecycleObject } from '../store/policy-rows.ts'
 import type { Store } from '../store/store.ts'
+import type { ApprovalLimits } from './approval-limits.ts'
 import type { Groups } from './groups.ts'
-import type { ApprovalLimits } from './waiting.ts'
 
 export interface LifecycleDeps {
   readonly store: Store

@@ -1,21 +1,9 @@
 import { lifecycleEvent } from '../audit/lifecycle-events.ts'
 import type { LifecycleChange } from '../policy/fast-lane.ts'
-import { BREAK_GLASS_WAITS_MINUTES, GRANT_WAITS_HOURS } from '../config.ts'
 import { isLive } from '../policy/live-lifecycle.ts'
 import type { BreakGlassRow, GrantRow, LifecycleObject } from '../store/policy-rows.ts'
+import { APPROVAL_LIMITS } from './approval-limits.ts'
 import { changed, refused, type LifecycleDeps } from './lifecycle-deps.ts'
-
-/** How long requests wait for approval, in milliseconds. */
-export interface ApprovalLimits {
-  readonly grantMs: number
-  readonly breakGlassMs: number
-}
-
-/** Where the configuration says nothing. */
-export const APPROVAL_LIMITS: ApprovalLimits = {
-  grantMs: GRANT_WAITS_HOURS * 3_600_000,
-  breakGlassMs: BREAK_GLASS_WAITS_MINUTES * 60_000,
-}
 
 /** What somebody asks for and others approve. */
 type Request = GrantRow | BreakGlassRow

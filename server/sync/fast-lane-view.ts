@@ -3,8 +3,8 @@ import type { Sent } from '../../src/wire/service.ts'
 import type { PolicyKeysDocument } from '../../src/policy/signed-documents.ts'
 import type { FastLaneRow, PolicyStateRow, SignedText } from '../store/policy-rows.ts'
 import { signedContentOf, type SignedContent } from '../policy/signed-text.ts'
-import { CHUNK_MAX_BYTES } from './messages.ts'
-import type { PolicyPush } from './policy-view.ts'
+import { CHUNK_MAX_BYTES, SIGNATURE_BYTES } from './messages.ts'
+import type { PolicyPush } from './sync-deps.ts'
 
 type FastLaneMessage = Sent<NonNullable<ServerMessage['fastLane']>>
 
@@ -121,6 +121,3 @@ function upTo(mostBytes: number, rows: readonly FastLaneRow[]): readonly FastLan
   })
   return end === -1 ? rows : rows.slice(0, end)
 }
-
-/** More than signatures and the fields around them take in a message. */
-const SIGNATURE_BYTES = 256

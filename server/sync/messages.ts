@@ -8,6 +8,8 @@ import type { ViewChange } from './agent-view.ts'
 
 /** The most bytes of entries and bundles in one message of the stream. */
 export const CHUNK_MAX_BYTES = 1 << 20
+/** More than signatures and the fields around them take in a message. */
+export const SIGNATURE_BYTES = 256
 
 type EntryMessage = NonNullable<Sent<Snapshot>['entries']>[number]
 type BundleMessage = NonNullable<Sent<Snapshot>['bundles']>[number]

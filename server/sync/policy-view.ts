@@ -3,19 +3,11 @@ import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { HeldPolicy, PolicyAck, ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
-import type { FastLane } from '../policy/fast-lane.ts'
-import type { PolicyBook, PolicyNews } from '../policy/policy-book.ts'
+import type { PolicyNews } from '../policy/policy-book.ts'
 import { signedContentOf, type SignedContent } from '../policy/signed-text.ts'
-import type { Slices } from '../policy/slices.ts'
 import { FastLaneView } from './fast-lane-view.ts'
-import { CHUNK_MAX_BYTES } from './messages.ts'
-
-/** What push streams take from policy. */
-export interface PolicyPush {
-  readonly book: PolicyBook
-  readonly slices: Pick<Slices, 'digestOf' | 'signed'>
-  readonly fastLane: Pick<FastLane, 'snapshot'>
-}
+import { CHUNK_MAX_BYTES, SIGNATURE_BYTES } from './messages.ts'
+import type { PolicyPush } from './sync-deps.ts'
 
 export interface PolicyViewDeps {
   readonly policy: PolicyPush
@@ -240,8 +232,6 @@ export class PolicyView {
 const REFUSED_MAX = 500
 /** How many digests of messages under way are kept for comparison. */
 const SENT_MAX = 64
-/** More than signatures and the fields around them take in a message. */
-const SIGNATURE_BYTES = 256
 const NOTHING = Buffer.alloc(0)
 
 /** The sum, byte by byte modulo 256, of the SHA-256 of (SPIFFE ID, NUL, digest): whatever the order, and without a list. */

@@ -6,14 +6,23 @@ import type { Counter } from '../../src/metrics/registry.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Directory } from '../entries/directory.ts'
+import type { FastLane } from '../policy/fast-lane.ts'
+import type { PolicyBook } from '../policy/policy-book.ts'
+import type { Slices } from '../policy/slices.ts'
 import type { Store } from '../store/store.ts'
-import type { PolicyPush } from './policy-view.ts'
 
 /** Signs what agents keep as evidence of the audit journal. */
 export interface CheckpointSigner {
   /** SubjectPublicKeyInfo, DER; Ed25519. */
   readonly publicKey: Buffer
   sign(content: Buffer): Promise<Buffer>
+}
+
+/** What push streams take from policy. */
+export interface PolicyPush {
+  readonly book: PolicyBook
+  readonly slices: Pick<Slices, 'digestOf' | 'signed'>
+  readonly fastLane: Pick<FastLane, 'snapshot'>
 }
 
 export interface SyncDeps {
