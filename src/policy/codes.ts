@@ -1,4 +1,5 @@
-import type { Stage } from './decision.ts'
+/** What a request passes, in this order, until one refuses it. */
+export type Stage = 'identity' | 'lifecycle' | 'movement' | 'access'
 
 /** One row of the table of policy codes; `docs/policy-codes.md` is printed from it. */
 export interface CodeRow {

@@ -1,6 +1,6 @@
 import { decideAccess, notEvaluated } from './access.ts'
-import type { Code } from './codes.ts'
-import type { Decision, MovementGate, Stage } from './decision.ts'
+import type { Code, Stage } from './codes.ts'
+import type { Decision, MovementGate } from './decision.ts'
 import { decideForwarded, type ForwardedVerdict } from './forwarded.ts'
 import { checkIdentity } from './identity-stage.ts'
 import type { LifecycleIndex } from './lifecycle-index.ts'

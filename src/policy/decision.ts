@@ -1,6 +1,4 @@
-import type { Code } from './codes.ts'
-
-export type Stage = 'identity' | 'lifecycle' | 'movement' | 'access'
+import type { Code, Stage } from './codes.ts'
 
 /** What an enforcement point must do, and why. @see zones.md §3.7 */
 export interface Decision {

@@ -36,9 +36,14 @@ export function rulesOfAction({ byAction, rules }: Pair, action: string): RulesO
   return found
 }
 
-/** Found once and kept with the party: a decision looks at candidates only. */
+/** Kept for as long as the service and the source are. */
+const pairs = new WeakMap<CompiledService, WeakMap<Party, Pair>>()
+
+/** Found once: a decision looks at candidates only. */
 export function pairOf(tables: Tables, source: Party, service: CompiledService): Pair {
-  const known = source.pairs.get(service.id)
+  let ofService = pairs.get(service)
+  if (ofService === undefined) pairs.set(service, (ofService = new WeakMap()))
+  const known = ofService.get(source)
   if (known !== undefined) return known
   const { party: destination } = service
   const zones = conduitsBetween(tables, source, destination)
@@ -50,7 +55,7 @@ export function pairOf(tables: Tables, source: Party, service: CompiledService):
     movementGuards: tables.movementGuards.filter(concerned),
     accessGuards: tables.accessGuards.filter(concerned),
   }
-  source.pairs.set(service.id, pair)
+  ofService.set(source, pair)
   return pair
 }
 

@@ -2,7 +2,6 @@ import type { PartyFacts } from './condition/compile-condition.ts'
 import type { Code } from './codes.ts'
 import { matchesSegments, parsePattern, type Pattern } from './pattern.ts'
 import type { CompiledZone } from './zone.ts'
-import type { Pair } from './pair.ts'
 
 /** A source, destination or caller, with what the policy knows of it. */
 export interface Party {
@@ -16,8 +15,6 @@ export interface Party {
   /** All of its zones, also when they are too many: quarantine of one is enough. */
   readonly zoneIds: readonly string[]
   readonly facts: PartyFacts
-  /** What concerns it and a service, by the service's id; filled as it is asked for. */
-  readonly pairs: Map<string, Pair>
 }
 
 /** A list of patterns that is asked for whole ids. */
@@ -64,6 +61,5 @@ export function partyOf({ id, foreignDomain, segments, zone, zoneIds, labels }: 
     zoneProblem: zone !== undefined ? null : zoneIds.length > 1 ? 'AMBIGUOUS_ZONE' : 'UNKNOWN_ZONE',
     zoneIds,
     facts: { id, zone: zone?.id, target: zone?.target, labels },
-    pairs: new Map(),
   }
 }
