@@ -1,7 +1,7 @@
 import { orAborted } from '../abort.ts'
 import { SallyportError } from '../errors.ts'
 import type { TlsSource } from '../tls/tls-source.ts'
-import type { TlsIdentity } from '../wire/channel.ts'
+import type { TlsIdentity } from '../wire/tls-identity.ts'
 
 /** Where a broker takes its own SVID from, and the bundles to verify the server with: an `X509Source`. */
 export interface BrokerSource extends TlsSource {

@@ -3,24 +3,13 @@ import { systemClock, type Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { ClientCall, type ClientCallGiven } from './client-call.ts'
 import { methodCodec } from './codec.ts'
-import { openSession } from './connect.ts'
+import { openSession, type SessionOptions, type SessionTls } from './connect.ts'
 import { MESSAGE_MAX_BYTES } from './frames.ts'
 import type { Client, ClientOptions, Transport } from './client.ts'
-import type { TlsIdentity } from './listen-tls.ts'
 import type { AnyMethod, Methods, Service } from './service.ts'
+import type { TlsIdentity } from './tls-identity.ts'
 
-export type { TlsIdentity } from './listen-tls.ts'
-
-export interface ChannelTls {
-  /**
-   * Accepts the server or throws. Gets what the server presented (DER, leaf first), whose key the server has proven to hold;
-   * everything else is for this function to check: chain, time, purpose, SPIFFE ID. It runs once for each connection, before
-   * any request is sent.
-   *
-   * SPIRE's servers present leaf and intermediates; ours append their CA certificate, so that a client that knows only the
-   * hash of the CA (a join file) finds it in the chain, compares the hash, and verifies the rest with it.
-   */
-  verify(presentedChain: readonly Buffer[]): Promise<void> | void
+export interface ChannelTls extends Pick<SessionTls, 'verify'> {
   /**
    * What we present, or a function that says so for each connection. A call after it says something else goes over a new connection;
    * what is open on the old one goes on there.
@@ -28,12 +17,10 @@ export interface ChannelTls {
   readonly identity?: TlsIdentity | (() => TlsIdentity | undefined) | undefined
 }
 
-export interface ChannelOptions {
-  readonly address: { readonly unix: string } | { readonly host: string; readonly port: number }
+/** Those of a session hold for each connection of the channel. */
+export interface ChannelOptions extends Omit<SessionOptions, 'tls'> {
   readonly tls?: ChannelTls | undefined
   readonly clock?: Clock | undefined
-  /** Called before each connection; throws where nobody may connect, such as below a folder that others can write. */
-  readonly beforeConnect?: (() => Promise<void> | void) | undefined
   /** Default: 10 s. */
   readonly connectTimeoutMs?: number | undefined
   /** Default: 4 MiB, as everywhere in gRPC. */

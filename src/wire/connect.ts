@@ -3,20 +3,30 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect as connectSocket, isIP, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import { SallyportError } from '../errors.ts'
-import type { ChannelOptions, ChannelTls } from './channel.ts'
-import type { TlsIdentity } from './listen-tls.ts'
-import { pemOf, presentedChain } from './tls-identity.ts'
+import { pemOf, presentedChain, type TlsIdentity } from './tls-identity.ts'
 
 /** Answers bigger than this stop a client that reads nothing; several may be under way. */
 const WINDOW_BYTES = 1024 * 1024
 
-/** A channel's options as they are for one connection: what it presents is settled. */
-export interface SessionOptions extends Omit<ChannelOptions, 'tls'> {
-  readonly tls: SessionTls | undefined
+export interface SessionOptions {
+  readonly address: { readonly unix: string } | { readonly host: string; readonly port: number }
+  /** Called before the connection; throws where nobody may connect, such as below a folder that others can write. */
+  readonly beforeConnect?: (() => Promise<void> | void) | undefined
+  readonly tls?: SessionTls | undefined
 }
 
-interface SessionTls extends Pick<ChannelTls, 'verify'> {
-  readonly identity: TlsIdentity | undefined
+export interface SessionTls {
+  /**
+   * Accepts the server or throws. Gets what the server presented (DER, leaf first), whose key the server has proven to hold;
+   * everything else is for this function to check: chain, time, purpose, SPIFFE ID. It runs once for each connection, before
+   * any request is sent.
+   *
+   * SPIRE's servers present leaf and intermediates; ours append their CA certificate, so that a client that knows only the
+   * hash of the CA (a join file) finds it in the chain, compares the hash, and verifies the rest with it.
+   */
+  verify(presentedChain: readonly Buffer[]): Promise<void> | void
+  /** What we present. */
+  readonly identity?: TlsIdentity | undefined
 }
 
 /**

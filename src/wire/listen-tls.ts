@@ -1,4 +1,4 @@
-import { constants, type KeyObject } from 'node:crypto'
+import { constants } from 'node:crypto'
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { Clock } from '../clock.ts'
@@ -7,14 +7,8 @@ import type { Log } from '../log/log.ts'
 import { prepareSocketPath } from '../peer/socket-path.ts'
 import type { WireLimits } from './limits.ts'
 import { bindUnix } from './listen-unix.ts'
-import { pemOf, presentedChain } from './tls-identity.ts'
+import { pemOf, presentedChain, type TlsIdentity } from './tls-identity.ts'
 import { TokenBuckets } from './token-bucket.ts'
-
-/** A certificate chain (DER, leaf first) and its key. */
-export interface TlsIdentity {
-  readonly chain: readonly Buffer[]
-  readonly privateKey: KeyObject
-}
 
 /** Where to listen with TLS: an address, or a unix socket with its permissions, such as 0o600. */
 export type TlsAddress =

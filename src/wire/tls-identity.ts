@@ -4,11 +4,14 @@ import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 /** More certificates than any chain that we would accept has. */
 const PRESENTED_MAX = 17
 
+/** A certificate chain (DER, leaf first) and its key. */
+export interface TlsIdentity {
+  readonly chain: readonly Buffer[]
+  readonly privateKey: KeyObject
+}
+
 /** A chain and its key as node:tls takes them. */
-export function pemOf(identity: { readonly chain: readonly Buffer[]; readonly privateKey: KeyObject }): {
-  readonly cert: string
-  readonly key: string
-} {
+export function pemOf(identity: TlsIdentity): { readonly cert: string; readonly key: string } {
   return {
     cert: identity.chain.map(pemCertificate).join(''),
     key: identity.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
