@@ -10,30 +10,40 @@ import { codeOfItem } from './item-status.ts'
 const BATCH = 50
 const REFUSALS_SHOWN = 5
 
-/** Does what a plan says, deletions first; the first batch with a refusal is the last one. */
+/**
+ * Does what a plan says, deletions first; the first batch with a refusal is the last one.
+ *
+ * @returns what whoever made the entries should know
+ */
 export async function applyPlan(
   plan: readonly PlanStep[],
   transport: Transport,
   report: (done: number, total: number) => void = () => undefined,
-): Promise<void> {
+): Promise<readonly string[]> {
   const total = plan.filter(({ action }) => action !== 'keep').length
   let done = 0
+  const warnings: string[] = []
   for (const [action, send] of Object.entries(sendersOf(transport))) {
     for (const steps of batches(plan, action)) {
-      const results = await send(steps)
+      const results: readonly ItemResult[] = await send(steps)
       const refused = steps.flatMap((step, index) => {
         const status = results[index]?.status
-        return status === null || status === undefined || status.code === 0 ? [] : [{ step, status }]
+        const { code } = results[index] ?? {}
+        return status === null || status === undefined || status.code === 0 ? [] : [{ step, status, code }]
       })
       done += steps.length - refused.length
       if (refused.length > 0) throw refusal(refused, done, total)
+      warnings.push(...results.flatMap((result) => result.warnings ?? []))
       report(done, total)
     }
   }
+  return warnings
 }
 
 interface ItemResult {
   readonly status: Status | null
+  readonly warnings?: readonly string[]
+  readonly code?: string
 }
 
 /** Labels of one identity change together, because all of its entries must agree in them (ZO-11). */
@@ -60,10 +70,8 @@ function sendersOf(transport: Transport) {
         ? await relabelled(steps)
         : (await client.batchUpdateEntry({ entries: entriesOf(steps) })).results,
     create: async (steps) =>
-      steps.some(({ labels }) => labels !== undefined)
-        ? (await registrations.createEntries({ entries: steps.map(({ entry, labels = {} }) => ({ entry, labels })) }))
-            .results
-        : (await client.batchCreateEntry({ entries: entriesOf(steps) })).results,
+      (await registrations.createEntries({ entries: steps.map(({ entry, labels = {} }) => ({ entry, labels })) }))
+        .results,
   } satisfies Record<string, Send>
 }
 
@@ -76,7 +84,7 @@ const ALL_FIELDS = {
 }
 
 function refusal(
-  refused: readonly { readonly step: PlanStep; readonly status: Status }[],
+  refused: readonly { readonly step: PlanStep; readonly status: Status; readonly code: string | undefined }[],
   done: number,
   total: number,
 ): SallyportError {
@@ -85,7 +93,7 @@ function refusal(
     .map(({ step, status }) => `  ${step.action} ${step.spiffeId}: ${status.message}`)
   const more = refused.length > REFUSALS_SHOWN ? [`  and ${refused.length - REFUSALS_SHOWN} more`] : []
   return new SallyportError(
-    codeOfItem(refused[0]?.status),
+    codeOfItem(refused[0]?.status, refused[0]?.code),
     [`Cannot make all changes: ${done} of ${total} were made, ${refused.length} refused`, ...lines, ...more].join('\n'),
     { hint: 'Correct the file and apply it again; what was made already is kept.' },
   )

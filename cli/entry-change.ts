@@ -1,4 +1,3 @@
-import type { Labels } from '../src/entry/labels.ts'
 import { entryWarnings } from '../src/entry/entry-warnings.ts'
 import { parseSelector } from '../src/entry/selector.ts'
 import { SallyportError } from '../src/errors.ts'
@@ -49,17 +48,13 @@ export async function createEntry(options: EntryOptions): Promise<Result> {
   const labels = parseLabels(options.label ?? [])
   return withServer(options, async (transport) => {
     const sent = { ...fieldsOf(options), ...(options.id === undefined ? {} : { id: options.id }) }
-    const entry = await created(sent, labels, transport)
-    return { ...(await shownWithLabels(entry, transport)), warnings: await warningsAbout(entry, transport) }
+    const { results } = await transport
+      .client(registrationsService)
+      .createEntries({ entries: [{ entry: sent, labels }] })
+    const entry = firstEntry(results)
+    const warnings = [...(await warningsAbout(entry, transport)), ...(results[0]?.warnings ?? [])]
+    return { ...(await shownWithLabels(entry, transport)), warnings }
   })
-}
-
-/** SPIRE's call knows no labels. */
-async function created(sent: Sent<Entry>, labels: Labels, transport: Transport): Promise<Entry> {
-  if (Object.keys(labels).length === 0)
-    return firstEntry((await entries(transport).batchCreateEntry({ entries: [sent] })).results)
-  const request = { entries: [{ entry: sent, labels }] }
-  return firstEntry((await transport.client(registrationsService).createEntries(request)).results)
 }
 
 /** What is allowed and yet not likely to be what was meant. */
@@ -95,7 +90,9 @@ async function isIdentity(bySpiffeId: NonNullable<Entry['parentId']>, transport:
   return (await entries(transport).countEntries({ filter: { bySpiffeId } })).count > 0
 }
 
-function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
+function firstEntry(
+  results: readonly (BatchCreateEntryResponse['results'][number] & { readonly code?: string })[],
+): Entry {
   const [result] = results
   checkStatus(
     result?.status,
@@ -104,6 +101,7 @@ function firstEntry(results: BatchCreateEntryResponse['results']): Entry {
         ? 'List the ids with `sallyport entry list`.'
         : ''
       : `The entry that exists: sallyport entry show ${result.entry.id}`,
+    result?.code,
   )
   return result!.entry!
 }

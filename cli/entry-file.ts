@@ -35,9 +35,10 @@ export async function applyEntries(options: ApplyOptions): Promise<Result> {
     const stored = await Array.fromAsync(eachEntry(transport))
     const isLabelled = wanted.some(({ labels }) => labels !== undefined)
     const plan = planEntries(wanted, stored, options.prune, isLabelled ? await labelsOf(transport) : new Map())
+    let warnings: readonly string[] = []
     if (!options.dryRun) {
       using progress = showProgress('changes made')
-      await applyPlan(plan, transport, progress.report)
+      warnings = await applyPlan(plan, transport, progress.report)
     }
     const changes = plan.filter(({ action }) => action !== 'keep')
     const aliases = stored.filter(isAliasOfToken).length
@@ -51,6 +52,7 @@ export async function applyEntries(options: ApplyOptions): Promise<Result> {
         'entry id': entryId,
         fields: changedFields.join(', '),
       })),
+      warnings,
       sentence: `${summary(plan)}${options.dryRun && changes.length > 0 ? ' Nothing was done; leave out --dry-run to do it.' : ''}${kept}`,
     }
   })

@@ -1062,6 +1062,14 @@ export const errorCodes = {
     means: 'The entries of one SPIFFE ID would not agree in their labels any more (ZO-11).',
     remedy: 'Change the labels of all entries of that id in one go.',
   },
+  ENTRY_WOULD_LOSE: {
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    means:
+      'A change of an entry would make what identities have to know of the policy longer than agents take; nothing was changed.',
+    remedy:
+      'Change no labels or selectors that place identities elsewhere or that conditions read, or let fewer services be within reach of those that the message names.',
+  },
   ISSUANCE_REFUSED: {
     grpc: 'PERMISSION_DENIED',
     http: 403,

@@ -6,6 +6,7 @@ import { MembershipRules } from '../../src/policy/membership-rules.ts'
 import { resolveIdentity, resolveMembership } from '../../src/policy/resolve-membership.ts'
 import type { Party } from '../../src/policy/party.ts'
 import { segmentsOf } from '../../src/policy/pattern.ts'
+import { mostSliceBytes } from '../../src/policy/long-slices.ts'
 import { isSame } from '../../src/policy/policy-difference.ts'
 import type { PolicySet, Rule } from '../../src/policy/policy-set.ts'
 import { SliceIndex } from '../../src/policy/slice-index.ts'
@@ -25,9 +26,12 @@ export type ConcernedSlices = ReadonlySet<string> | 'all'
 
 const NOBODY: ConcernedSlices = new Set()
 
+/** A row in a slice is never longer than its text and so much. */
+const ROW_FRAME_BYTES = 64
+
 interface MembersParts {
   readonly index: SliceIndex
-  readonly directory: Pick<Directory, 'entries' | 'entriesWithSpiffeId'>
+  readonly directory: Pick<Directory, 'entries' | 'entry' | 'entriesWithSpiffeId'>
   readonly resolved: Map<string, IdentityRow>
 }
 
@@ -38,6 +42,8 @@ export class Members {
   readonly #directory: MembersParts['directory']
   /** With all labels, whichever the policy reads. */
   readonly #resolved: Map<string, IdentityRow>
+  /** Undefined: to be looked for again. */
+  #mostSliceBytes: number | undefined
 
   private constructor(parts: MembersParts) {
     this.#rules = new MembershipRules(parts.index.set)
@@ -114,19 +120,71 @@ export class Members {
     return sliceOf(this.#index, spiffeId)
   }
 
+  /** No slice is longer. It grows with each row that changes, and is looked for again when it says too much. */
+  mostSliceBytes(enough: number): number {
+    if (this.#mostSliceBytes === undefined || this.#mostSliceBytes > enough)
+      this.#mostSliceBytes = mostSliceBytes(this.#index)
+    return this.#mostSliceBytes
+  }
+
+  /**
+   * What would be with these entries in the place of those that have their ids; nothing is changed by it.
+   *
+   * @param action is given the index as it would be, which it must not keep
+   */
+  asIf<T>(entries: readonly RegistrationEntry[], action: (index: SliceIndex) => T): T {
+    const moves = this.movesOf(entries)
+    try {
+      for (const { spiffeId, after } of moves) this.#put(spiffeId, after)
+      return action(this.#index)
+    } finally {
+      for (const { spiffeId, before } of moves) this.#put(spiffeId, before)
+    }
+  }
+
+  /** The rows that would be others with these entries in the place of those that have their ids. */
+  movesOf(entries: readonly RegistrationEntry[]): readonly Move[] {
+    const coming = new Set(entries.map(({ id }) => id))
+    const arrivingAt = Map.groupBy(entries, ({ spiffeId }) => spiffeId.toString())
+    const ids = entries.flatMap(({ id, spiffeId }) => [spiffeId, this.#directory.entry(id)?.spiffeId ?? spiffeId])
+    return [...new Map(ids.map((id) => [id.toString(), id]))].flatMap(([spiffeId, id]): Move[] => {
+      const staying = this.#directory.entriesWithSpiffeId(id).filter((entry) => !coming.has(entry.id))
+      const all = [...staying, ...(arrivingAt.get(spiffeId) ?? [])].map(registeredIdentityOf)
+      const [before, after] = [this.#resolved.get(spiffeId), all.length === 0 ? undefined : this.rowOf(all)]
+      if (JSON.stringify(before) === JSON.stringify(after)) return []
+      const isService = this.#index.servicesByIdentity.has(id.path)
+      const isElsewhere = this.#isElsewhere(spiffeId, [before, after])
+      const concerned = this.#concerned(spiffeId, [before, after])
+      return [
+        {
+          ...{ spiffeId, before, after, movesServices: isService && isElsewhere },
+          mostBytes: after === undefined ? 0 : rowBytes(JSON.stringify(after)),
+          concernsOthers: concerned === 'all' || concerned.size > 1,
+        },
+      ]
+    })
+  }
+
+  #put(spiffeId: string, row: IdentityRow | undefined): void {
+    if (row === undefined) this.#index.remove(spiffeId)
+    else this.#index.put(row)
+  }
+
   /** Looks at the entries of an id again. */
   refresh(spiffeId: string): ConcernedSlices {
     const before = this.#resolved.get(spiffeId)
     const entries = this.#directory.entriesWithSpiffeId(SpiffeId.parse(spiffeId))
     const after = entries.length === 0 ? undefined : this.rowOf(entries.map(registeredIdentityOf))
-    if (JSON.stringify(before) === JSON.stringify(after)) return NOBODY
-    if (after === undefined) {
-      this.#resolved.delete(spiffeId)
-      this.#index.remove(spiffeId)
-    } else {
-      this.#resolved.set(spiffeId, after)
-      this.#index.put(after)
-    }
+    const text = JSON.stringify(after)
+    if (JSON.stringify(before) === text) return NOBODY
+    if (after === undefined) this.#resolved.delete(spiffeId)
+    else this.#resolved.set(spiffeId, after)
+    this.#put(spiffeId, after)
+    const { path } = SpiffeId.parse(spiffeId)
+    // What is moved with a service is not its row alone.
+    if (this.#index.servicesByIdentity.has(path) && this.#isElsewhere(spiffeId, [before, after]))
+      this.#mostSliceBytes = undefined
+    else if (this.#mostSliceBytes !== undefined && after !== undefined) this.#mostSliceBytes += rowBytes(text)
     return this.#concerned(spiffeId, [before, after])
   }
 
@@ -142,15 +200,33 @@ export class Members {
   #concerned(spiffeId: string, rows: readonly (IdentityRow | undefined)[]): ConcernedSlices {
     const { path } = SpiffeId.parse(spiffeId)
     const { servicesByIdentity } = this.#index
-    const byPattern = this.#rules.byPattern(segmentsOf(path)).map(({ zone }) => zone)
-    const isElsewhere = rows.some((row) => row !== undefined && zonesOfRow(row).join() !== byPattern.join())
-    if (isElsewhere || servicesByIdentity.has(path)) return 'all'
+    if (this.#isElsewhere(spiffeId, rows) || servicesByIdentity.has(path)) return 'all'
     const hasLabels = rows.some((row) => row !== undefined && Object.keys(row.labels).length > 0)
     if (!hasLabels) return new Set([spiffeId])
     const domain = SpiffeId.parse(spiffeId).trustDomain.name
     return new Set([spiffeId, ...[...servicesByIdentity.keys()].map((identity) => `spiffe://${domain}${identity}`)])
   }
+
+  /** Is it, in one of these rows, where patterns alone would not place it? */
+  #isElsewhere(spiffeId: string, rows: readonly (IdentityRow | undefined)[]): boolean {
+    const byPattern = this.#rules.byPattern(segmentsOf(SpiffeId.parse(spiffeId).path)).map(({ zone }) => zone)
+    return rows.some((row) => row !== undefined && zonesOfRow(row).join() !== byPattern.join())
+  }
 }
+
+/** A row that would be another one. */
+export interface Move {
+  readonly spiffeId: string
+  readonly before: IdentityRow | undefined
+  readonly after: IdentityRow | undefined
+  /** Slices have so much more in them at most, unless services move with it. */
+  readonly mostBytes: number
+  readonly movesServices: boolean
+  /** Slices of other identities have it in them. */
+  readonly concernsOthers: boolean
+}
+
+const rowBytes = (text: string): number => Buffer.byteLength(text) + ROW_FRAME_BYTES
 
 export const zonesOfRow = ({ zone }: IdentityRow): readonly string[] =>
   zone === null ? [] : typeof zone === 'string' ? [zone] : zone

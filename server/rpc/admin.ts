@@ -10,6 +10,7 @@ import { verifyAudit } from '../audit/verify-audit.ts'
 import { createJoinToken } from './create-join-token.ts'
 import { ownBundle } from './own-bundle.ts'
 import type { RpcDeps } from './rpc-deps.ts'
+import { warningsOfSlices } from './slice-room.ts'
 import { secondsOf } from './svid-message.ts'
 
 /** How often the journal is looked at for those who follow it. */
@@ -117,7 +118,7 @@ function statusOf(deps: RpcDeps): Sent<GetStatusResponse> {
 }
 
 /** What somebody should look at, in whole sentences. */
-function warningsOf({ authorities, directory, clock }: RpcDeps): readonly string[] {
+function warningsOf({ authorities, directory, clock, book }: RpcDeps): readonly string[] {
   const now = clock.now()
   const warnings = authorities
     .status()
@@ -128,7 +129,7 @@ function warningsOf({ authorities, directory, clock }: RpcDeps): readonly string
     )
   const expired = [...directory.agents()].filter((agent) => !agent.banned && agent.expiresAt <= now).length
   if (expired > 0) warnings.push(`${expired} agents have been away for longer than their SVID lives.`)
-  return warnings
+  return [...warnings, ...warningsOfSlices({ book })]
 }
 
 function auditQueryOf(request: ListAuditRequest): AuditQuery {

@@ -16,8 +16,14 @@ import type { Sent } from '../../src/wire/service.ts'
 import { entryCreated } from '../audit/entry-events.ts'
 import { deedOf } from './deed.ts'
 import { LabelAgreement } from './entry-labels.ts'
-import { eachItem, failedItem, OK } from './items.ts'
+import { codeOf, eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
+import { withRoom } from './slice-room.ts'
+
+/** With the code of a refusal, for our own API. */
+interface CreatedEntries extends Sent<BatchCreateEntryResponse> {
+  readonly results: readonly (Sent<BatchCreateEntryResponseResult> & { readonly code?: string })[]
+}
 
 /** `BatchCreateEntry`: one transaction for each item, committed together. Labels are those of our own API, by index. */
 export async function createEntries(
@@ -25,13 +31,14 @@ export async function createEntries(
   call: Call,
   deps: RpcDeps,
   labels: readonly Labels[] = [],
-): Promise<Sent<BatchCreateEntryResponse>> {
+): Promise<CreatedEntries> {
   const deed = deedOf(call, deps)
   const agreement = new LabelAgreement(deps.directory)
   const shared = { createdAt: deps.clock.now(), readParent: rememberedIds() }
-  const drafts = eachItem(entries, (message, index) =>
+  const made = eachItem(entries, (message, index) =>
     newEntryOf(message, labels[index], { ...shared, agreement, call, deps }),
   )
+  const drafts = withRoom(made, (entry) => entry, deps)
   const good = drafts.flatMap((draft) => ('value' in draft ? [draft.value] : []))
   const outcomes = (
     await deps.store.commitAll(
@@ -42,8 +49,11 @@ export async function createEntries(
     )
   ).values()
   let revision = 0
-  const results = drafts.map((draft): Sent<BatchCreateEntryResponseResult> => {
-    if ('error' in draft) return { status: failedItem(draft.error, call, deps.log), entry: null }
+  const results = drafts.map((draft) => {
+    if ('error' in draft) {
+      const { error } = draft
+      return { status: failedItem(error, call, deps.log), entry: null, code: codeOf(error) }
+    }
     const outcome = outcomes.next().value
     if (outcome?.ok === true) {
       revision = Math.max(revision, outcome.revision)

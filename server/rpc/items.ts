@@ -21,6 +21,9 @@ export function eachItem<T, U>(items: readonly T[], make: (item: T, index: numbe
   })
 }
 
+/** The code of what was thrown on purpose, which a status has no field for. */
+export const codeOf = (error: unknown): string => (error instanceof SallyportError ? error.code : '')
+
 /** The status of an item that failed. What nobody threw on purpose is told to the log and not to the caller. */
 export function failedItem(error: unknown, call: Call, log: Log): Status {
   if (!(error instanceof SallyportError)) {

@@ -16,8 +16,9 @@ import { entryUpdated } from '../audit/entry-events.ts'
 import { createEntries, similarExists, warnOf } from './create-entries.ts'
 import { deedOf } from './deed.ts'
 import { LabelAgreement } from './entry-labels.ts'
-import { failedItem, OK } from './items.ts'
+import { codeOf, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
+import { checkRoom, warningsOfRoom } from './slice-room.ts'
 import type { Turns } from './turns.ts'
 import { concurrent, entryNotFound, updated } from './update-entries.ts'
 
@@ -26,19 +27,25 @@ const ENTRIES_MAX = 1_000
 
 /** `sallyport.server.v1.Registrations`: entries with their labels. Calls take turns, so that entries of one id agree (ZO-11). */
 export function registrationsHandlers(deps: RpcDeps, turns: Turns): Handlers<typeof registrationsService> {
-  const { directory } = deps
+  const { directory, book } = deps
   return {
     createEntries: ({ entries }, call) =>
       turns.take(async () => {
         checkCount(entries.length)
         const messages = entries.map(({ entry }) => entry ?? refuseEmpty())
         const labels = entries.map((one) => one.labels)
-        const { results = [] } = await createEntries({ entries: messages, outputMask: null }, call, deps, labels)
+        const { results } = await createEntries({ entries: messages, outputMask: null }, call, deps, labels)
+        await book.reached(directory.revision)
+        const made = results.flatMap(({ status, entry }) => (status?.code === OK.code ? [entry?.id ?? ''] : []))
+        const idOf = (entryId: string): string => directory.entry(entryId)?.spiffeId.toString() ?? ''
+        const warnings = warningsOfRoom(made.map(idOf), deps)
         return {
-          results: results.map((result) => ({
-            ...result,
-            labels: directory.entry(result.entry?.id ?? '')?.labels ?? {},
-          })),
+          results: results.map((result) => {
+            const entryId = result.entry?.id ?? ''
+            const warning = made.includes(entryId) ? warnings.get(idOf(entryId)) : undefined
+            const labels = directory.entry(entryId)?.labels ?? {}
+            return { ...result, labels, warnings: warning === undefined ? [] : [warning] }
+          }),
         }
       }),
 
@@ -72,7 +79,7 @@ async function updateTogether(
     const entries = await commitTogether(updates, call, deps)
     return { results: entries.map((entry) => ({ status: OK, entry: entryToMessage(entry), labels: entry.labels })) }
   } catch (error) {
-    const failed = { status: failedItem(error, call, deps.log), entry: null, labels: {} }
+    const failed = { status: failedItem(error, call, deps.log), entry: null, labels: {}, code: codeOf(error) }
     return { results: updates.map(() => failed) }
   }
 }
@@ -89,6 +96,7 @@ async function commitTogether(
     agreement.check(entry)
     deps.zoneRights.checkChange(call, deps.directory.entry(entry.id), entry)
   }
+  checkRoom(entries, deps)
   const deed = deedOf(call, deps)
   const outcome = await deps.store.commit({
     mutations: entries.map((entry) => ({ kind: 'entry.update', entry })),

@@ -17,6 +17,7 @@ import { deedOf } from './deed.ts'
 import { LabelAgreement } from './entry-labels.ts'
 import { eachItem, failedItem, OK } from './items.ts'
 import type { RpcDeps } from './rpc-deps.ts'
+import { withRoom } from './slice-room.ts'
 
 type Result = Sent<BatchUpdateEntryResponseResult>
 
@@ -37,12 +38,13 @@ export async function updateEntries(
   for (let tries = 1; results.size < entries.length; tries += 1) {
     const open = entries.map((message, index) => ({ message, index })).filter(({ index }) => !results.has(index))
     const agreement = new LabelAgreement(deps.directory)
-    const updates = eachItem(open, ({ message, index }) => {
+    const made = eachItem(open, ({ message, index }) => {
       const update = { index, ...updated(message, inputMask, deps) }
       agreement.check(update.after)
       deps.zoneRights.checkChange(call, update.before, update.after)
       return update
     })
+    const updates = withRoom(made, ({ after }) => after, deps)
     for (const [place, update] of updates.entries()) {
       if ('error' in update) results.set(open[place]!.index, failed(update.error, call, deps))
     }

@@ -41,6 +41,9 @@ export function longSlices(index: SliceIndex, mostBytes = SLICE_MAX_BYTES): read
     .sort((a, b) => b.sizeBytes - a.sizeBytes)
 }
 
+/** No slice is longer than so many bytes. Cheap beside the slices themselves: each row and each object is looked at once. */
+export const mostSliceBytes = (index: SliceIndex): number => new SliceBounds(index).ofAnybody()
+
 /** How long slices can be at most, by what they are put together of. */
 class SliceBounds {
   readonly #index: SliceIndex

@@ -1597,11 +1597,12 @@ export interface LabelledEntryResult {
   readonly status: spireApiTypes.Status | null
   readonly entry: spireApiTypes.Entry | null
   readonly labels: Readonly<Record<string, string>>
+  readonly warnings: readonly string[]
 }
 
 export const labelledEntryResultType: MessageType<LabelledEntryResult> = {
   name: 'sallyport.server.v1.LabelledEntryResult',
-  create: () => ({ status: null, entry: null, labels: NO_ENTRIES }),
+  create: () => ({ status: null, entry: null, labels: NO_ENTRIES, warnings: NO_ITEMS }),
   fields: [
     { number: 1, name: 'status', kind: 'message', type: () => spireApiTypes.statusType },
     { number: 2, name: 'entry', kind: 'message', type: () => spireApiTypes.entryType },
@@ -1618,6 +1619,7 @@ export const labelledEntryResultType: MessageType<LabelledEntryResult> = {
         ],
       },
     },
+    { number: 4, name: 'warnings', kind: 'string', repeated: true },
   ],
 }
 

@@ -12,6 +12,7 @@ import { shopEntries, shopEntry, shopPolicy } from './shop-policy.ts'
 const entries = [...shopEntries, shopEntry('pci', '/web/pci', { labels: { pci: 'true' } })]
 const directory = {
   entries: () => entries,
+  entry: () => undefined,
   entriesWithSpiffeId: (id: { toString(): string }) =>
     entries.filter(({ spiffeId }) => String(spiffeId) === String(id)),
 }

@@ -9,7 +9,7 @@ import { shopEntries, shopEntry, shopPolicy } from './shop-policy.ts'
 
 test('a slice is printed as canonical JSON says it, also the second time', () => {
   const entries = [...shopEntries, shopEntry('pci', '/web/pci', { labels: { pci: 'true', 'a b': '"' } })]
-  const directory = { entries: () => entries, entriesWithSpiffeId: () => [] }
+  const directory = { entries: () => entries, entry: () => undefined, entriesWithSpiffeId: () => [] }
   const members = Members.of(readPolicy(shopPolicy()), directory)
   const printer = new SlicePrinter()
   for (const path of ['/web/store', '/shop/orders', '/web/pci', '/data/pg', '/web/store']) {
