@@ -11,15 +11,18 @@ export interface Withheld {
 /** What lifecycle says of the identities of this node, by the fast lane as far as the agent holds it (zones.md §3.11). */
 export interface Standing {
   withheld(spiffeId: string): Withheld | undefined
+  /** Why nobody may go by what an identity shows, wherever it runs, also of another trust domain; undefined: it is in good standing. */
+  stopped(spiffeId: string): Withheld['why'] | undefined
   /** @param serialNumber hex, lower case, no leading zeros */
   isRevoked(spiffeId: string, serialNumber: string): boolean
 }
 
-export const GOOD_STANDING: Standing = { withheld: () => undefined, isRevoked: () => false }
+export const GOOD_STANDING: Standing = { withheld: () => undefined, stopped: () => undefined, isRevoked: () => false }
 
 /** Withheld and revoked is what either says; of both, the first one says why. */
 export const eitherOf = (first: Standing, second: Standing): Standing => ({
   withheld: (spiffeId) => first.withheld(spiffeId) ?? second.withheld(spiffeId),
+  stopped: (spiffeId) => first.stopped(spiffeId) ?? second.stopped(spiffeId),
   isRevoked: (spiffeId, serial) => first.isRevoked(spiffeId, serial) || second.isRevoked(spiffeId, serial),
 })
 
@@ -28,5 +31,5 @@ export const isSameWithheld = (a: Withheld | undefined, b: Withheld | undefined)
   a?.why === b?.why && a?.isX509Withheld === b?.isX509Withheld
 
 /** For a sentence that begins with the identity. */
-export const withheldBecause = (withheld: Withheld | undefined): string =>
+export const withheldBecause = (withheld: Pick<Withheld, 'why'> | undefined): string =>
   withheld?.why === 'offboarded' ? 'is offboarded' : 'is in quarantine'

@@ -2,7 +2,7 @@ import { indexLifecycle } from '../../src/policy/lifecycle-index.ts'
 import { NO_LIFECYCLE, type Quarantine } from '../../src/policy/lifecycle.ts'
 import { GOOD_STANDING, type Standing, type Withheld } from '../entries/standing.ts'
 import type { PolicyState } from './policy-state.ts'
-import { zonesOf } from './zones-of.ts'
+import { zonesOf, zonesOfPeer } from './zones-of.ts'
 
 /**
  * What the fast lane says of the identities of this node: the same as the server's gate asks before it signs, so that what was
@@ -18,6 +18,11 @@ export function standingOf({ fastLane, slices }: PolicyState, agentId: string | 
   const ofNode = quarantines.filter(({ target }) => 'node' in target && target.node === agentId)
   const hasZones = quarantines.some(({ target }) => 'zone' in target)
   return {
+    stopped(spiffeId) {
+      const zoneIds = hasZones ? zonesOfPeer({ slices }, spiffeId) : []
+      if (index.quarantinesOf({ id: spiffeId, zoneIds }).length > 0) return 'quarantined'
+      return index.offboarded.has(spiffeId) ? 'offboarded' : undefined
+    },
     isRevoked: (spiffeId, serialNumber) => index.isRevoked(spiffeId, serialNumber),
     withheld(spiffeId) {
       const zoneIds = hasZones ? zonesOf({ slices }, spiffeId) : []

@@ -2,6 +2,7 @@ import type { Clock } from '../../src/clock.ts'
 import { SallyportError } from '../../src/errors.ts'
 import { bundleSetOf } from '../../src/bundle/bundle-set.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
+import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { JwtSvid } from '../../src/svid/jwt-svid.ts'
 import { verifyJwtSvid } from '../../src/svid/verify-jwt-svid.ts'
@@ -15,6 +16,7 @@ import {
 import type { Sent } from '../../src/wire/service.ts'
 import { structOf } from '../../src/workload/struct.ts'
 import type { Entitlements } from '../entries/entitlements.ts'
+import { withheldBecause } from '../entries/standing.ts'
 import type { Matched } from '../entries/subscription.ts'
 import type { WitSvidCache } from '../svids/wit-svid-cache.ts'
 import { bundlesFor, invalid, jwtOrderOf, jwtSvidsFor, type MaterialDeps, x509SvidsFor } from './caller-material.ts'
@@ -86,11 +88,23 @@ async function validateJwtSvid(
     if (error instanceof SallyportError && error.row.grpc !== 'INVALID_ARGUMENT') throw invalid(error.message)
     throw error
   }
+  checkInGoodStanding(verified.spiffeId, entitlements)
   const isOwn = verified.spiffeId.isMemberOf(entitlements.trustDomain)
   return {
     spiffeId: verified.spiffeId.toString(),
     claims: structOf(isOwn ? verified.claims : spiffeClaims(verified, deps)),
   }
+}
+
+/** Tokens cannot be taken back: whoever asks here hears of a quarantine before they end, as enforcing peers do (§3.11). */
+function checkInGoodStanding(spiffeId: SpiffeId, { standing }: Entitlements): void {
+  const why = standing.stopped(spiffeId.toString())
+  if (why === undefined) return
+  throw new SallyportError(
+    'JWT_SVID_INVALID',
+    `Cannot accept the JWT-SVID of ${spiffeId}: the identity ${withheldBecause({ why })}`,
+    { hint: `Find out why with \`sallyport ${why === 'offboarded' ? 'offboard' : 'quarantine'} list\`.` },
+  )
 }
 
 /** The bundles that count for this caller: without an entry, the own one alone. */

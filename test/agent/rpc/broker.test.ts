@@ -319,7 +319,7 @@ describe('what a broker is given', () => {
     await using house = await worldWith([anEntry('a')])
     const stream = await answered(house, pidReference(1000))
     const withheld = { why: 'quarantined', isX509Withheld: true } as const
-    house.world.entitlements.stand({ withheld: () => withheld, isRevoked: () => false })
+    house.world.entitlements.stand({ withheld: () => withheld, stopped: () => undefined, isRevoked: () => false })
     await until(() => stream.error !== undefined, 'the end of the stream')
     expect(stream.error).toThrowCode('WORKLOAD_NOT_ENTITLED', 'is in quarantine')
     const refusal = await failureOf(
@@ -463,6 +463,7 @@ describe('a stream', () => {
       const stream = await answered(house, pidReference(1000))
       house.standing = {
         withheld: (id) => (id === BROKER_ID ? withheld : undefined),
+        stopped: () => undefined,
         isRevoked: (id) => id === BROKER_ID && withheld === undefined,
       }
       house.world.upstream.entries.set('b', anEntry('b'))

@@ -7,6 +7,7 @@ import { parseSelector } from '../../../src/entry/selector.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import type { CanonicalValue } from '../../../src/jws/canonical-json.ts'
+import { signJws } from '../../../src/jws/sign-jws.ts'
 import type { FastLaneEvent } from '../../../src/policy/fast-lane.ts'
 import type { Quarantine } from '../../../src/policy/lifecycle.ts'
 import { readPolicy } from '../../../src/policy-file/read-policy.ts'
@@ -290,6 +291,54 @@ describe('what is withheld', () => {
     await using house = await House.open([entryOf('store', '/web/store'), entryOf('late', '/web/late')])
     await house.quarantine({ node: AGENT_ID, identities: [store] }, 'q1', ['forensics'])
     expect(idsIn(await house.svids())).toEqual([store])
+  })
+
+  describe('at ValidateJWTSVID', () => {
+    const validate = async ({ world }: House, path = '/web/peer') => {
+      const iat = Math.floor(world.clock.now().getTime() / 1000)
+      const payload = { sub: idOf(path), aud: ['x'], iat, exp: iat + 300 }
+      const svid = await signJws({ kid: 'jwt-1', typ: 'JWT' }, payload, world.upstream.authority.signer, 'ES256')
+      return await handlersOf(world).validateJwtSvid({ audience: 'x', svid }, workloadCall())
+    }
+
+    test('the JWT-SVID of a peer in quarantine is not valid, and is again after its release', async () => {
+      await using house = await House.open()
+      expect((await validate(house)).spiffeId).toBe(idOf('/web/peer'))
+      await house.quarantine({ identity: idOf('/web/peer') })
+      const refusal = await refusalOf(validate(house))
+      expect(refusal).toThrowCode('JWT_SVID_INVALID', `${idOf('/web/peer')}: the identity is in quarantine`)
+      expect(refusal).toMatchObject({ row: { grpc: 'INVALID_ARGUMENT' } })
+      expect((await validate(house, '/web/other')).spiffeId).toBe(idOf('/web/other'))
+      await house.release()
+      expect((await validate(house)).spiffeId).toBe(idOf('/web/peer'))
+    })
+
+    test('the JWT-SVID of a peer on a node in quarantine, where a conduit is kept open too', async () => {
+      await using house = await House.open()
+      await house.quarantine({ node: idOf('/agent/other'), identities: [idOf('/web/peer')] }, 'q1', ['forensics'])
+      expect(await refusalOf(validate(house))).toThrowCode('JWT_SVID_INVALID', 'is in quarantine')
+    })
+
+    test('the JWT-SVID of a peer whose zone is in quarantine, by what the slices of this node say', async () => {
+      await using house = await House.open()
+      const { signer, world } = house
+      const policy = JSON.parse(
+        JSON.stringify({ ...readPolicy(shopPolicy()), tests: [], invariants: [] }),
+      ) as CanonicalValue
+      const slice = signer.slice('/web/store', 2, { policy, members: [], digest: '' })
+      await world.policy.apply(signer.snapshot(2, [slice]))
+      await house.quarantine({ zone: 'data' })
+      expect(await refusalOf(validate(house, '/data/pg'))).toThrowCode('JWT_SVID_INVALID', 'is in quarantine')
+      expect((await validate(house)).spiffeId).toBe(idOf('/web/peer'))
+    })
+
+    test('the JWT-SVID of a peer that is offboarded, until it is reinstated', async () => {
+      await using house = await House.open()
+      await house.hear({ kind: 'offboard', body: { spiffeId: idOf('/web/peer') } })
+      expect(await refusalOf(validate(house))).toThrowCode('JWT_SVID_INVALID', 'the identity is offboarded')
+      await house.hear({ kind: 'reinstate', body: { spiffeId: idOf('/web/peer') } })
+      expect((await validate(house)).spiffeId).toBe(idOf('/web/peer'))
+    })
   })
 
   test('an SVID whose serial number was revoked: another one is signed in its place, with another key', async () => {
