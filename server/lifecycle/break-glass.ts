@@ -1,12 +1,12 @@
 import type { BreakGlass } from '../../src/policy/policy-set.ts'
 import type { Deed } from '../audit/deed.ts'
 import { lifecycleEvent } from '../audit/lifecycle-events.ts'
-import type { LifecycleChange } from '../policy/fast-lane.ts'
 import { isLive, sessionOf } from '../policy/live-lifecycle.ts'
 import type { CurrentPolicy } from '../policy/policy-book.ts'
 import type { BreakGlassRow, LifecycleObject } from '../store/policy-rows.ts'
+import { changed, changeRow, endRows } from './change-row.ts'
 import {
-  changed,
+  checkBelongs,
   checkReason,
   isRegistered,
   nameOf,
@@ -18,7 +18,7 @@ import {
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
 import { offersSession } from './still-offered.ts'
-import { checkWaits, isOver } from './waiting.ts'
+import { afterApproval, checkWaits, isOver } from './waiting.ts'
 
 /** Whatever a declaration says (SE-46, §3.10). */
 export const BREAK_GLASS_PEOPLE = 2
@@ -42,16 +42,15 @@ const WHAT = 'start break-glass'
  * @throws {@link SallyportError} `LIFECYCLE_REFUSED`, `LIFECYCLE_NOT_FOUND`, `SPIFFE_ID_INVALID`
  */
 export async function startBreakGlass(order: BreakGlassOrder, deed: Deed, deps: LifecycleDeps): Promise<BreakGlassRow> {
-  let row: BreakGlassRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     checkReason(WHAT, order.reason)
     const declaration = declarationOf(order.declaration, deps)
     const starter = nameOf(deed)
-    checkMayActivate(declaration, starter, deps)
+    checkBelongs(WHAT, declaration.activate, starter, deps)
     const subjects = subjectsOf(order, declaration, deps)
     const longest = checkDuration(order, declaration)
     const { from, to, overrides } = declaration
-    row = {
+    const row: BreakGlassRow = {
       ...{ kind: 'breakGlass', id: newId('bg', deps), revisionNumber: 0, declaration: declaration.id, subjects },
       ...{ opens: { from, to, overrides }, durationMs: order.durationMs === 0 ? longest : order.durationMs },
       ...{ reason: order.reason, by: starter, sinceMs: deed.at.getTime(), startedBy: [starter] },
@@ -59,17 +58,15 @@ export async function startBreakGlass(order: BreakGlassOrder, deed: Deed, deps: 
       ...{ approvalsFrom: declaration.activate, approveByMs: deed.at.getTime() + deps.approvals.breakGlassMs },
     }
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: [],
       audit: [lifecycleEvent('break-glass.requested', deed, factsOf(row))],
     }
   })
-  return made(row)
 }
 
 export async function approveBreakGlass(id: string, deed: Deed, deps: LifecycleDeps): Promise<BreakGlassRow> {
-  let row: BreakGlassRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const pending = sessionRow(id, deps)
     const what = `approve ${id}`
     const approver = nameOf(deed)
@@ -78,24 +75,21 @@ export async function approveBreakGlass(id: string, deed: Deed, deps: LifecycleD
     if (pending.startedBy.includes(approver))
       throw refused(what, `${approver} has started it: another person is needed`)
     const declaration = declarationOf(pending.declaration, deps)
-    checkMayActivate(declaration, approver, deps)
+    checkBelongs(WHAT, declaration.activate, approver, deps)
     checkDuration(pending, declaration)
     if (!offersSession(declaration, pending.opens)) {
       throw refused(what, `${declaration.id} opens less than when it was started`, 'Start another one.')
     }
     subjectsOf(pending, declaration, deps)
     const startedBy = [...pending.startedBy, approver]
-    const approvalsNeeded = Math.max(pending.approvalsNeeded, declaration.approvals)
-    const isEnough = startedBy.length >= approvalsNeeded
-    const span = isEnough ? { fromMs: nowMs, untilMs: nowMs + pending.durationMs } : {}
-    row = changed(pending, { startedBy, approvalsNeeded, ...span })
+    const approval = { given: startedBy.length, asked: declaration.approvals, nowMs }
+    const row = changed(pending, { startedBy, ...afterApproval(pending, approval) })
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: isLive(row) ? [{ kind: 'breakGlass.start', body: sessionOf(row) }] : [],
-      audit: [lifecycleEvent('break-glass.started', deed, { ...factsOf(row), live: isEnough })],
+      audit: [lifecycleEvent('break-glass.started', deed, { ...factsOf(row), live: isLive(row) })],
     }
   })
-  return made(row)
 }
 
 export async function stopBreakGlass(
@@ -104,42 +98,28 @@ export async function stopBreakGlass(
   deed: Deed,
   deps: LifecycleDeps,
 ): Promise<BreakGlassRow> {
-  let row: BreakGlassRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const standing = sessionRow(id, deps)
     if (isOver(standing, deed.at.getTime())) throw refused('stop break-glass', `${id} has ended already`)
-    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
+    const row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: isLive(standing) ? [{ kind: 'breakGlass.end', body: { id } }] : [],
       audit: [lifecycleEvent('break-glass.stopped', deed, { ...factsOf(row), reason })],
     }
   })
-  return made(row)
 }
 
 /** Ends what would not be started any more: peers ignore it by the same law (§3.10). */
 export async function recheckSessions(at: Date, deps: LifecycleDeps): Promise<void> {
-  const unfounded = (): { readonly row: BreakGlassRow; readonly why: string }[] =>
-    sessions(deps)
-      .filter((row) => isLive(row) && !isOver(row, at.getTime()))
-      .flatMap((row) => {
-        const why = whyNotAnyMore(row, deps)
-        return why === undefined ? [] : [{ row, why }]
-      })
-  if (unfounded().length === 0) return
-  await deps.fastLane.change((): LifecycleChange => {
-    const ending = unfounded()
-    return {
-      mutations: ending.map(({ row, why }) => ({
-        kind: 'lifecycle.put',
-        row: changed(row, { endedMs: at.getTime(), endedBy: 'server', endedReason: why }),
-      })),
-      events: ending.map(({ row: { id } }) => ({ kind: 'breakGlass.end', body: { id } })),
-      audit: ending.map(({ row, why }) =>
-        lifecycleEvent('break-glass.stopped', { at }, { ...factsOf(row), reason: why }),
-      ),
-    }
+  await endRows(at, deps, () => {
+    const live = sessions(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()))
+    return live.flatMap((row) => {
+      const why = whyNotAnyMore(row, deps)
+      if (why === undefined) return []
+      const audit = [lifecycleEvent('break-glass.stopped', { at }, { ...factsOf(row), reason: why })]
+      return [{ row, why, events: [{ kind: 'breakGlass.end', body: { id: row.id } } as const], audit }]
+    })
   })
 }
 
@@ -185,12 +165,6 @@ function checkDuration({ durationMs }: Pick<BreakGlassOrder, 'durationMs'>, { id
   throw refused(WHAT, `${id} allows ${longest / 60_000} minutes at most`)
 }
 
-function checkMayActivate({ activate }: BreakGlass, caller: string, { groups }: LifecycleDeps): void {
-  if (groups.has(activate, caller)) return
-  const hint = groups.isKnown(activate) ? undefined : 'List its members in policy.groups of the server configuration.'
-  throw refused(WHAT, `${caller} is not in ${activate}`, hint)
-}
-
 /** Registered ids, in the zones that the declaration starts from (ZO-60). */
 function subjectsOf(
   { subjects }: Pick<BreakGlassOrder, 'subjects'>,
@@ -211,8 +185,3 @@ function subjectsOf(
 const factsOf = ({ id, declaration, subjects, reason, startedBy, opens }: BreakGlassRow) => ({
   ...{ sessionId: id, declaration, subjects, reason, startedBy, from: opens.from, to: opens.to },
 })
-
-function made(row: BreakGlassRow | undefined): BreakGlassRow {
-  if (row === undefined) throw new TypeError('a change of the lifecycle without a row')
-  return row
-}

@@ -4,12 +4,12 @@ import { identitySet } from '../../src/policy/party.ts'
 import type { GrantTemplate, PolicySet } from '../../src/policy/policy-set.ts'
 import type { Deed } from '../audit/deed.ts'
 import { lifecycleEvent } from '../audit/lifecycle-events.ts'
-import type { LifecycleChange } from '../policy/fast-lane.ts'
 import { grantOf, isLive } from '../policy/live-lifecycle.ts'
 import type { CurrentPolicy } from '../policy/policy-book.ts'
 import type { GrantRow, LifecycleObject } from '../store/policy-rows.ts'
+import { changed, changeRow, endRows } from './change-row.ts'
 import {
-  changed,
+  checkBelongs,
   checkReason,
   isRegistered,
   nameOf,
@@ -20,7 +20,7 @@ import {
   registeredId,
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
-import { checkWaits, isOver } from './waiting.ts'
+import { afterApproval, checkWaits, isOver } from './waiting.ts'
 
 export interface GrantOrder {
   readonly template: string
@@ -39,8 +39,7 @@ const WHAT = 'grant'
  * @throws {@link SallyportError} `LIFECYCLE_REFUSED`, `LIFECYCLE_NOT_FOUND`, `SPIFFE_ID_INVALID`
  */
 export async function requestGrant(order: GrantOrder, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
-  let row: GrantRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const template = templateOf(order.template, deps)
     checkOrder(order, template)
     const subject = registeredId(WHAT, order.subject, deps)
@@ -48,7 +47,7 @@ export async function requestGrant(order: GrantOrder, deed: Deed, deps: Lifecycl
     checkNoOverlap(template, subject, deps)
     const { from, to, allow } = template.movement
     const { count, from: approvalsFrom } = template.approvals
-    row = {
+    const row: GrantRow = {
       ...{ kind: 'grant', id: newId('g', deps), revisionNumber: 0, template: template.id, subject },
       opens: {
         movement: { from: { zone: from.zone }, to: { zone: to.zone, identities: to.identities }, allow },
@@ -61,18 +60,16 @@ export async function requestGrant(order: GrantOrder, deed: Deed, deps: Lifecycl
       approveByMs: deed.at.getTime() + deps.approvals.grantMs,
     }
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: [],
       audit: [lifecycleEvent('grant.requested', deed, factsOf(row))],
     }
   })
-  return made(row)
 }
 
 /** Approves as one person; the last one that is needed makes it live from now on. */
 export async function approveGrant(id: string, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
-  let row: GrantRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const pending = grantRow(id, deps)
     const approver = nameOf(deed)
     checkMayApprove(pending, approver, deps)
@@ -82,34 +79,28 @@ export async function approveGrant(id: string, deed: Deed, deps: LifecycleDeps):
     checkStillOffered(pending, template)
     checkMayHold(template, pending.subject, deps)
     const approvers = [...pending.approvers, approver]
-    const approvalsNeeded = Math.max(pending.approvalsNeeded, template.approvals.count)
-    const nowMs = deed.at.getTime()
-    const isEnough = approvers.length >= approvalsNeeded
-    const span = isEnough ? { fromMs: nowMs, untilMs: nowMs + pending.durationMs } : {}
-    row = changed(pending, { approvers, approvalsNeeded, ...span })
+    const approval = { given: approvers.length, asked: template.approvals.count, nowMs: deed.at.getTime() }
+    const row = changed(pending, { approvers, ...afterApproval(pending, approval) })
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: isLive(row) ? [{ kind: 'grant.add', body: grantOf(row) }] : [],
       audit: [lifecycleEvent('grant.approved', deed, { ...factsOf(row), untilMs: row.untilMs })],
     }
   })
-  return made(row)
 }
 
 /** Ends a grant early, or refuses one that waits. There is no renewal: only a new request. */
 export async function revokeGrant(id: string, reason: string, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
-  let row: GrantRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const standing = grantRow(id, deps)
     if (isOver(standing, deed.at.getTime())) throw refused('end the grant', `${id} has ended already`)
-    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
+    const row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: isLive(standing) ? [{ kind: 'grant.end', body: { id } }] : [],
       audit: [lifecycleEvent('grant.ended', deed, { ...factsOf(row), reason })],
     }
   })
-  return made(row)
 }
 
 /**
@@ -118,24 +109,14 @@ export async function revokeGrant(id: string, reason: string, deed: Deed, deps: 
  * come back when the subject or the template does.
  */
 export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void> {
-  const unfounded = (): { readonly row: GrantRow; readonly why: string }[] =>
-    grants(deps)
-      .filter((row) => isLive(row) && !isOver(row, at.getTime()))
-      .flatMap((row) => {
-        const why = whyNotAnyMore(row, deps)
-        return why === undefined ? [] : [{ row, why }]
-      })
-  if (unfounded().length === 0) return
-  await deps.fastLane.change((): LifecycleChange => {
-    const ending = unfounded()
-    return {
-      mutations: ending.map(({ row, why }) => ({
-        kind: 'lifecycle.put',
-        row: changed(row, { endedMs: at.getTime(), endedBy: 'server', endedReason: why }),
-      })),
-      events: ending.map(({ row: { id } }) => ({ kind: 'grant.end', body: { id } })),
-      audit: ending.map(({ row, why }) => lifecycleEvent('grant.ended', { at }, { ...factsOf(row), reason: why })),
-    }
+  await endRows(at, deps, () => {
+    const live = grants(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()))
+    return live.flatMap((row) => {
+      const why = whyNotAnyMore(row, deps)
+      if (why === undefined) return []
+      const audit = [lifecycleEvent('grant.ended', { at }, { ...factsOf(row), reason: why })]
+      return [{ row, why, events: [{ kind: 'grant.end', body: { id: row.id } } as const], audit }]
+    })
   })
 }
 
@@ -240,17 +221,13 @@ function checkNoOverlap(template: GrantTemplate, subject: string, deps: Lifecycl
   if (other !== undefined) throw refused(WHAT, `${subject} has ${other.id} of template ${template.id} already`)
 }
 
-function checkMayApprove(row: GrantRow, approver: string, { groups, clock }: LifecycleDeps): void {
+function checkMayApprove(row: GrantRow, approver: string, deps: LifecycleDeps): void {
   const what = `approve the grant ${row.id}`
-  checkWaits(row, what, clock.now().getTime())
+  checkWaits(row, what, deps.clock.now().getTime())
   if (row.by === approver) throw refused(what, 'whoever asked for it cannot approve it')
   if (row.subject === approver) throw refused(what, 'whoever gets it cannot approve it')
   if (row.approvers.includes(approver)) throw refused(what, `${approver} has approved it already`)
-  if (groups.has(row.approvalsFrom, approver)) return
-  const hint = groups.isKnown(row.approvalsFrom)
-    ? undefined
-    : 'List its members in policy.groups of the server configuration.'
-  throw refused(what, `${approver} is not in ${row.approvalsFrom}`, hint)
+  checkBelongs(what, row.approvalsFrom, approver, deps)
 }
 
 const minutes = (ms: number): string => `${ms / 60_000} minutes`
@@ -258,8 +235,3 @@ const minutes = (ms: number): string => `${ms / 60_000} minutes`
 const factsOf = ({ id, template, subject, reason, ticket, approvers }: GrantRow) => ({
   ...{ grantId: id, template, spiffeId: subject, reason, ticket, approvers },
 })
-
-function made(row: GrantRow | undefined): GrantRow {
-  if (row === undefined) throw new TypeError('a change of the lifecycle without a row')
-  return row
-}

@@ -5,8 +5,8 @@ import type { PolicySet } from '../../src/policy/policy-set.ts'
 import type { Deed } from '../audit/deed.ts'
 import type { Directory } from '../entries/directory.ts'
 import type { FastLane } from '../policy/fast-lane.ts'
+import { APPLY_ONE } from '../policy/policies.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
-import type { LifecycleObject } from '../store/policy-rows.ts'
 import type { Store } from '../store/store.ts'
 import type { ApprovalLimits } from './approval-limits.ts'
 import type { Groups } from './groups.ts'
@@ -35,8 +35,22 @@ export const newId = (prefix: string, { random }: Pick<LifecycleDeps, 'random'>)
 export const refused = (what: string, why: string, hint?: string): SallyportError =>
   new SallyportError('LIFECYCLE_REFUSED', `Cannot ${what}: ${why}`, hint === undefined ? {} : { hint })
 
-export const notFound = (what: string, id: string): SallyportError =>
-  new SallyportError('LIFECYCLE_NOT_FOUND', `There is no ${what} ${JSON.stringify(id.slice(0, 300))}`)
+/** What commands name by id, and the command that lists it. */
+const lists = {
+  quarantine: 'quarantine list',
+  zone: 'zone list',
+  'registration entry': 'entry list',
+  'offboarding of': 'offboard list',
+  grant: 'grant list',
+  'grant template': 'policy show',
+  'break-glass session': 'breakglass list',
+  'break-glass declaration': 'policy show',
+} as const
+
+export const notFound = (what: keyof typeof lists, id: string): SallyportError =>
+  new SallyportError('LIFECYCLE_NOT_FOUND', `There is no ${what} ${JSON.stringify(id.slice(0, 300))}`, {
+    hint: `See what there is with \`sallyport ${lists[what]}\`.`,
+  })
 
 export function checkReason(what: string, reason: string): void {
   if (reason.trim() === '') throw refused(what, 'a reason is needed')
@@ -45,7 +59,7 @@ export function checkReason(what: string, reason: string): void {
 
 /** The policy that holds, for what hangs on it. */
 export function policyFor(what: string, { book }: Pick<LifecycleDeps, 'book'>): PolicySet {
-  if (book.current === undefined) throw refused(what, 'no policy is applied')
+  if (book.current === undefined) throw refused(what, 'no policy is applied', APPLY_ONE)
   return book.current.row.policy
 }
 
@@ -59,9 +73,14 @@ export function registeredId(what: string, text: string, deps: Pick<LifecycleDep
   throw refused(what, `${spiffeId} is not registered`)
 }
 
-/** The same row, changed once more. */
-export const changed = <T extends LifecycleObject>(row: T, fields: Partial<T>): T => ({
-  ...row,
-  ...fields,
-  revisionNumber: row.revisionNumber + 1,
-})
+/** Whoever does it belongs to those whom the policy names. */
+export function checkBelongs(
+  what: string,
+  to: string,
+  caller: string,
+  { groups }: Pick<LifecycleDeps, 'groups'>,
+): void {
+  if (groups.has(to, caller)) return
+  const hint = groups.isKnown(to) ? undefined : 'List its members in policy.groups of the server configuration.'
+  throw refused(what, `${caller} is not in ${to}`, hint)
+}

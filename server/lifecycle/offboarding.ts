@@ -5,7 +5,8 @@ import { lifecycleEvent } from '../audit/lifecycle-events.ts'
 import type { LifecycleChange } from '../policy/fast-lane.ts'
 import type { OffboardingRow } from '../store/policy-rows.ts'
 import type { Mutation } from '../store/store.ts'
-import { changed, checkReason, nameOf, notFound, refused, type LifecycleDeps } from './lifecycle-deps.ts'
+import { changed } from './change-row.ts'
+import { checkReason, nameOf, notFound, refused, type LifecycleDeps } from './lifecycle-deps.ts'
 
 /** An identity as such, or one of its entries. */
 export type OffboardingTarget = { readonly spiffeId: string } | { readonly entryId: string }

@@ -4,16 +4,8 @@ import { lifecycleEvent } from '../audit/lifecycle-events.ts'
 import type { LifecycleChange } from '../policy/fast-lane.ts'
 import { quarantineOf } from '../policy/live-lifecycle.ts'
 import type { LifecycleObject, QuarantineRow } from '../store/policy-rows.ts'
-import {
-  changed,
-  checkReason,
-  nameOf,
-  newId,
-  notFound,
-  policyFor,
-  refused,
-  type LifecycleDeps,
-} from './lifecycle-deps.ts'
+import { changed, changeRow } from './change-row.ts'
+import { checkReason, nameOf, newId, notFound, policyFor, refused, type LifecycleDeps } from './lifecycle-deps.ts'
 
 /** Certificates that were issued to a node longer ago have ended: no SVID lives longer than the journal is asked for. */
 const ISSUED_WITHIN_MS = 7 * 24 * 3_600_000
@@ -37,25 +29,23 @@ export async function addQuarantine(order: QuarantineOrder, deed: Deed, deps: Li
   checkReason('quarantine', order.reason)
   for (const conduit of order.forensics) checkConduit(conduit, deps)
   const identities = await identitiesOf(order.target, deps)
-  let row: QuarantineRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const standing = standingFor(order.target, deps)
     if (standing !== undefined && !standing.proposed) {
       throw refused('quarantine', `${order.target.id} is in quarantine already, as ${standing.id}`)
     }
     const { reason, forensics } = order
     const fresh = { reason, by: nameOf(deed), sinceMs: deed.at.getTime(), identities, forensics, proposed: false }
-    row =
+    const row: QuarantineRow =
       standing === undefined
         ? { kind: 'quarantine', id: newId('q', deps), revisionNumber: 0, target: order.target, ...fresh }
         : changed(standing, fresh)
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: [{ kind: 'quarantine.add', body: quarantineOf(row) }],
       audit: [lifecycleEvent('quarantine.added', deed, factsOf(row))],
     }
   })
-  return made(row)
 }
 
 /** Ends a quarantine, or drops a proposal. @param id its own id, or that of its target */
@@ -65,18 +55,16 @@ export async function removeQuarantine(
   deed: Deed,
   deps: LifecycleDeps,
 ): Promise<QuarantineRow> {
-  let row: QuarantineRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const standing = quarantines(deps).find((one) => one.id === id || one.target.id === id)
     if (standing === undefined) throw notFound('quarantine', id)
-    row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed) })
+    const row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed) })
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: standing.proposed ? [] : [{ kind: 'quarantine.remove', body: { id: row.id } }],
       audit: [lifecycleEvent('quarantine.removed', deed, { ...factsOf(row), reason })],
     }
   })
-  return made(row)
 }
 
 /** Notes that somebody should look at a node: nothing is closed by it. */
@@ -150,9 +138,3 @@ const factsOf = ({ id, target, identities, forensics, reason }: QuarantineRow) =
   ...{ quarantineId: id, kind: target.kind, target: target.id, reason, forensics },
   spiffeId: target.kind === 'identity' || target.kind === 'node' ? target.id : identities[0],
 })
-
-/** `change` has run its function, or thrown. */
-function made<T>(row: T | undefined): T {
-  if (row === undefined) throw new TypeError('a change of the lifecycle without a row')
-  return row
-}

@@ -1,10 +1,10 @@
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Deed } from '../audit/deed.ts'
 import { lifecycleEvent } from '../audit/lifecycle-events.ts'
-import type { LifecycleChange } from '../policy/fast-lane.ts'
 import { serialOf } from '../policy/live-lifecycle.ts'
 import type { LifecycleObject, RevokedSerialRow } from '../store/policy-rows.ts'
-import { changed, checkReason, nameOf, refused, type LifecycleDeps } from './lifecycle-deps.ts'
+import { changeRow, endRows } from './change-row.ts'
+import { checkReason, nameOf, refused, type LifecycleDeps } from './lifecycle-deps.ts'
 
 /** As RFC 5280 §4.1.2.2 bounds it. */
 const SERIAL_MAX_HEX = 40
@@ -25,40 +25,28 @@ export async function revokeSerial(
   const spiffeId = SpiffeId.parse(idText).toString()
   const serialNumber = parseSerial(serial)
   const expiresMs = await endOf(spiffeId, serialNumber, deps)
-  let row: RevokedSerialRow | undefined
-  await deps.fastLane.change((): LifecycleChange => {
+  return await changeRow(deps, () => {
     const id = `serial:${serialNumber}:${spiffeId}`
     const old = deps.book.lifecycleRow(id)
     if (old !== undefined && old.endedMs === undefined) throw refused('revoke', `${serialNumber} is revoked already`)
-    row = {
+    const row: RevokedSerialRow = {
       ...{ kind: 'serial', id, spiffeId, serialNumber, reason, by: nameOf(deed), sinceMs: deed.at.getTime() },
       revisionNumber: old === undefined ? 0 : old.revisionNumber + 1,
       ...(expiresMs === undefined ? {} : { expiresMs }),
     }
     return {
-      mutations: [{ kind: 'lifecycle.put', row }],
+      row,
       events: [{ kind: 'serial.revoke', body: serialOf(row) }],
       audit: [lifecycleEvent('serial.revoked', deed, { spiffeId, serialNumber: decimal(serialNumber), reason })],
     }
   })
-  if (row === undefined) throw new TypeError('a change of the lifecycle without a row')
-  return row
 }
 
 /** Certificates that have ended need nobody to refuse them. */
 export async function forgetEndedSerials(at: Date, deps: LifecycleDeps): Promise<void> {
-  const ended = (): RevokedSerialRow[] => serials(deps).filter((row) => at.getTime() >= endMsOf(row))
-  if (ended().length === 0) return
-  await deps.fastLane.change((): LifecycleChange => {
-    const rows = ended()
-    return {
-      mutations: rows.map((row) => ({
-        kind: 'lifecycle.put',
-        row: changed(row, { endedMs: at.getTime(), endedBy: 'server' }),
-      })),
-      events: rows.map((row) => ({ kind: 'serial.forget', body: serialOf(row) })),
-      audit: [],
-    }
+  await endRows(at, deps, () => {
+    const ended = serials(deps).filter((row) => at.getTime() >= endMsOf(row))
+    return ended.map((row) => ({ row, events: [{ kind: 'serial.forget', body: serialOf(row) }], audit: [] }))
   })
 }
 

@@ -1,9 +1,9 @@
 import { lifecycleEvent } from '../audit/lifecycle-events.ts'
-import type { LifecycleChange } from '../policy/fast-lane.ts'
 import { isLive } from '../policy/live-lifecycle.ts'
 import type { BreakGlassRow, GrantRow, LifecycleObject } from '../store/policy-rows.ts'
 import { APPROVAL_LIMITS } from './approval-limits.ts'
-import { changed, refused, type LifecycleDeps } from './lifecycle-deps.ts'
+import { endRows } from './change-row.ts'
+import { refused, type LifecycleDeps } from './lifecycle-deps.ts'
 
 /** What somebody asks for and others approve. */
 type Request = GrantRow | BreakGlassRow
@@ -35,24 +35,28 @@ export function checkWaits(row: Request, what: string, nowMs: number): void {
   if (isOver(row, nowMs) || isLive(row)) throw refused(what, 'it does not wait for approval')
 }
 
+/**
+ * What one more approval makes of a request: no fewer are needed than when it was asked for, and with the last one its time begins.
+ *
+ * @param given by how many people, with this one
+ * @param asked how many the policy asks for now
+ */
+export function afterApproval(
+  request: Request,
+  { given, asked, nowMs }: { readonly given: number; readonly asked: number; readonly nowMs: number },
+): Pick<Request, 'approvalsNeeded' | 'fromMs' | 'untilMs'> {
+  const approvalsNeeded = Math.max(request.approvalsNeeded, asked)
+  if (given < approvalsNeeded) return { approvalsNeeded }
+  return { approvalsNeeded, fromMs: nowMs, untilMs: nowMs + request.durationMs }
+}
+
 /** Writes down which requests have lapsed, once for each. */
 export async function endLapsed(at: Date, deps: Pick<LifecycleDeps, 'book' | 'fastLane'>): Promise<void> {
-  const lapsed = (): Request[] =>
-    [...deps.book.lifecycleRows()].filter(
-      (row): row is Request => isRequest(row) && row.endedMs === undefined && hasLapsed(row, at.getTime()),
-    )
-  if (lapsed().length === 0) return
-  await deps.fastLane.change((): LifecycleChange => {
-    const rows = lapsed()
-    return {
-      mutations: rows.map((row) => ({
-        kind: 'lifecycle.put',
-        row: changed(row, { endedMs: at.getTime(), endedBy: 'server' }),
-      })),
-      // Agents have never heard of them.
-      events: [],
-      audit: rows.map((row) => lapsedEvent(row, at)),
-    }
+  await endRows(at, deps, () => {
+    const requests = [...deps.book.lifecycleRows()].filter(isRequest)
+    const lapsed = requests.filter((row) => row.endedMs === undefined && hasLapsed(row, at.getTime()))
+    // Agents have never heard of them.
+    return lapsed.map((row) => ({ row, events: [], audit: [lapsedEvent(row, at)] }))
   })
 }
 
