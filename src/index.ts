@@ -75,7 +75,8 @@ export {
   callerOf,
   type TokenVerifier,
 } from './http/bearer.ts'
-export { jwtFetch, type JwtFetchOptions, type TokenSource } from './http/jwt-fetch.ts'
+export { jwtFetch, type JwtFetchOptions } from './http/jwt-fetch.ts'
+export type { TokenSource } from './http/token-source.ts'
 
 // Zones: the policy at the peer
 export { enforce } from './enforce/enforce.ts'

@@ -5,3 +5,4 @@
  */
 export { channelCredentials } from './channel-credentials.ts'
 export { serverCredentials } from './server-credentials.ts'
+export { withJwt } from './with-jwt.ts'

@@ -1,12 +1,5 @@
 import { SallyportError } from '../errors.ts'
-
-/** Who hands out tokens, such as `JwtSource`. */
-export interface TokenSource {
-  fetch(
-    audience: readonly string[] | string,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<{ readonly token: string }>
-}
+import { checkTokenOrder, type TokenSource } from './token-source.ts'
 
 export interface JwtFetchOptions {
   /** Send tokens over plain HTTP to other machines, where anybody on the way can read and use them. Default: no. */
@@ -31,11 +24,7 @@ export function jwtFetch(
   audience: readonly string[] | string,
   options: JwtFetchOptions = {},
 ): typeof fetch {
-  if (typeof (source as Partial<TokenSource>).fetch !== 'function')
-    throw new TypeError('A token needs a source: is the `await` of `await JwtSource.open()` missing?')
-  // One text is one audience: every text includes the empty one.
-  if (audience.length === 0 || [audience].flat().includes(''))
-    throw new TypeError('A token needs at least one audience')
+  checkTokenOrder(source, audience)
   const { allowPlainHttp = false } = options
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined

@@ -1,5 +1,7 @@
 import {
   Client,
+  credentials,
+  status,
   type MethodDefinition,
   type sendUnaryData,
   Server,
@@ -8,10 +10,14 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js'
 import { once } from 'node:events'
+import { SallyportError } from '../../src/errors.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { channelCredentials, serverCredentials } from '../../src/grpc/index.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { bundleSetOf } from '../../src/bundle/bundle-set.ts'
+import { channelCredentials, serverCredentials, withJwt } from '../../src/grpc/index.ts'
+import type { TokenSource } from '../../src/http/token-source.ts'
 import { exactly, memberOf } from '../../src/id/matcher.ts'
+import { verifyJwtSvid } from '../../src/svid/verify-jwt-svid.ts'
 import type { X509Svid } from '../../src/svid/x509-svid.ts'
 import { Connections } from '../../src/tls/connections.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
@@ -47,13 +53,17 @@ const chat = textMethod('/test.Greeter/Chat', true)
 const members = memberOf('example.org')
 const isDb = exactly('spiffe://example.org/db')
 
+const who = textMethod('/test.Greeter/Who', false)
+
 async function serve(options: Partial<TlsServerOptions> = {}): Promise<string> {
   const server = new Server()
   server.addService(
-    { greet, chat },
+    { greet, chat, who },
     {
       greet: (call: ServerUnaryCall<string, string>, answer: sendUnaryData<string>) =>
         answer(null, `${call.request} ${peerOf(call).id.path}`),
+      who: (call: ServerUnaryCall<string, string>, answer: sendUnaryData<string>) =>
+        answer(null, call.metadata.get('authorization').join()),
       chat: (call: ServerDuplexStream<string, string>) => {
         call.on('data', (said: string) => call.write(`${said} ${peerOf(call).id.path}`))
         call.on('end', () => call.end())
@@ -116,6 +126,57 @@ test('NT-10 grpc-js: a server lets in nobody that is not allowed', async () => {
   })
   await expect(ask(clientOf(address))).rejects.toThrow()
   expect(refused).toContain('PEER_REFUSED')
+})
+
+describe('withJwt()', () => {
+  const audiences: unknown[] = []
+  const tokens: TokenSource = {
+    async fetch(audience) {
+      audiences.push(audience)
+      return { token: await home.issueJwt({ path: '/web', audience: ['db'] }) }
+    },
+  }
+  const asker = async (source: TokenSource): Promise<string> => {
+    const channel = withJwt(channelCredentials(webSource, { server: isDb }), source, 'db')
+    const client = new Client(await serve(), channel, { 'grpc.use_local_subchannel_pool': 1 })
+    closers.push(() => client.close())
+    return await new Promise((resolve, reject) =>
+      client.makeUnaryRequest(who.path, who.requestSerialize, who.responseDeserialize, 'hello', (error, answer) =>
+        error === null ? resolve(answer!) : reject(error),
+      ),
+    )
+  }
+
+  test('JW-26 sends a bearer token for the audience with each call', async () => {
+    const authorization = await asker(tokens)
+    expect(audiences).toEqual(['db'])
+    const [scheme, token = ''] = authorization.split(' ')
+    expect(scheme).toBe('Bearer')
+    const verified = await verifyJwtSvid(token, 'db', bundleSetOf([home.bundleWithJwt()]), new Date())
+    expect(verified.spiffeId.path).toBe('/web')
+  })
+
+  test('fails a call for which there is no token', async () => {
+    const failing = (error: Error): TokenSource => ({
+      async fetch() {
+        throw error
+      },
+    })
+    const away = new SallyportError('SOCKET_UNREACHABLE', 'the agent is away')
+    await expect(asker(failing(away))).rejects.toMatchObject({ code: status.UNAVAILABLE })
+    const denied = new SallyportError('NO_IDENTITY', 'no identity')
+    await expect(asker(failing(denied))).rejects.toMatchObject({ code: status.UNAUTHENTICATED })
+  })
+
+  test('sends no token over a connection that is not encrypted', () => {
+    expect(() => withJwt(credentials.createInsecure(), tokens, 'db')).toThrow('encrypted channel only')
+  })
+
+  test('refuses what is no source, and an audience that is empty', () => {
+    const secure = channelCredentials(webSource, { server: isDb })
+    expect(() => withJwt(secure, {} as TokenSource, 'db')).toThrow('JwtSource.open()')
+    expect(() => withJwt(secure, tokens, '')).toThrow('at least one audience')
+  })
 })
 
 test('FS-09 grpc-js: calls go on through a rotation of SVIDs and authorities, and through the end of the old ones', async () => {
