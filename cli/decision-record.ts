@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJsonObject } from '../src/jws/strict-json.ts'
 import { codes, type CodeRow } from '../src/policy/codes.ts'
 import type { Decision } from '../src/policy/decision.ts'
 import type { StoredDecision } from '../src/wire/messages/sallyport-server-v1.ts'
@@ -66,7 +67,17 @@ const record = part({
 
 /** Reads a record. Workloads write them, and whatever one of them writes must not keep anybody from the others. */
 export const recordOf = ({ content }: StoredDecision): DecisionRecord =>
-  record.parse(JSON.parse(content.toString())) as DecisionRecord
+  record.parse(fieldsOf(content)) as DecisionRecord
+
+/** Of what is nested so deep that it could not be printed, the plain fields. */
+function fieldsOf(content: Buffer): object {
+  try {
+    return parseJsonObject(content, 'a record')
+  } catch {
+    const fields = Object.entries(JSON.parse(content.toString()) as object)
+    return Object.fromEntries(fields.filter(([, value]) => typeof value !== 'object'))
+  }
+}
 
 /** `DENY movement NO_CONDUIT`, `WOULD DENY access NO_RULE` or `ALLOW`. */
 export function verdictOf({ decision, wouldDeny, deniedBy, code }: DecisionRecord): string {

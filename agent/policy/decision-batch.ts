@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { SallyportError } from '../../src/errors.ts'
 import { canonicalJson, type CanonicalValue } from '../../src/jws/canonical-json.ts'
+import { parseJsonObject } from '../../src/jws/strict-json.ts'
 import type { DecisionCounter, DecisionReport } from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { DecisionRecord } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import { sha256 } from './signed-content.ts'
@@ -84,7 +85,9 @@ const ownEndOf = ({ side, source, destination }: DecisionCounter): string => (si
 /** What the server would not take must not get into a batch, which others share. */
 function isSound({ count, firstMs, lastMs, ...what }: DecisionCounter): boolean {
   const isShort = Object.values(what).every((value) => typeof value !== 'string' || value.length <= COUNTER_TEXT_MAX)
-  return count >= 1 && firstMs >= 0 && lastMs >= firstMs && /^(allow|deny)$/.test(what.decision) && isShort
+  // Larger numbers were rounded when they were read, and can be written no more.
+  const isExact = [count, firstMs, lastMs, what.policyRevision].every(Number.isSafeInteger)
+  return isExact && count >= 1 && firstMs >= 0 && lastMs >= firstMs && /^(allow|deny)$/.test(what.decision) && isShort
 }
 
 function readRecord(bytes: Buffer): Reported {
@@ -92,7 +95,8 @@ function readRecord(bytes: Buffer): Reported {
   let size = bytes.length
   try {
     if (size > RECORD_MAX_BYTES) throw new RangeError('too long to be read')
-    record = decisionRecord.parse(JSON.parse(bytes.toString('utf8')))
+    // It has a limit of depth: what is nested without end can be read, and written by nobody.
+    record = decisionRecord.parse(parseJsonObject(bytes, 'a record'))
     // `1e20` is longer as it is kept, and `1e999` is no number at all.
     size = Buffer.byteLength(canonicalJson(record as CanonicalValue))
   } catch {

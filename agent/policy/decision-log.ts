@@ -242,10 +242,10 @@ type Dropped = Pick<DecisionBatch, 'droppedRecords' | 'droppedCounters'>
 
 const NONE_DROPPED: Dropped = { droppedRecords: 0, droppedCounters: 0 }
 
-/** A workload that says a negative number would hide what others dropped. */
+/** A workload that says a negative number would hide what others dropped; one that says too large a number, be in the way of all. */
 function droppedIn(parts: Gathering['parts']): Dropped {
   const sum = (of: (report: DecisionReport) => number): number =>
-    parts.reduce((all, { report }) => all + Math.max(0, of(report)), 0)
+    parts.reduce((all, { report }) => Math.min(all + Math.max(0, of(report)), Number.MAX_SAFE_INTEGER), 0)
   return {
     droppedRecords: sum(({ droppedRecords }) => droppedRecords),
     droppedCounters: sum(({ droppedCounters }) => droppedCounters),

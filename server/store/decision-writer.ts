@@ -6,6 +6,9 @@ import type { EncodedDecisionLimits } from './writer-protocol.ts'
 /** Decisions that go in one transaction of a clean-up: commits that wait behind it should not notice. */
 const PRUNE_MAX_ROWS = 5_000
 
+/** Where counts stop, 2^53 - 1: whatever workloads say, what is stored can be read. */
+const MOST = Number.MAX_SAFE_INTEGER
+
 /** Writes decision records and counters inside a transaction that somebody else opened. */
 export class DecisionWriter {
   // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
@@ -22,14 +25,15 @@ export class DecisionWriter {
     if (known !== undefined && (known as { batch: number }).batch >= batch.batch) return
     this.#sql`INSERT INTO decision_logs (agent, log_id, batch, at, dropped_records, dropped_counters)
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (agent, log_id) DO UPDATE SET batch = excluded.batch, at = excluded.at,
-      dropped_records = dropped_records + excluded.dropped_records,
-      dropped_counters = dropped_counters + excluded.dropped_counters`.run(
+      dropped_records = min(dropped_records + excluded.dropped_records, ?),
+      dropped_counters = min(dropped_counters + excluded.dropped_counters, ?)`.run(
       agent,
       logId,
       batch.batch,
       batch.receivedMs,
       batch.droppedRecords,
       batch.droppedCounters,
+      ...[MOST, MOST],
     )
     this.#addRecords(batch)
     this.#addCounters(batch)
@@ -47,11 +51,11 @@ export class DecisionWriter {
 
   #addCounters({ agent, counters }: DecisionBatchRow): void {
     const upsert = this.#sql`INSERT INTO decision_counters (day, agent, key, count, first_at, last_at, facts)
-      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, agent, key) DO UPDATE SET count = count + excluded.count,
+      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, agent, key) DO UPDATE SET count = min(count + excluded.count, ?),
       first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)`
     for (const counter of counters) {
       const { day, key, count, firstMs, lastMs } = counter
-      upsert.run(day, agent, key, count, firstMs, lastMs, factsText(counter))
+      upsert.run(day, agent, key, count, firstMs, lastMs, factsText(counter), MOST)
     }
   }
 }

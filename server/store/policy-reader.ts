@@ -130,8 +130,10 @@ export class PolicyReader {
   decisionCounts(): DecisionCounts {
     const row = this.#sql`SELECT (SELECT count(*) FROM decision_records) AS records,
       (SELECT count(*) FROM decision_counters) AS counters,
-      (SELECT coalesce(sum(dropped_records), 0) FROM decision_logs) AS droppedRecords,
-      (SELECT coalesce(sum(dropped_counters), 0) FROM decision_logs) AS droppedCounters`.get()
+      (SELECT min(total(dropped_records), ?) FROM decision_logs) AS droppedRecords,
+      (SELECT min(total(dropped_counters), ?) FROM decision_logs) AS droppedCounters`.get(
+      ...[Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    )
     return { ...(row as unknown as DecisionCounts) }
   }
 }

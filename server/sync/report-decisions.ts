@@ -27,19 +27,20 @@ export async function reportDecisions(
 ): Promise<Sent<DecisionBatchReceipt>> {
   const { logId } = batch
   if (!/^[A-Za-z0-9._-]+$/.test(logId) || logId.length > LOG_ID_MAX) throw invalid('log_id is not a name')
-  if (batch.batch < 1) throw invalid('batches are counted from 1')
+  if (batch.batch < 1 || !Number.isSafeInteger(batch.batch)) throw invalid('batches are counted from 1')
   if (batch.records.length > BATCH_MAX_RECORDS) throw invalid(`more than ${BATCH_MAX_RECORDS} records`)
   if (batch.counters.length > BATCH_MAX_COUNTERS) throw invalid(`more than ${BATCH_MAX_COUNTERS} counters`)
+  const receivedMs = clock.now().getTime()
   const records = batch.records.map(recordOf)
   await store.commit({
     mutations: [
       {
         kind: 'decisions.add',
         batch: {
-          ...{ agent: agentId, logId, batch: batch.batch, receivedMs: clock.now().getTime() },
-          ...{ records, counters: batch.counters.map(counterOf) },
-          droppedRecords: Math.max(0, batch.droppedRecords),
-          droppedCounters: Math.max(0, batch.droppedCounters),
+          ...{ agent: agentId, logId, batch: batch.batch, receivedMs },
+          ...{ records, counters: batch.counters.map((counter) => counterOf(counter, receivedMs)) },
+          droppedRecords: countOf(batch.droppedRecords),
+          droppedCounters: countOf(batch.droppedCounters),
         },
       },
     ],
@@ -70,7 +71,8 @@ function recordOf({ sequence, content }: DecisionRecord): DecisionRecordRow {
   const { decision } = fields
   if (typeof fields.id !== 'string' || fields.id.length > LOG_ID_MAX) throw invalid(`record ${sequence} has no id`)
   if (!Number.isFinite(atMs)) throw invalid(`record ${sequence} has no time`)
-  if (fields.seq !== sequence || sequence < 1) throw invalid(`record ${sequence} says another sequence`)
+  if (fields.seq !== sequence || sequence < 1 || !Number.isSafeInteger(sequence))
+    throw invalid(`record ${sequence} says another sequence`)
   if (decision !== 'allow' && decision !== 'deny') throw invalid(`record ${sequence} says no decision`)
   return {
     ...{ id: fields.id, sequence, atMs, content: text, decision },
@@ -92,8 +94,13 @@ function fieldsOf(text: string, sequence: number): RecordFields {
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, TEXT_MAX) : '')
 
-function counterOf({ count, firstMs, lastMs, ...what }: DecisionCounter): DecisionCounterRow {
-  if (!(count >= 1) || !(firstMs >= 0) || lastMs < firstMs) throw invalid('a counter has no count or no span')
+/** Nothing was counted later than it came: a day to come would stand longer than any other. */
+function counterOf({ count, ...told }: DecisionCounter, receivedMs: number): DecisionCounterRow {
+  const { firstMs: first, lastMs: last, ...what } = told
+  if (!(count >= 1) || !(first >= 0) || last < first) throw invalid('a counter has no count or no span')
+  // One that was rounded when it was read would be in the way of whoever reads all of them.
+  if (![count, first, last, what.policyRevision].every(Number.isSafeInteger)) throw invalid('a counter is too large')
+  const [firstMs, lastMs] = [Math.min(first, receivedMs), Math.min(last, receivedMs)]
   if (what.decision !== 'allow' && what.decision !== 'deny') throw invalid('a counter says no decision')
   const tooLong = Object.values(what).some((value) => typeof value === 'string' && value.length > TEXT_MAX)
   if (tooLong) throw invalid('a counter has a text that is too long')
@@ -104,5 +111,7 @@ function counterOf({ count, firstMs, lastMs, ...what }: DecisionCounter): Decisi
     ...{ service: what.service, destinationZone: what.destinationZone },
   }
 }
+
+const countOf = (told: number): number => Math.min(Math.max(0, told), Number.MAX_SAFE_INTEGER)
 
 const invalid = (why: string): SallyportError => new SallyportError('REQUEST_INVALID', `Cannot take decisions: ${why}`)

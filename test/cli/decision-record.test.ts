@@ -97,6 +97,13 @@ describe('a record that a workload made up', () => {
     expect(JSON.parse(await lineOf(made, 'json'))).toMatchObject({ v: 1, decision: 'deny' })
   })
 
+  test('is shown by its plain fields where it is nested without end', async () => {
+    const text = JSON.stringify({ ...bare, x: 'DEEP' }).replace('"DEEP"', `${'['.repeat(6000)}${']'.repeat(6000)}`)
+    const deep = { ...(stored({}) as object), content: Buffer.from(text) } as never
+    expect(JSON.parse(await lineOf(deep, 'json'))).toMatchObject({ id: bare.id, ts: bare.ts, decision: 'deny' })
+    expect(await lineOf(deep, 'yaml')).toContain(bare.id)
+  })
+
   test('neither steers the terminal nor makes lines of its own', async () => {
     const zone = '\u001B]0;owned\u0007\n  access    ok'
     const made = stored({ ...bare, src: { id: 'x', zone } })

@@ -149,6 +149,17 @@ export function policyStoreContract(name: string, make: () => StoreUnderTest): v
         expect(await counters({ sinceMs: 21 })).toHaveLength(1)
       })
 
+      test('whatever is counted can be read: counts stop where numbers are no longer exact', async () => {
+        const most = Number.MAX_SAFE_INTEGER
+        const counter = aCounter('k', { count: most })
+        const dropped = { droppedRecords: most, droppedCounters: most }
+        // More than the store has whole numbers for.
+        const many = Array.from({ length: 1100 }, () => counter)
+        await add([1, { ...dropped, counters: many }], [2, dropped], [1, { ...dropped, logId: 'other' }])
+        expect((await counters()).map(({ count }) => count)).toEqual([most])
+        expect(await store.decisionCounts()).toMatchObject(dropped)
+      })
+
       test('records are found newest first, by what they say and by position', async () => {
         await add([
           1,

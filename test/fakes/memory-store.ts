@@ -477,6 +477,8 @@ function notNext(stored: number | undefined, wanted: number, first: number): Ref
   return { reason: stored === undefined ? 'missing' : wanted === 0 ? 'exists' : 'stale' }
 }
 
+const upToMost = (count: number): number => Math.min(count, Number.MAX_SAFE_INTEGER)
+
 /** Decision records and counters, as the tables of SQLite hold them. */
 class MemoryDecisions {
   readonly #logs = new Map<string, DecisionBatchRow>()
@@ -489,8 +491,8 @@ class MemoryDecisions {
     return {
       records: this.records.length,
       counters: this.counters.size,
-      droppedRecords: logs.reduce((sum, { droppedRecords }) => sum + droppedRecords, 0),
-      droppedCounters: logs.reduce((sum, { droppedCounters }) => sum + droppedCounters, 0),
+      droppedRecords: logs.reduce((sum, { droppedRecords }) => upToMost(sum + droppedRecords), 0),
+      droppedCounters: logs.reduce((sum, { droppedCounters }) => upToMost(sum + droppedCounters), 0),
     }
   }
 
@@ -500,8 +502,8 @@ class MemoryDecisions {
     if (known !== undefined && known.batch >= batch.batch) return
     this.#logs.set(`${agent} ${logId}`, {
       ...batch,
-      droppedRecords: batch.droppedRecords + (known?.droppedRecords ?? 0),
-      droppedCounters: batch.droppedCounters + (known?.droppedCounters ?? 0),
+      droppedRecords: upToMost(batch.droppedRecords + (known?.droppedRecords ?? 0)),
+      droppedCounters: upToMost(batch.droppedCounters + (known?.droppedCounters ?? 0)),
     })
     for (const record of batch.records) {
       const isKnown = this.records.some(
@@ -514,7 +516,7 @@ class MemoryDecisions {
       const old = this.counters.get(key)
       this.counters.set(key, {
         ...{ ...counter, ...old, agent },
-        count: counter.count + (old?.count ?? 0),
+        count: upToMost(counter.count + (old?.count ?? 0)),
         firstMs: Math.min(counter.firstMs, old?.firstMs ?? Infinity),
         lastMs: Math.max(counter.lastMs, old?.lastMs ?? 0),
       })

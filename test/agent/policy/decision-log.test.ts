@@ -267,6 +267,7 @@ describe('DecisionLog', () => {
     ],
     ['a record cannot be read', { records: [Buffer.from('{')] }],
     ['a record cannot be read', { records: [aRecord({ id: '../../x' })] }],
+    ['a record cannot be read', { records: [aRecord({ note: JSON.parse(`${'['.repeat(40)}${']'.repeat(40)}`) })] }],
     ['a record cannot be read', { records: [Buffer.from(`${aRecord().toString().slice(0, -1)},"x":1e999}`)] }],
     [
       `a record has more than ${RECORD_MAX_BYTES} bytes`,
@@ -274,6 +275,9 @@ describe('DecisionLog', () => {
     ],
     ['a counter cannot be read', { counters: [aCounter({ count: 0 })] }],
     ['a counter cannot be read', { counters: [aCounter({ firstMs: 3, lastMs: 2 })] }],
+    ...(['count', 'lastMs', 'policyRevision'] as const).map(
+      (field) => ['a counter cannot be read', { counters: [aCounter({ [field]: 2 ** 60 })] }] as const,
+    ),
     ['a counter cannot be read', { counters: [aCounter({ decision: 'maybe' })] }],
     ['a counter cannot be read', { counters: [aCounter({ route: 'x'.repeat(2049) })] }],
     ['a record speaks for somebody else', { records: [aRecord({ dst: { id: 'spiffe://example.org/db' } })] }],
@@ -284,6 +288,15 @@ describe('DecisionLog', () => {
     const log = await world.start()
     await expect(log.take(aReport(fields), reporter, signal)).rejects.toThrowCode('REQUEST_INVALID', why)
     expect(world.files).toEqual([])
+  })
+
+  test('takes what others report, whatever number one says of what it dropped', async () => {
+    using world = new World()
+    const log = await world.start()
+    const dropped = { droppedRecords: 2 ** 60, droppedCounters: Number.MAX_SAFE_INTEGER }
+    await Promise.all([log.take(aReport(dropped), reporter, signal), log.take(aReport(dropped), reporter, signal)])
+    await until(() => log.spooled === 0, 'everything to be sent')
+    expect(world.sent.map(({ droppedRecords }) => droppedRecords)).toContain(Number.MAX_SAFE_INTEGER)
   })
 
   test('takes nothing before the agent has joined', async () => {

@@ -79,11 +79,24 @@ describe('decisions', () => {
     ['a record that is too long', { records: [record(1, { x: 'x'.repeat(RECORD_MAX_BYTES) })] }, 'is longer than'],
     ['a counter of nothing', { counters: [counter({ count: 0 })] }, 'no count'],
     ['a counter that ends before it began', { counters: [counter({ lastMs: 1 })] }, 'no span'],
+    ['a count that cannot be told again', { counters: [counter({ count: 2 ** 60 })] }, 'too large'],
+    ['a revision that cannot be told again', { counters: [counter({ policyRevision: 2 ** 60 })] }, 'too large'],
+    ['a sequence that cannot be told again', { records: [record(2 ** 60)] }, 'another sequence'],
+    ['a batch that cannot be counted on', { batch: 2 ** 60 }, 'counted from 1'],
     ['too many records', { records: Array.from({ length: 2001 }, (_, index) => record(index + 1)) }, 'more than 2000'],
   ])('refuses %s, and stores nothing of the batch', async ([, fields, words]) => {
     const whole = batch(1, { records: [record(7)], ...fields })
     await expect(report(whole)).rejects.toThrowCode('REQUEST_INVALID', words)
     expect(await list()).toEqual([])
+  })
+
+  test('are counted no later than they came', async () => {
+    const { clock } = server.deps
+    const nowMs = clock.now().getTime()
+    await report(batch(1, { counters: [counter({ firstMs: 8e15, lastMs: 9e15 })], droppedRecords: 2 ** 60 }))
+    const pages = await Array.fromAsync(server.decisions.listCounters({ filter: null }, server.local()))
+    const wanted = { day: Math.floor(nowMs / 86_400_000), counter: counter({ firstMs: nowMs, lastMs: nowMs }) }
+    expect(pages.flatMap(({ counters = [] }) => counters)).toEqual([{ agent, ...wanted }])
   })
 
   test('are told as they come to those who follow', async () => {
