@@ -7,20 +7,13 @@ import { ViewDigest } from '../../src/entry/view-digest.ts'
 import type { Selector } from '../../src/entry/selector.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { entryToMessage } from '../../src/wire/entry-message.ts'
+import type { Changes } from '../upstream/changes.ts'
 import type { Entitled } from './entitled.ts'
 import { Interests, type Interest } from './interests.ts'
 import { SelectorIndex } from './selector-index.ts'
 import { GOOD_STANDING, isSameWithheld, type Standing, type Withheld } from './standing.ts'
 import { Subscription, type Matched } from './subscription.ts'
 import type { Wake } from './wake.ts'
-
-/** Whole entries and bundles that are new or changed, and the names of those that are gone. */
-export interface Changes {
-  readonly entries: readonly RegistrationEntry[]
-  readonly removedEntryIds: readonly string[]
-  readonly bundles: readonly Bundle[]
-  readonly removedTrustDomains: readonly string[]
-}
 
 /** What a change did, for those who hold SVIDs. */
 export interface Applied {

@@ -1,14 +1,7 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import type { BundleSet } from '../../src/bundle/bundle-set.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
-
-/** Whole entries and bundles that are new or changed, and the names of those that are gone. */
-interface Changes {
-  readonly entries: readonly RegistrationEntry[]
-  readonly removedEntryIds: readonly string[]
-  readonly bundles: readonly Bundle[]
-  readonly removedTrustDomains: readonly string[]
-}
+import type { Changes } from '../upstream/changes.ts'
 
 /** Where the node puts what the server says. Kept by the room beside this one. */
 export interface Holdings {

@@ -17,6 +17,7 @@ import {
   type Snapshot,
 } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
+import type { Changes } from './changes.ts'
 import { HeartbeatReader, type VerifiedHeartbeat } from './heartbeats.ts'
 import { PolicyReading, type PushedPolicy } from './policy-messages.ts'
 import { Outbox } from './outbox.ts'
@@ -42,14 +43,10 @@ export interface PushedSnapshot {
   readonly digest: Buffer
 }
 
-export interface PushedDelta {
+export interface PushedDelta extends Changes {
   readonly kind: 'delta'
   readonly from: number
   readonly to: number
-  readonly entries: readonly RegistrationEntry[]
-  readonly removedEntryIds: readonly string[]
-  readonly bundles: readonly Bundle[]
-  readonly removedTrustDomains: readonly string[]
   readonly digest: Buffer
 }
 

@@ -25,6 +25,7 @@ import type {
   X509SvidResult,
 } from '../../agent/upstream/upstream.ts'
 import { TestAuthority } from '../../src/testing/test-authority.ts'
+import { changes } from './changes.ts'
 
 export interface FakeStream {
   readonly isOpen: boolean
@@ -144,10 +145,7 @@ export class FakeUpstream implements Upstream {
     return {
       kind: 'delta',
       to: this.revision,
-      entries: [],
-      removedEntryIds: [],
-      bundles: [],
-      removedTrustDomains: [],
+      ...changes({}),
       digest,
       ...fields,
     }

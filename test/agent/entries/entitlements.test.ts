@@ -8,6 +8,7 @@ import type { RegistrationEntry } from '../../../src/entry/registration-entry.ts
 import { parseSelector, selectorsMatch } from '../../../src/entry/selector.ts'
 import { ViewDigest } from '../../../src/entry/view-digest.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
+import { changes } from '../../fakes/changes.ts'
 import { settled } from '../../fakes/fake-clock.ts'
 import { anEntry, anInstant } from '../../fakes/store-objects.ts'
 
@@ -15,13 +16,6 @@ const example = TrustDomain.parse('example.org')
 const selectors = (...texts: string[]) => texts.map(parseSelector)
 const bundle = (name: string, sequenceNumber = 1, refreshHintSeconds = 0) =>
   bundleOf({ trustDomain: TrustDomain.parse(name), sequenceNumber, refreshHintSeconds })
-const changes = (fields: Partial<Parameters<Entitlements['apply']>[0]>) => ({
-  entries: [],
-  removedEntryIds: [],
-  bundles: [],
-  removedTrustDomains: [],
-  ...fields,
-})
 
 describe('Entitlements', () => {
   test('WA-18 matches oldest registration first, then by id', () => {

@@ -8,6 +8,7 @@ import { parseX509Svid } from '../../../src/svid/x509-svid.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import type { WorkloadReference } from '../../../src/wire/messages/spiffe-broker.ts'
+import { changes } from '../../fakes/changes.ts'
 import { unixConnection } from '../../fakes/fake-call.ts'
 import { anEntry, anId } from '../../fakes/store-objects.ts'
 import { until } from '../../fakes/until.ts'
@@ -364,7 +365,7 @@ describe('BA-32 identities with administrative rights', () => {
     const stream = await answered(house, pidReference(1000))
     expect(stream.last.svids).toHaveLength(2)
     const rights = anEntry('r', { spiffeId: shared, admin: true, selectors: uid(0) })
-    house.world.entitlements.apply({ entries: [rights], removedEntryIds: [], bundles: [], removedTrustDomains: [] })
+    house.world.entitlements.apply(changes({ entries: [rights] }))
     await until(() => stream.messages.length === 2, 'a message without it')
     expect(stream.last.svids?.map(({ spiffeId }) => spiffeId)).toEqual([anId('/workload/b').toString()])
   })
@@ -376,16 +377,16 @@ describe('a stream', () => {
     const stream = await answered(house, pidReference(1000))
     const put = (...entries: ReturnType<typeof anEntry>[]) => {
       for (const entry of entries) house.world.upstream.entries.set(entry.id, entry)
-      house.world.entitlements.apply({ entries, removedEntryIds: [], bundles: [], removedTrustDomains: [] })
+      house.world.entitlements.apply(changes({ entries }))
     }
     put(anEntry('z', { selectors: uid(1001) }))
     put(anEntry('b'))
     await until(() => stream.messages.length === 2, 'the second identity')
     expect(stream.last.svids).toHaveLength(2)
-    house.world.entitlements.apply({ entries: [], removedEntryIds: ['a'], bundles: [], removedTrustDomains: [] })
+    house.world.entitlements.apply(changes({ removedEntryIds: ['a'] }))
     await until(() => stream.messages.length === 3, 'the end of the first identity')
     expect(stream.last.svids?.map(({ spiffeId }) => spiffeId)).toEqual([anId('/workload/b').toString()])
-    house.world.entitlements.apply({ entries: [], removedEntryIds: ['b'], bundles: [], removedTrustDomains: [] })
+    house.world.entitlements.apply(changes({ removedEntryIds: ['b'] }))
     await until(() => stream.error !== undefined, 'the end')
     expect(stream.error).toThrowCode('WORKLOAD_NOT_ENTITLED')
     expect(stream.messages).toHaveLength(3)
@@ -414,12 +415,7 @@ describe('a stream', () => {
     await using house = await worldWith([anEntry('a')])
     const stream = await answered(house, pidReference(1000))
     house.world.callerFailure = new SallyportError('WORKLOAD_CHANGED', 'it runs another program now')
-    house.world.entitlements.apply({
-      entries: [anEntry('b')],
-      removedEntryIds: ['a'],
-      bundles: [],
-      removedTrustDomains: [],
-    })
+    house.world.entitlements.apply(changes({ entries: [anEntry('b')], removedEntryIds: ['a'] }))
     house.world.upstream.entries.set('b', anEntry('b'))
     await until(() => stream.error !== undefined, 'the end')
     expect(stream.error).toThrowCode('IDENTITY_PENDING', 'another program')
@@ -440,12 +436,7 @@ describe('a stream', () => {
     const stream = await answered(house, pidReference(1000))
     house.bundles = bundleSetOf([(await TestAuthority.create({ now: house.world.clock.now() })).bundle()])
     house.world.upstream.entries.set('b', anEntry('b'))
-    house.world.entitlements.apply({
-      entries: [anEntry('b')],
-      removedEntryIds: [],
-      bundles: [],
-      removedTrustDomains: [],
-    })
+    house.world.entitlements.apply(changes({ entries: [anEntry('b')] }))
     await until(() => stream.error !== undefined, 'the end')
     expect((stream.error as SallyportError).row.grpc).toBe('UNAUTHENTICATED')
     expect(stream.messages).toHaveLength(1)
@@ -467,8 +458,7 @@ describe('a stream', () => {
         isRevoked: (id) => id === BROKER_ID && withheld === undefined,
       }
       house.world.upstream.entries.set('b', anEntry('b'))
-      const change = { entries: [anEntry('b')], removedEntryIds: [], bundles: [], removedTrustDomains: [] }
-      house.world.entitlements.apply(change)
+      house.world.entitlements.apply(changes({ entries: [anEntry('b')] }))
       await until(() => stream.error !== undefined, 'the end')
       expect(stream.error).toThrowCode('BROKER_REFUSED', why)
       expect(stream.messages).toHaveLength(1)
@@ -484,12 +474,7 @@ describe('a stream', () => {
     house.processes.get(1000)?.exit()
     await until(() => first.error !== undefined, 'the end of the first')
     house.world.upstream.entries.set('y', anEntry('y', { selectors: uid(1001) }))
-    house.world.entitlements.apply({
-      entries: [anEntry('y', { selectors: uid(1001) })],
-      removedEntryIds: [],
-      bundles: [],
-      removedTrustDomains: [],
-    })
+    house.world.entitlements.apply(changes({ entries: [anEntry('y', { selectors: uid(1001) })] }))
     await until(() => second.messages.length === 2, 'a message to the second')
     expect(second.error).toBeUndefined()
   })

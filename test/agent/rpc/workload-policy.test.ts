@@ -11,6 +11,7 @@ import type {
 } from '../../../src/wire/messages/sallyport-policy-v1.ts'
 import { parseSelector } from '../../../src/entry/selector.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
+import { changes } from '../../fakes/changes.ts'
 import { settled } from '../../fakes/fake-clock.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
 import { anEntry } from '../../fakes/store-objects.ts'
@@ -98,12 +99,7 @@ describe('WatchPolicy', () => {
   test('a process whose entry is taken away loses its slice', async () => {
     await using one = await house()
     const web = await one.watch()
-    one.world.entitlements.apply({
-      entries: [entryOf('web2', '/web2', 1000)],
-      removedEntryIds: ['web'],
-      bundles: [],
-      removedTrustDomains: [],
-    })
+    one.world.entitlements.apply(changes({ entries: [entryOf('web2', '/web2', 1000)], removedEntryIds: ['web'] }))
     await until(() => web.messages.length > 1, 'a change')
     expect(web.last.removedIdentities).toEqual(['spiffe://example.org/web'])
   })

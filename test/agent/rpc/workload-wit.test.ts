@@ -7,6 +7,7 @@ import { SallyportError } from '../../../src/errors.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { parseWitSvid } from '../../../src/wit/wit-svid.ts'
+import { changes } from '../../fakes/changes.ts'
 import { settled } from '../../fakes/fake-clock.ts'
 import { anEntry, anId } from '../../fakes/store-objects.ts'
 import { until } from '../../fakes/until.ts'
@@ -41,7 +42,7 @@ async function refused(world: AgentWorld, stream: Reading<unknown>): Promise<voi
 }
 
 async function apply(world: AgentWorld, ...bundles: readonly ReturnType<typeof bundleOf>[]): Promise<void> {
-  world.entitlements.apply({ entries: [], removedEntryIds: [], bundles, removedTrustDomains: [] })
+  world.entitlements.apply(changes({ bundles }))
   await settled()
 }
 

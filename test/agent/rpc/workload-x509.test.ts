@@ -11,15 +11,8 @@ import { anEntry, anInstant } from '../../fakes/store-objects.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { until } from '../../fakes/until.ts'
 import { AgentWorld, type AgentWorldOptions } from '../agent-world.ts'
+import { changes } from '../../fakes/changes.ts'
 import { handlersOf, Reading, workloadCall, type CallOptions } from './workload-client.ts'
-
-const changed = (fields: object) => ({
-  entries: [],
-  removedEntryIds: [],
-  bundles: [],
-  removedTrustDomains: [],
-  ...fields,
-})
 
 async function reading(world: AgentWorld, options: CallOptions = {}) {
   const stream = new Reading(handlersOf(world).fetchX509Svid({}, workloadCall(options)))
@@ -82,7 +75,7 @@ describe('FetchX509SVID', () => {
     await using _world = world
     const next = anEntry('b', { revisionNumber: 1 })
     world.upstream.entries.set('b', next)
-    world.entitlements.apply(changed({ entries: [next] }))
+    world.entitlements.apply(changes({ entries: [next] }))
     await until(() => stream.messages.length === 2)
     expect(stream.last.svids).toHaveLength(2)
     expect(stream.last.svids![0]).toEqual(stream.messages[0]!.svids![0])
@@ -91,7 +84,7 @@ describe('FetchX509SVID', () => {
   test('WA-08 without a change there is no message', async () => {
     const { world, stream } = await readingOf([anEntry('a')])
     await using _world = world
-    world.entitlements.apply(changed({ entries: [anEntry('x', { selectors: [parseSelector('unix:uid:7')] })] }))
+    world.entitlements.apply(changes({ entries: [anEntry('x', { selectors: [parseSelector('unix:uid:7')] })] }))
     await world.clock.advance(10 * 60_000)
     expect(stream.messages).toHaveLength(1)
   })
@@ -115,7 +108,7 @@ describe('FetchX509SVID', () => {
   test('WA-26 quirk 9: losing the last identity ends the stream with PERMISSION_DENIED, never an empty list', async () => {
     const { world, stream } = await readingOf([anEntry('a')])
     await using _world = world
-    world.entitlements.apply(changed({ removedEntryIds: ['a'] }))
+    world.entitlements.apply(changes({ removedEntryIds: ['a'] }))
     await settled()
     expect(stream.error).toThrowCode('NO_IDENTITY', 'no identity issued')
     expect(stream.messages.every(({ svids }) => svids!.length > 0)).toBe(true)
@@ -135,7 +128,7 @@ describe('FetchX509SVID', () => {
     await using _world = world
     const other = await TestAuthority.create({ now: world.clock.now() })
     const { authority } = world.upstream
-    world.entitlements.apply(changed({ bundles: [world.upstream.bundleWith([authority, other], [], 2)] }))
+    world.entitlements.apply(changes({ bundles: [world.upstream.bundleWith([authority, other], [], 2)] }))
     await settled()
     expect(stream.messages).toHaveLength(2)
     expect(decodeCertificates(Buffer.from(stream.last.svids![0]!.bundle!))).toHaveLength(2)
@@ -225,7 +218,7 @@ describe('the process behind a stream', () => {
     const { world, stream } = await readingOf([anEntry('a')])
     await using _world = world
     world.callerFailure = new SallyportError('CALLER_CHANGED', 'runs another program now')
-    world.entitlements.apply(changed({ entries: [anEntry('a', { revisionNumber: 1 })] }))
+    world.entitlements.apply(changes({ entries: [anEntry('a', { revisionNumber: 1 })] }))
     world.upstream.entries.set('a', anEntry('a', { revisionNumber: 1 }))
     await until(() => stream.error !== undefined)
     expect(stream.messages).toHaveLength(1)
@@ -249,7 +242,7 @@ describe('the process behind a stream', () => {
     stop.abort(new SallyportError('NOT_READY', 'the agent drains'))
     await settled()
     expect(stream.error).toThrowCode('NOT_READY')
-    const { sequence } = world.entitlements.apply(changed({ removedEntryIds: ['a'] }))
+    const { sequence } = world.entitlements.apply(changes({ removedEntryIds: ['a'] }))
     await world.entitlements.delivered(sequence)
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseJwtSvid } from '../../../src/svid/jwt-svid.ts'
+import { changes } from '../../fakes/changes.ts'
 import { anEntry } from '../../fakes/store-objects.ts'
 import { until } from '../../fakes/until.ts'
 import { AgentWorld, type AgentWorldOptions } from '../agent-world.ts'
@@ -72,7 +73,7 @@ describe('JwtSvidCache', () => {
     expect(token).toBeUndefined()
     const { authority } = world.upstream
     const bundle = world.upstream.bundleWith([authority], ['jwt-1', 'jwt-2'], 2)
-    world.entitlements.apply({ entries: [], removedEntryIds: [], bundles: [bundle], removedTrustDomains: [] })
+    world.entitlements.apply(changes({ bundles: [bundle] }))
     expect(await asking).toBe(token)
   })
 
@@ -92,7 +93,7 @@ describe('JwtSvidCache', () => {
     const first = await world.jwtSvids.tokenFor(entry, ['a'], 1, world.signal)
     const { authority } = world.upstream
     const bundle = world.upstream.bundleWith([authority], ['jwt-2'], 2)
-    world.entitlements.apply({ entries: [], removedEntryIds: [], bundles: [bundle], removedTrustDomains: [] })
+    world.entitlements.apply(changes({ bundles: [bundle] }))
     world.upstream.jwtKeyId = 'jwt-2'
     expect(await world.jwtSvids.tokenFor(entry, ['a'], 1, world.signal)).not.toBe(first)
   })

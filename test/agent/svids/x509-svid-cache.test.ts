@@ -8,15 +8,9 @@ import { anEntry, anId } from '../../fakes/store-objects.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import { until } from '../../fakes/until.ts'
 import { AgentWorld } from '../agent-world.ts'
+import { changes } from '../../fakes/changes.ts'
 
 const minutes = (count: number) => count * 60_000
-const changed = (fields: object) => ({
-  entries: [],
-  removedEntryIds: [],
-  bundles: [],
-  removedTrustDomains: [],
-  ...fields,
-})
 
 async function holding(...ids: readonly string[]): Promise<AgentWorld> {
   const world = await AgentWorld.create()
@@ -80,9 +74,9 @@ describe('X509SvidCache', () => {
     await using world = await holding('a')
     const next = anEntry('a', { revisionNumber: 1, dnsNames: ['a.internal'] })
     world.upstream.entries.set('a', next)
-    world.entitlements.apply(changed({ entries: [next] }))
+    world.entitlements.apply(changes({ entries: [next] }))
     await until(() => world.x509Svids.get('a')?.entryRevision === 1)
-    world.entitlements.apply(changed({ removedEntryIds: ['a'] }))
+    world.entitlements.apply(changes({ removedEntryIds: ['a'] }))
     expect(world.x509Svids.size).toBe(0)
   })
 
@@ -108,7 +102,7 @@ describe('X509SvidCache', () => {
     const before = world.x509Svids.get('a')!
     const again = anEntry('a', { createdAt: new Date(before.entryCreatedAt.getTime() + 5000) })
     world.upstream.entries.set('a', again)
-    world.entitlements.apply(changed({ entries: [again] }))
+    world.entitlements.apply(changes({ entries: [again] }))
     await until(() => world.x509Svids.get('a') !== before)
     expect(world.x509Svids.get('a')!.entryCreatedAt).toEqual(again.createdAt)
   })
@@ -140,14 +134,14 @@ describe('X509SvidCache', () => {
     const before = world.x509Svids.get('a')!
     const { authority } = world.upstream
     const bundle = world.upstream.bundleWith([{ authority, tainted: true }], ['jwt-1'], 2)
-    world.entitlements.apply(changed({ bundles: [bundle] }))
+    world.entitlements.apply(changes({ bundles: [bundle] }))
     await until(() => world.x509Svids.get('a') !== before)
   })
 
   test('SVIDs of an authority that is gone are not handed out any more', async () => {
     await using world = await holding('a')
     const other = await TestAuthority.create({ now: world.clock.now() })
-    world.entitlements.apply(changed({ bundles: [world.upstream.bundleWith([other], [], 2)] }))
+    world.entitlements.apply(changes({ bundles: [world.upstream.bundleWith([other], [], 2)] }))
     expect(world.x509Svids.now([anEntry('a')]).held).toHaveLength(0)
   })
 
@@ -170,7 +164,7 @@ describe('X509SvidCache', () => {
     const theirs = anEntry('a', { revisionNumber: 1, spiffeId: anId('/somebody-else') })
     world.upstream.entries.set('a', theirs)
     const ours = anEntry('a', { revisionNumber: 1, spiffeId: anId('/mine') })
-    world.entitlements.apply(changed({ entries: [ours] }))
+    world.entitlements.apply(changes({ entries: [ours] }))
     await until(() => world.x509Svids.now([ours]).failure !== undefined)
     expect(world.x509Svids.now([ours]).held).toHaveLength(0)
   })
