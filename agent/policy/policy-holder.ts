@@ -77,15 +77,25 @@ export class PolicyHolder implements PolicyHoldings {
     this.#readers = new PolicyReaders(deps.clock)
   }
 
-  /** Takes up what was saved, so that it is in force before the server is heard (SE-40). A damaged file is named and left out. */
+  /**
+   * Takes up what was saved, so that it is in force before the server is heard (SE-40). A damaged file is named, and made again from the
+   * other; where both are damaged, nothing is in force.
+   */
   async restore(): Promise<void> {
     const { saved, log } = this.#deps
     try {
-      this.#become((await saved.read(this.#deps)) ?? NO_POLICY)
+      const found = await saved.read(this.#deps)
+      this.#become(found?.state ?? NO_POLICY)
       this.#savedState = this.#state
       this.#newest = { epoch: this.#state.epoch, revision: this.#state.revision }
       const fresh = await saved.readFresh()
       if (fresh !== undefined) this.#freshness.proved(fresh)
+      if (found?.damage === undefined) return
+      log.error(
+        { err: found.damage },
+        'One of the two files of the saved policy cannot be used, the other one is in force',
+      )
+      await saved.write(found.state)
     } catch (error) {
       log.error({ err: error }, 'The saved policy of this agent cannot be used')
     }

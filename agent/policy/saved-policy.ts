@@ -12,7 +12,17 @@ import { readSlice, sha256 } from './signed-content.ts'
 const HASH_BYTES = 32
 const INSTANT_BYTES = 8
 
-/** What the agent saved of policy: the signed bytes themselves, as they came. */
+/** What was saved, and what was found wrong with one of the two files that hold it. */
+export interface SavedState {
+  readonly state: PolicyState
+  /** `AGENT_STATE_INVALID`: the other file was taken, because this one is damaged or gone. */
+  readonly damage: SallyportError | undefined
+}
+
+/**
+ * What the agent saved of policy: the signed bytes themselves, as they came. It stands in two files that say the same, written one after
+ * the other, so that a bad sector does not release whoever is in quarantine.
+ */
 export class SavedPolicy {
   readonly #disk: Disk
   readonly #folder: string
@@ -24,6 +34,10 @@ export class SavedPolicy {
 
   get path(): string {
     return join(this.#folder, 'policy.bin')
+  }
+
+  get copyPath(): string {
+    return join(this.#folder, 'policy-copy.bin')
   }
 
   get freshPath(): string {
@@ -42,24 +56,34 @@ export class SavedPolicy {
         ...{ fastLaneSequence: fastLane.sequence, ageMs: 0, stale: false },
       },
     })
-    await this.#disk.write(this.path, Buffer.concat([sha256(content), content]))
+    const bytes = Buffer.concat([sha256(content), content])
+    await this.#disk.write(this.path, bytes)
+    await this.#disk.write(this.copyPath, bytes)
   }
 
   /**
    * What was saved, slices verified with the keys that are saved with them; undefined when nothing was.
    *
-   * @throws {@link SallyportError} `AGENT_STATE_INVALID` when a byte of it was changed
+   * @throws {@link SallyportError} `AGENT_STATE_INVALID` when a byte was changed in both files
    */
-  async read(believing: Believing): Promise<PolicyState | undefined> {
-    const bytes = await this.#disk.read(this.path)
-    if (bytes === undefined) return undefined
-    const content = bytes.subarray(HASH_BYTES)
-    try {
-      if (!sha256(content).equals(bytes.subarray(0, HASH_BYTES))) throw new RangeError('its hash is another one')
-      return await believed(decodeMessage(policyUpdateType, content), believing)
-    } catch (cause) {
-      throw new SallyportError('AGENT_STATE_INVALID', `Cannot use ${this.path}: it is damaged`, { cause })
+  async read(believing: Believing): Promise<SavedState | undefined> {
+    const files: SavedFile[] = []
+    for (const path of [this.path, this.copyPath]) files.push({ path, bytes: await this.#disk.read(path) })
+    if (files.every(({ bytes }) => bytes === undefined)) return undefined
+    // Earlier versions made no copy.
+    const damages = files.map((file) =>
+      file.path === this.copyPath && file.bytes === undefined ? undefined : damageOf(file),
+    )
+    for (const [at, { path, bytes }] of files.entries()) {
+      if (bytes === undefined || damages[at] !== undefined) continue
+      try {
+        const state = await believed(decodeMessage(policyUpdateType, bytes.subarray(HASH_BYTES)), believing)
+        return { state, damage: damages.find((one) => one !== undefined) }
+      } catch (cause) {
+        damages[at] = invalid(path, 'is damaged', cause)
+      }
     }
+    throw damages[0] ?? damages[1]
   }
 
   /** When the server last proved that what is held is the newest. */
@@ -75,10 +99,27 @@ export class SavedPolicy {
   }
 
   async remove(): Promise<void> {
+    // Before the other: a copy that is alone would be taken up again.
+    await this.#disk.remove(this.copyPath)
     await this.#disk.remove(this.path)
     await this.#disk.remove(this.freshPath)
   }
 }
+
+interface SavedFile {
+  readonly path: string
+  readonly bytes: Buffer | undefined
+}
+
+function damageOf({ path, bytes }: SavedFile): SallyportError | undefined {
+  if (bytes === undefined) return invalid(path, 'is gone')
+  return sha256(bytes.subarray(HASH_BYTES)).equals(bytes.subarray(0, HASH_BYTES))
+    ? undefined
+    : invalid(path, 'is damaged')
+}
+
+const invalid = (path: string, why: string, cause?: unknown): SallyportError =>
+  new SallyportError('AGENT_STATE_INVALID', `Cannot use ${path}: it ${why}`, { cause })
 
 async function believed(
   { slices, fastLane, lifecycle, keys, status }: PolicyUpdate,

@@ -46,6 +46,7 @@ async function apply(text: string, ...options: readonly string[]): Promise<void>
 }
 
 const savedPolicy = (): string => house.path('agent/private/data/policy.bin')
+const savedPolicies = (): string[] => [savedPolicy(), house.path('agent/private/data/policy-copy.bin')]
 
 async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, withinMs = 30_000): Promise<T> {
   const giveUp = Date.now() + withinMs
@@ -166,7 +167,7 @@ test('SE-45: a saved policy with one other byte is refused, and so is whoever it
   const good = readFileSync(savedPolicy())
   const bad = Buffer.from(good)
   bad[bad.length >> 1]! ^= 1
-  writeFileSync(savedPolicy(), bad)
+  for (const path of savedPolicies()) writeFileSync(path, bad)
   await house.startAgent()
   await orders.stop()
   orders = await ZoneProcess.start(house, '/shop/orders', 8443)
@@ -194,7 +195,7 @@ test('SE-45: an agent whose disk was rolled back is brought up to date at once',
   )
   const [current] = await house.json<{ revision: number }[]>('policy', 'list')
   await house.agent?.stop()
-  copyFileSync(house.path('older.bin'), savedPolicy())
+  for (const path of savedPolicies()) copyFileSync(house.path('older.bin'), path)
   await house.startAgent()
   await orders.stop()
   orders = await ZoneProcess.start(house, '/shop/orders', 8443)
@@ -214,7 +215,7 @@ test('SE-40: a gap in the saved fast lane is noticed: the agent gets all of it a
   expect(update.fastLane.length).toBeGreaterThan(2)
   const fastLane = update.fastLane.toSpliced(-2, 1)
   const content = encodeMessage(policyUpdateType, { ...update, fastLane })
-  writeFileSync(savedPolicy(), Buffer.concat([sha256(content), content]))
+  for (const path of savedPolicies()) writeFileSync(path, Buffer.concat([sha256(content), content]))
   await house.startAgent()
   await orders.stop()
   orders = await ZoneProcess.start(house, '/shop/orders', 8443)

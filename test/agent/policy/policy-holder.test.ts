@@ -8,6 +8,7 @@ import { SavedPolicy } from '../../../agent/policy/saved-policy.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import type { CanonicalValue } from '../../../src/jws/canonical-json.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
+import type { LogFields } from '../../../src/log/fields.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
@@ -24,9 +25,9 @@ class World {
   readonly signer = new PolicySigner()
   holder = this.start()
 
-  start(): PolicyHolder {
+  start(log = silentLog): PolicyHolder {
     this.holder = new PolicyHolder({
-      ...{ trustDomain: 'example.org', cryptography, clock: this.clock, log: silentLog, heartbeatMs: 5000 },
+      ...{ trustDomain: 'example.org', cryptography, clock: this.clock, log, heartbeatMs: 5000 },
       ...{ entitlements: new Entitlements(TrustDomain.parse('example.org')), agentId: () => undefined },
       saved: new SavedPolicy(this.disk, '/data'),
     })
@@ -192,13 +193,62 @@ describe('PolicyHolder', () => {
     expect([revisionOf(restarted), inForce(restarted)]).toEqual(['1.3', 3])
   })
 
-  test('a file that was changed on disk is not believed', async () => {
-    const world = new World()
-    await world.holder.apply(world.signer.snapshot(1, [world.signer.slice('/a', 1)]))
-    await world.holder.settle()
-    const saved = world.disk.files.get('/data/policy.bin') as Buffer
+  const files = ['/data/policy.bin', '/data/policy-copy.bin'] as const
+  const damage = ({ disk }: World, path: string): void => {
+    const saved = disk.files.get(path) as Buffer
     saved[saved.length - 40] = (saved[saved.length - 40] ?? 0) ^ 1
-    expect(idsOf(await world.restarted())).toEqual([])
+  }
+  /** A world of which the store is in quarantine, as it was saved. */
+  const quarantined = async (): Promise<World> => {
+    const world = new World()
+    const { holder, signer } = world
+    await holder.apply(signer.snapshot(1, [signer.slice('/a', 1)]))
+    const body = { id: 'q1', target: { identity: 'spiffe://example.org/a' }, forensics: [], reason: 'stolen', since: 1 }
+    await holder.apply(signer.fastLane(signer.entry({ kind: 'quarantine.add', body })))
+    await holder.settle()
+    return world
+  }
+  const quarantines = ({ state }: PolicyHolder): string[] => state.fastLane.standing.quarantines.map(({ id }) => id)
+
+  test('files that were both changed on disk are not believed', async () => {
+    const world = await quarantined()
+    for (const path of files) damage(world, path)
+    const after = await world.restarted()
+    expect([idsOf(after), quarantines(after)]).toEqual([[], []])
+  })
+
+  test.for(files)('SE-40: when %s alone is damaged, what it said is in force, and it is made again', async (path) => {
+    const world = await quarantined()
+    const good = Buffer.from(world.disk.files.get(path) as Buffer)
+    damage(world, path)
+    const after = await world.restarted()
+    expect([idsOf(after), quarantines(after)]).toEqual([['/a'], ['q1']])
+    expect(after.held).toMatchObject({ epoch: 1, revision: 1, fastLaneSequence: 1 })
+    expect(world.disk.files.get(path)).toEqual(good)
+    await after.apply(world.signer.fastLane(world.signer.entry()))
+    await after.settle()
+    expect(world.disk.files.get(files[0])).toEqual(world.disk.files.get(files[1]))
+  })
+
+  test('SE-40: a file that is gone releases nobody while its copy is there', async () => {
+    const world = await quarantined()
+    world.disk.files.delete('/data/policy.bin')
+    expect(quarantines(await world.restarted())).toEqual(['q1'])
+  })
+
+  test('a damaged file is named in the log, with what is in force instead', async () => {
+    const world = await quarantined()
+    damage(world, '/data/policy.bin')
+    const lines: unknown[] = []
+    const log = {
+      ...silentLog,
+      error: (fields: LogFields, sentence: string) => void lines.push([fields.err, sentence]),
+    }
+    await world.start(log).restore()
+    expect(lines).toEqual([
+      [expect.anything(), 'One of the two files of the saved policy cannot be used, the other one is in force'],
+    ])
+    expect((lines as [Error, string][])[0]?.[0]).toThrowCode('AGENT_STATE_INVALID', '/data/policy.bin: it is damaged')
   })
 
   test('SE-45: the first key set is pinned; a later one needs a pinned key; a key that it leaves out signs nothing any more', async () => {
@@ -412,7 +462,7 @@ describe('PolicyHolder', () => {
     await holder.apply(new PolicySigner().snapshot(9, []))
     await holder.settle()
     await holder.forget()
-    expect(disk.files.has('/data/policy.bin')).toBe(false)
+    expect(files.filter((path) => disk.files.has(path))).toEqual([])
     await holder.apply(other.snapshot(1, [other.slice('/a', 1)]))
     expect(holder.refused).toBe('')
     expect(idsOf(holder)).toEqual(['/a'])
