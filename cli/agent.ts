@@ -56,8 +56,13 @@ Examples:
     .option('--type <attestor>', 'only agents attested this way, such as join_token')
     .option('--selector <type:value>', 'only agents with these selectors; repeat for more', collect)
     .option('--banned', 'only banned agents')
+    .addHelpText('after', '\nExample:\n  sallyport agent list --type join_token')
     .action(action(listAgents))
-  agent.command('count').description('count the agents that have joined').action(action(countAgents))
+  agent
+    .command('count')
+    .description('count the agents that have joined')
+    .addHelpText('after', '\nExample:\n  sallyport agent count')
+    .action(action(countAgents))
   agent
     .command('show')
     .argument('<spiffe id>', 'of the agent, or the name given with `token create`')
@@ -68,11 +73,13 @@ Examples:
     .command('ban')
     .argument('<spiffe id>', 'of the agent, or the name given with `token create`')
     .description('refuse the agent from now on; `evict` undoes it')
+    .addHelpText('after', '\nExample:\n  sallyport agent ban spiffe://example.org/node/web-1')
     .action(action(banAgent))
   agent
     .command('evict')
     .argument('<spiffe id>', 'of the agent, or the name given with `token create`')
     .description('forget the agent; it must attest again')
+    .addHelpText('after', '\nExample:\n  sallyport agent evict spiffe://example.org/node/web-1')
     .action(action(evictAgent))
   agent
     .command('purge')

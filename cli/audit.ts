@@ -36,6 +36,7 @@ export function auditCommand(): Command {
   audit
     .command('verify')
     .description('check the chain; where an agent runs here, also against the checkpoints that it holds')
+    .addHelpText('after', '\nExample:\n  sallyport audit verify')
     .action(action(verifyAudit))
   return audit
 }

@@ -11,7 +11,7 @@ import { printPem, readPemCertificates } from '../src/x509/pem.ts'
 import { action } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
-import { checkStatus } from './item-status.ts'
+import { checkStatus, codeOfItem } from './item-status.ts'
 import type { Result } from './print.ts'
 
 type Format = 'pem' | 'jwks' | 'wit-jwks' | 'spiffe'
@@ -37,7 +37,11 @@ export function bundleCommand(): Command {
       '\nExamples:\n  sallyport bundle show --format pem > bundle.pem\n  sallyport bundle show --format spiffe --wit',
     )
     .action(action(showBundle))
-  bundle.command('list').description('list foreign bundles').action(action(listBundles))
+  bundle
+    .command('list')
+    .description('list foreign bundles')
+    .addHelpText('after', '\nExample:\n  sallyport bundle list')
+    .action(action(listBundles))
   bundle
     .command('set')
     .description('store the bundle of a foreign trust domain')
@@ -54,6 +58,7 @@ export function bundleCommand(): Command {
         .choices(['restrict', 'delete', 'dissociate'])
         .default('restrict'),
     )
+    .addHelpText('after', '\nExample:\n  sallyport bundle delete partner.example --mode dissociate')
     .action(action(deleteBundle))
   return bundle
 }
@@ -131,8 +136,15 @@ async function deleteBundle(options: GlobalOptions & { mode: string }, name: str
   return withServer(options, async (transport) => {
     const mode = options.mode.toUpperCase() as 'RESTRICT' | 'DELETE' | 'DISSOCIATE'
     const { results } = await transport.client(bundleService).batchDeleteFederatedBundle({ trustDomains: [name], mode })
-    for (const { status } of results)
-      checkStatus(status, 'Use --mode dissociate to take it out of the entries that name it.')
+    for (const { status } of results) {
+      const isThere = codeOfItem(status ?? undefined) !== 'ITEM_NOT_FOUND'
+      checkStatus(
+        status,
+        isThere
+          ? 'Use --mode dissociate to take it out of the entries that name it.'
+          : 'List what there is with `sallyport bundle list`.',
+      )
+    }
     return { value: { trustDomain: name }, sentence: `Removed the bundle of ${name}.` }
   })
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../src/clock.ts'
-import { SallyportError } from '../src/errors.ts'
+import { errorCodes, SallyportError } from '../src/errors.ts'
 import type { Transport } from '../src/wire/client.ts'
 import { parseEndpoint } from '../src/workload/endpoint.ts'
 import type { WorkloadClient } from '../src/workload/workload-client.ts'
@@ -60,6 +60,7 @@ export function agentAdminSocket(options: GlobalOptions, environment: NodeJS.Pro
 
 /** What a command talks to, and what to say when it cannot. */
 interface Door {
+  readonly name: string
   readonly starts: string
   readonly flag: string
   readonly variable: string
@@ -68,18 +69,21 @@ interface Door {
 
 const doors = {
   server: {
+    name: 'the admin socket of the server',
     starts: 'sallyport server run --config server/server.yaml',
     flag: '--server-socket',
     variable: 'SALLYPORT_SERVER_SOCKET',
     admits: 'Run the command as the user of the server or as root.',
   },
   agentAdmin: {
+    name: 'the admin socket of the agent',
     starts: 'sallyport agent run --join-file join.txt',
     flag: '--agent-admin-socket',
     variable: 'SALLYPORT_AGENT_ADMIN_SOCKET',
     admits: 'Run the command as the user of the agent or as root.',
   },
   agent: {
+    name: 'the workload socket of the agent',
     starts: 'sallyport agent run --join-file join.txt',
     flag: '--agent-socket',
     variable: 'SPIFFE_ENDPOINT_SOCKET',
@@ -93,19 +97,34 @@ export async function withSocket<T>(
   door: keyof typeof doors,
   work: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const { starts, flag, variable, admits } = doors[door]
-  checkReachable(path, admits, `Start it with \`${starts}\`, or name its socket with ${flag} or ${variable}.`)
+  checkReachable(path, doors[door])
   const { openChannel } = await import('../src/wire/channel.ts')
   const transport = openChannel({ address: { unix: path } })
   try {
     return await work(transport)
+  } catch (error) {
+    throw withHintOf(doors[door], error)
   } finally {
     await transport.close()
   }
 }
 
+const startHint = ({ starts, flag, variable }: Door): string =>
+  `Start it with \`${starts}\`, or name its socket with ${flag} or ${variable}.`
+
+/** What the wire alone cannot know: which process was meant, and how it is started or named. */
+function withHintOf(door: Door, error: unknown): unknown {
+  if (!(error instanceof SallyportError) || error.hint !== errorCodes[error.code].remedy) return error
+  const hints: Partial<Record<string, string>> = {
+    UNREACHABLE: startHint(door),
+    METHOD_UNIMPLEMENTED: `Is it ${door.name}? Name that with ${door.flag} or ${door.variable}; a process of an earlier version may not know the command.`,
+  }
+  const hint = hints[error.code]
+  return hint === undefined ? error : new SallyportError(error.code, error.message, { cause: error, hint })
+}
+
 /** That a socket is hidden from this user is another thing than that there is none. */
-function checkReachable(path: string, admits: string, starts: string): void {
+function checkReachable(path: string, door: Door): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK)
   } catch (error) {
@@ -113,11 +132,11 @@ function checkReachable(path: string, admits: string, starts: string): void {
     if (code === 'EACCES' || code === 'EPERM')
       throw new SallyportError('SOCKET_FORBIDDEN', `Cannot connect to ${path}: this user may not open it`, {
         cause: error,
-        hint: admits,
+        hint: door.admits,
       })
     throw new SallyportError('SOCKET_UNREACHABLE', `Cannot connect to ${path}: there is no socket`, {
       cause: error,
-      hint: starts,
+      hint: startHint(door),
     })
   }
 }

@@ -43,12 +43,21 @@ Examples:
     .description('list entries')
     .addHelpText('after', '\nExample:\n  sallyport entry list --selector unix:uid:1000')
     .action(action(listEntries))
-  withFilters(entry.command('count')).description('count entries').action(action(countEntries))
-  entry.command('show').argument('<entry id>').description('show one entry whole').action(action(showEntry))
+  withFilters(entry.command('count'))
+    .description('count entries')
+    .addHelpText('after', '\nExample:\n  sallyport entry count --parent spiffe://example.org/node/web-1')
+    .action(action(countEntries))
+  entry
+    .command('show')
+    .argument('<entry id>')
+    .description('show one entry whole')
+    .addHelpText('after', '\nExample:\n  sallyport entry show 6f0b9c1e-3a52-4c7d-9a40-2d1f5f0f8a11')
+    .action(action(showEntry))
   entry
     .command('delete')
     .argument('<entry id...>')
     .description('remove entries; their SVIDs end within moments on connected nodes')
+    .addHelpText('after', '\nExample:\n  sallyport entry delete 6f0b9c1e-3a52-4c7d-9a40-2d1f5f0f8a11')
     .action(action(deleteEntries))
 
   entry

@@ -19,6 +19,7 @@ export function statusCommand(): Command {
         'agent',
       ]),
     )
+    .addHelpText('after', '\nExamples:\n  sallyport status\n  sallyport status --of agent')
     .action(action(showStatus))
 }
 

@@ -135,7 +135,9 @@ export class Policies {
   rollback(toRevision: number, options: ApplyOptions, deed: Deed, caller?: SpiffeId): Promise<Applied> {
     return this.#inTurn(async () => {
       const { store, book } = this.#deps
+      if (book.current === undefined) throw noPolicy()
       const revision = toRevision === 0 ? book.policyRevision - 1 : toRevision
+      if (revision === 0) throw policyNotFound('There is no policy revision before the first')
       const row = await store.policyRevision(revision)
       if (row === undefined) throw policyNotFound(`There is no policy revision ${revision}`)
       return await this.#apply({ source: row.source, rolledBackTo: revision }, options, deed, caller)
@@ -255,6 +257,12 @@ function problemOfTrustDomain(
     },
   ]
 }
+
+/** What to do where there is no policy yet. */
+export const APPLY_ONE = 'Apply one with `sallyport policy apply FILE`.'
+
+export const noPolicy = (): SallyportError =>
+  new SallyportError('POLICY_NOT_FOUND', 'No policy is applied', { hint: APPLY_ONE })
 
 export const policyNotFound = (message: string): SallyportError => new SallyportError('POLICY_NOT_FOUND', message)
 

@@ -15,7 +15,7 @@ import type {
 } from '../../src/wire/messages/sallyport-server-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { zonesOfRow } from '../policy/members.ts'
-import { policyNotFound, type Applied } from '../policy/policies.ts'
+import { noPolicy, policyNotFound, type Applied } from '../policy/policies.ts'
 import type { Loss } from '../policy/losses.ts'
 import { canonicalText, signedContentOf } from '../policy/signed-text.ts'
 import type { PolicyRevisionRow } from '../store/policy-rows.ts'
@@ -114,7 +114,7 @@ function callerId(call: Call, { callerOf }: RpcDeps): SpiffeId | undefined {
 async function revisionRow(revision: number, { book, store }: RpcDeps): Promise<PolicyRevisionRow> {
   const row = revision === 0 ? book.current?.row : await store.policyRevision(revision)
   if (row !== undefined) return row
-  throw policyNotFound(revision === 0 ? 'No policy is applied' : `There is no policy revision ${revision}`)
+  throw revision === 0 ? noPolicy() : policyNotFound(`There is no policy revision ${revision}`)
 }
 
 function pendingRow({ policyKeys: { state } }: RpcDeps): PolicyRevisionRow {

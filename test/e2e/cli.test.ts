@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { House } from './house.ts'
 import { launcher, run, runSallyport, sallyport, type Finished } from './processes.ts'
@@ -192,6 +192,26 @@ describe.concurrent('what runs', () => {
     expect(status.authorities[0]?.expiresAt).toMatch(/^\d{4}-.*Z$/)
     expect((await house.cli('status', '--of', 'agent')).stdout).toContain('in-sync')
     for (const of of ['server', 'agent']) expect((await house.cli('health', '--of', of)).code).toBe(0)
+  })
+
+  test('health waits for a process that is starting, and no longer than it is told', async () => {
+    const socket = house.path('later/admin.sock')
+    const late = (wait: string): Promise<Finished> =>
+      runSallyport(['--server-socket', socket, 'health', '--wait', wait])
+    expect(await late('300ms')).toMatchObject({ code: 4, stderr: expect.stringContaining('SOCKET_UNREACHABLE') })
+    const waiting = late('30s')
+    symlinkSync(house.path('server'), house.path('later'))
+    expect(await waiting).toMatchObject({ code: 0, stdout: 'The server is serving.\n' })
+  })
+
+  test('a socket of another process, or of one that has ended, leads to the right one', async () => {
+    const asked = (...args: readonly string[]): Promise<Finished> => runSallyport(args)
+    const other = await asked('--server-socket', house.agentAdminSocket, 'status')
+    expect(other.stderr).toContain('Is it the admin socket of the server? Name that with --server-socket')
+    const workload = await asked('--agent-socket', `unix:${house.serverSocket}`, 'fetch', 'x509')
+    expect(workload.stderr).toContain('Is it the workload socket of the agent? Name that with --agent-socket')
+    const ended = await asked('--server-socket', written('ended.sock', ''), 'status')
+    expect(ended).toMatchObject({ code: 4, stderr: expect.stringContaining('sallyport server run --config') })
   })
 
   test('explain: one’s own process, and one that does not exist', async () => {

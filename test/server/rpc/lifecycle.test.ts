@@ -78,7 +78,10 @@ describe('Lifecycle', () => {
       expect((await heard()).quarantines).toEqual([])
       expect(await kinds()).toEqual(['quarantine.add', 'quarantine.remove'])
       expect([await audited('quarantine.added'), await audited('quarantine.removed')]).toEqual([1, 1])
-      await expect(remove('q-none')).rejects.toThrowCode('LIFECYCLE_NOT_FOUND')
+      await expect(remove('q-none')).rejects.toMatchObject({
+        code: 'LIFECYCLE_NOT_FOUND',
+        hint: expect.stringContaining('`sallyport quarantine list`'),
+      })
     })
 
     test('ZO-03: of one entry covers its id, of a zone whoever is in it now', async () => {
@@ -89,7 +92,10 @@ describe('Lifecycle', () => {
       await commit(shopEntry('new', '/data/later'))
       expect(refusalOf('/data/later')?.code).toBe('ISSUANCE_REFUSED')
       await expect(add({ zone: 'nowhere' })).rejects.toThrowCode('LIFECYCLE_NOT_FOUND', 'nowhere')
-      await expect(add({ entryId: 'none' })).rejects.toThrowCode('LIFECYCLE_NOT_FOUND', 'none')
+      await expect(add({ entryId: 'none' })).rejects.toMatchObject({
+        code: 'LIFECYCLE_NOT_FOUND',
+        hint: expect.stringContaining('`sallyport entry list`'),
+      })
     })
 
     test('of a node lists every id that was issued to it, those of entries that are gone too', async () => {

@@ -165,6 +165,16 @@ describe('Policies', () => {
     await expect(server.policies.rollback({ toRevision: 9, ...options }, admin)).rejects.toThrowCode('POLICY_NOT_FOUND')
   })
 
+  test('without a policy, or one before it, a rollback says so', async () => {
+    const back = () => server.policies.rollback({ toRevision: 0, dryRun: false, acceptLoss: false, note: '' }, admin)
+    await expect(back()).rejects.toMatchObject({
+      message: 'No policy is applied',
+      hint: expect.stringContaining('sallyport policy apply'),
+    })
+    await apply(shopPolicy())
+    await expect(back()).rejects.toThrowCode('POLICY_NOT_FOUND', 'before the first')
+  })
+
   describe('SE-45: with a zone of target 4', () => {
     const pay = shopPolicy({
       zones:
