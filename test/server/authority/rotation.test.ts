@@ -117,7 +117,7 @@ describe('planRotation()', () => {
     })
   })
 
-  test('removes an old authority after the last of its SVIDs, and a margin', () => {
+  test('FE-10 removes an old authority after the last of its SVIDs, and a margin', () => {
     const old = authority({ authorityId: 'old', state: 'old' }, { lastSvidEnds: at(HOUR) })
     const active = authority({})
     expect(plan([old, active], { now: at(HOUR + 10 * MINUTE - 1) }).step).toBeUndefined()

@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { decodeProtectedHeader } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Bundle, BundleMask } from '../../../src/wire/messages/spire-api-types.ts'
 import { spkiOf } from '../../../src/x509/spki.ts'
@@ -180,6 +182,23 @@ describe('the own bundle', () => {
     expect([appended.x509Authorities?.length, appended.sequenceNumber]).toEqual([2, sequenceNumber + 1])
     expect((await append(bundleOf().x509Authorities)).sequenceNumber).toBe(sequenceNumber + 1)
     await expect(append([])).rejects.toThrowCode('REQUEST_INVALID', 'no authorities to append')
+  })
+
+  test('IO-23 tokens are signed with ES256 by default, and no key that is neither EC nor RSA gets into the bundle', async () => {
+    const { svid } = await server.svids.mintJwtSvid(
+      { id: { trustDomain: 'example.org', path: '/a' }, audience: ['b'], ttl: 0 },
+      server.local(),
+    )
+    expect(decodeProtectedHeader(svid?.token ?? '')).toMatchObject({ alg: 'ES256' })
+    const publicKey = spkiOf(generateKeyPairSync('ed25519').publicKey)
+    const jwtAuthorities = [{ publicKey, keyId: 'okp', expiresAt: 0, tainted: false }]
+    const append = { x509Authorities: [], jwtAuthorities, outputMask: null, witAuthorities: [] }
+    await expect(server.bundles.appendBundle(append, server.local())).rejects.toThrowCode('KEY_REFUSED', 'ed25519')
+    const { results } = await server.bundles.batchSetFederatedBundle(
+      { bundle: [bundleOf({ jwtAuthorities })], outputMask: null },
+      server.local(),
+    )
+    expect(results?.[0]?.status?.message).toContain('ed25519')
   })
 
   test('PublishJWTAuthority adds a downstream key; a key id that stands for another key is refused', async () => {
