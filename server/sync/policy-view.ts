@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../src/clock.ts'
+import { SallyportError } from '../../src/errors.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { HeldPolicy, PolicyAck, ServerMessage } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
@@ -50,7 +51,9 @@ export class PolicyView {
   #agreed: Buffer
   #acknowledged: AcknowledgedPolicy
 
+  /** @throws {@link SallyportError} `REQUEST_INVALID` */
   constructor(held: HeldPolicy, deps: PolicyViewDeps) {
+    checkExact(held)
     this.#deps = deps
     const { book } = deps.policy
     const isSameEpoch = held.epoch === book.epoch
@@ -104,7 +107,9 @@ export class PolicyView {
     for (const id of this.#held.keys()) if (!mine.has(id)) this.#pending.add(id)
   }
 
+  /** @throws {@link SallyportError} `REQUEST_INVALID` */
   acknowledge(ack: PolicyAck): void {
+    checkExact(ack)
     const { epoch, revision, fastLaneSequence, keysVersion, refused, digest } = ack
     const { policy, log, agentId } = this.#deps
     this.#acknowledged = { epoch, revision, fastLaneSequence, keysVersion, refused: refused.slice(0, REFUSED_MAX) }
@@ -242,4 +247,14 @@ export function heldDigest(held: ReadonlyMap<string, Buffer>): Buffer {
     for (const [index, byte] of one.entries()) sum[index] = ((sum[index] ?? 0) + byte) % 256
   }
   return sum
+}
+
+/** What an agent says that it holds is told to administrators: a number that was rounded when it was read could not be told again. */
+function checkExact(said: Pick<PolicyAck, 'epoch' | 'revision' | 'fastLaneSequence' | 'keysVersion'>): void {
+  const { epoch, revision, fastLaneSequence, keysVersion } = said
+  if ([epoch, revision, fastLaneSequence, keysVersion].every(Number.isSafeInteger)) return
+  throw new SallyportError(
+    'REQUEST_INVALID',
+    'Cannot follow: what the agent says that it holds of policy is too large a number',
+  )
 }

@@ -709,6 +709,19 @@ describe('the push of policy', () => {
     expect(status()?.refused).toBe('a signature')
   })
 
+  test.for(['epoch', 'revision', 'fastLaneSequence', 'keysVersion'])(
+    'an agent whose %s could not be told ends its own stream and nothing else',
+    async (field) => {
+      await apply(shopPolicy())
+      const agent = await follow('1')
+      agent.acknowledge({ [field]: 2 ** 60 })
+      await quiet()
+      const [status] = followers.statuses()
+      expect(status?.connected).toBe(false)
+      expect(Object.values(status?.policy ?? {})).not.toContain(2 ** 60)
+    },
+  )
+
   test('SE-45: a restored store has a later epoch, and its agents get everything anew', async () => {
     await apply(shopPolicy())
     const agent = await follow('1')
