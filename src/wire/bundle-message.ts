@@ -69,6 +69,7 @@ export const witAuthorityOf = (key: WitKey, trustDomain: string): WitAuthority =
 function tokenAuthorityOf(key: JwtKey | WitKey, kind: 'JWT' | 'WIT', trustDomain: string): JwtAuthority {
   const expiresAt = key.expiresAt === 0 ? undefined : new Date(key.expiresAt * 1000)
   if (key.keyId === '') throw invalid(trustDomain, `a ${kind} key has no id`)
+  if (Number.isNaN(expiresAt?.getTime())) throw invalid(trustDomain, `the end of a ${kind} key is no instant`)
   const publicKey = publicKeyOf(key.publicKey, kind, trustDomain)
   return { keyId: key.keyId, publicKey, expiresAt, tainted: key.tainted }
 }

@@ -213,6 +213,11 @@ describe('the own bundle', () => {
     expect(jwtAuthorities?.map(({ keyId }) => keyId)).toContain('downstream-key')
     await expect(publish('downstream-key')).rejects.toThrowCode('BUNDLE_INVALID', 'two JWT keys')
     await expect(publish('late', 1)).rejects.toThrowCode('REQUEST_INVALID', 'expired')
+    // Nobody could be told of a bundle with such a key in it.
+    for (const never of [2 ** 60, -(2 ** 60)])
+      await expect(publish('never', never)).rejects.toThrowCode('BUNDLE_INVALID', 'no instant')
+    const bundle = await server.bundles.getBundle({ outputMask: null }, server.local())
+    expect(bundle.jwtAuthorities?.map(({ expiresAt }) => Number.isSafeInteger(expiresAt))).not.toContain(false)
     const none = server.bundles.publishJwtAuthority({ jwtAuthority: null }, server.callBy({ ...caller, spiffeId }))
     await expect(none).rejects.toThrowCode('REQUEST_INVALID', 'missing JWT authority')
   })
