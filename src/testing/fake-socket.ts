@@ -46,7 +46,7 @@ export class FakeSocket {
       this.#sockets.delete(socket)
       closed.abort(new RpcError('CANCELLED', 'the connection is closed'))
     })
-    acceptAuthority(socket).then(
+    acceptAuthority(socket, this.#context.clock).then(
       (duplex) => {
         if (socket.destroyed) return
         const connection = {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import { filterAuthority } from './authority-filter.ts'
 import { HeaderBlocks } from './header-blocks.ts'
@@ -15,16 +16,22 @@ import {
 
 /** What a client may send until its first call can be handed on: a window of data may come right behind the headers. */
 const FIRST_FLIGHT_MAX_BYTES = 256 * 1024
+/**
+ * How long a connection may be without a call before Node's HTTP/2 gets it, behind a filter. Until then nobody acknowledges the
+ * client's SETTINGS, and clients on gRPC's C core (C++, Python, Ruby) that ask for keepalive hang up after a minute of that.
+ */
+const FIRST_CALL_WAIT_MS = 1000
 
 /**
  * Looks at the first headers of a connection before Node's HTTP/2 does. Clients built on grpc-java send the path of the socket
  * as `:authority`, and Node resets every such call with no way to allow it. An acceptable authority, which all other clients
- * send, costs nothing further: the bytes are put back and the socket itself is handed on. Otherwise a filter rewrites them.
+ * send, costs nothing further: the bytes are put back and the socket itself is handed on. Otherwise, and where no call comes for a
+ * while, a filter rewrites them.
  *
  * @throws {@link SallyportError} `PROTOCOL_INVALID`, `CALL_CANCELLED` when the client leaves
  */
-export async function acceptAuthority(socket: Socket): Promise<Duplex> {
-  const flight = await firstFlight(socket)
+export async function acceptAuthority(socket: Socket, clock: Clock): Promise<Duplex> {
+  const flight = await firstFlight(socket, clock)
   socket.unshift(flight.bytes)
   return isAcceptable(flight.authority) ? socket : filterAuthority(socket)
 }
@@ -38,7 +45,7 @@ interface Flight {
   readonly authority: string | undefined
 }
 
-function firstFlight(socket: Socket): Promise<Flight> {
+function firstFlight(socket: Socket, clock: Clock): Promise<Flight> {
   const { promise, resolve, reject } = Promise.withResolvers<Flight>()
   const reader = new FlightReader((bytes) => socket.write(bytes))
   const onReadable = (): void => {
@@ -54,9 +61,14 @@ function firstFlight(socket: Socket): Promise<Flight> {
   const onClose = (): void =>
     finish(() => reject(new SallyportError('CALL_CANCELLED', 'The client left before its first call')))
   const finish = (settle: () => void): void => {
+    timer[Symbol.dispose]()
     socket.off('readable', onReadable).off('end', onClose).off('close', onClose)
     settle()
   }
+  const timer = clock.timer(FIRST_CALL_WAIT_MS, () => {
+    const flight = reader.stopWaiting()
+    if (flight !== undefined) finish(() => resolve(flight))
+  })
   socket.on('readable', onReadable).once('end', onClose).once('close', onClose)
   return promise
 }
@@ -76,6 +88,7 @@ export class FlightReader {
   #sawSettings = false
   #acknowledgement: 'none' | 'awaited' | 'seen' = 'none'
   #found: { readonly authority: string | undefined } | undefined
+  #isPatient = true
 
   constructor(answer: (bytes: Buffer) => void) {
     this.#answer = answer
@@ -88,14 +101,24 @@ export class FlightReader {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     if (!this.#sawPreface && !this.#takePreface()) return undefined
     while (this.#takeFrame());
-    if (this.#found !== undefined && this.#acknowledgement !== 'awaited') {
-      return { bytes: Buffer.concat([...this.#kept, this.#rest]), authority: this.#found.authority }
-    }
-    if (this.#found === undefined && this.#sawSettings && this.#acknowledgement === 'none') {
+    const flight = this.#flight()
+    if (flight === undefined && this.#found === undefined && this.#sawSettings && this.#acknowledgement === 'none') {
       this.#acknowledgement = 'awaited'
       this.#answer(encodeHttp2Frame(frameType.settings, 0, 0, Buffer.alloc(0)))
     }
-    return undefined
+    return flight
+  }
+
+  /** Hands on what has come, now or as soon as it can be: without a call the authority is unknown. */
+  stopWaiting(): Flight | undefined {
+    this.#isPatient = false
+    return this.#flight()
+  }
+
+  #flight(): Flight | undefined {
+    const isEnough = this.#found !== undefined || (this.#sawSettings && !this.#isPatient)
+    if (!isEnough || this.#acknowledgement === 'awaited') return undefined
+    return { bytes: Buffer.concat([...this.#kept, this.#rest]), authority: this.#found?.authority }
   }
 
   #takePreface(): boolean {

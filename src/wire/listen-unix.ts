@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
 import { SallyportError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { Peer } from '../peer/peer.ts'
@@ -16,6 +17,7 @@ export interface UnixListenOptions extends PeerOptions {
 
 export interface UnixListenContext {
   readonly log: Log
+  readonly clock: Clock
   readonly budget: UidBudget
   /** A connection whose peer is known, ready to speak HTTP/2. */
   readonly accept: (duplex: Duplex, socket: Socket, peer: Peer) => void
@@ -57,7 +59,7 @@ export async function bindUnix(server: Server, path: string, mode: number): Prom
   chmodSync(path, mode)
 }
 
-function onConnection(socket: Socket, options: PeerOptions, { log, budget, accept }: UnixListenContext): void {
+function onConnection(socket: Socket, options: PeerOptions, { log, clock, budget, accept }: UnixListenContext): void {
   socket.on('error', (error) => log.debug({ err: error }, 'Socket failed'))
   const peer = identify(socket, options, log)
   if (peer === undefined) return
@@ -69,7 +71,7 @@ function onConnection(socket: Socket, options: PeerOptions, { log, budget, accep
   socket.on('close', () => budget.giveConnection(peer.uid))
   // A child that inherited the descriptor does not inherit the identity.
   peer.exited.addEventListener('abort', () => socket.destroy(), { once: true })
-  acceptAuthority(socket).then(
+  acceptAuthority(socket, clock).then(
     (duplex) => {
       if (!socket.destroyed) accept(duplex, socket, peer)
     },

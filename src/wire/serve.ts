@@ -78,10 +78,11 @@ class SocketServer implements WireServer {
   }
 
   async listenUnix(path: string, options: UnixListenOptions): Promise<void> {
-    const { log, limits } = this.#context
+    const { log, clock, limits } = this.#context
     const budget = new UidBudget(limits)
     const server = await listenUnix(path, options, {
       log,
+      clock,
       budget,
       accept: (duplex, socket, peer) => {
         const connection: Connection = { transport: 'unix', id: this.#nextId(), peer, closed: closedOf(socket) }

@@ -14,6 +14,7 @@ import { protoFolder } from '../../../proto/proto-folder.ts'
 import { codecOf } from '../../../src/wire/codec.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
+import { FakeClock } from '../../fakes/fake-clock.ts'
 import { served, thrownBy } from './sockets.ts'
 
 const settings = (flags = 0): Buffer => encodeHttp2Frame(frameType.settings, flags, 0, Buffer.alloc(0))
@@ -119,6 +120,33 @@ describe('quirk 1: a unix socket takes every :authority', () => {
       // The connection lives on: one acknowledgement for each SETTINGS that Node's HTTP/2 knows of.
       socket.write(Buffer.concat([settings(frameFlag.ack), headers(3, authority), request(3)]))
       expect((await answerOn(socket, 3)).at(-1)).toBe('1')
+    }
+  })
+
+  test('a client that makes no call has its SETTINGS acknowledged, and may call later with any authority', async () => {
+    for (const authority of ['localhost', '/run/x.sock']) {
+      const clock = new FakeClock()
+      const { path } = await served({ clock })
+      const session = connectHttp2('http://localhost', { createConnection: () => connect(path) })
+      onTestFinished(() => session.destroy())
+      const acknowledged = new Promise((resolve) => session.once('localSettings', resolve))
+      // Until ours has come and is acknowledged.
+      await new Promise((resolve) => session.once('remoteSettings', resolve))
+      await clock.advance(1000)
+      await acknowledged
+      for (let count = 0; count < 3; count += 1) {
+        const stream = session.request({
+          ':method': 'POST',
+          ':authority': authority,
+          ':path': '/grpc.health.v1.Health/Check',
+          'content-type': 'application/grpc',
+        })
+        const ended = new Promise<Record<string, unknown>>((resolve, reject) => {
+          stream.once('trailers', resolve).once('error', reject)
+        })
+        stream.resume().end(Buffer.alloc(5))
+        expect((await ended)['grpc-status']).toBe('0')
+      }
     }
   })
 
