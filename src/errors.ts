@@ -366,7 +366,7 @@ export const errorCodes = {
   WIT_PROOF_REPLAYED: {
     grpc: 'INVALID_ARGUMENT',
     http: 400,
-    means: 'A proof of possession was used before.',
+    means: 'A proof of possession was used before, or may have been before the clock of the service was set back.',
     remedy: 'Make a new proof for each request, also when it is repeated.',
   },
   WIT_SVID_EXPIRED: {
