@@ -31,6 +31,14 @@ test('text lines hold time, level, sentence and facts', () => {
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}Created entry {2}agentId=a entryId=e1\n$/)
 })
 
+test('a fact of a text line makes no lines of its own and steers no terminal', () => {
+  const { lines, log } = captured('text')
+  log.info({ version: '1\n12:00:00.000 INFO  forged', name: { of: '\u001B[2J\u009B' } }, 'Agent follows')
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain('version=1\\u000a12:00:00.000 INFO  forged name={"of":"\\u001b[2J\\u009b"}')
+  expect(lines[0]?.trimEnd()).not.toContain('\n')
+})
+
 test('ids are printed as text, in a child too', () => {
   const { lines, log } = captured('json')
   const id = SpiffeId.parse('spiffe://example.org/a')
