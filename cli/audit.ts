@@ -6,7 +6,7 @@ import { adminService, type AuditRecord } from '../src/wire/messages/sallyport-s
 import { action } from './action.ts'
 import { agentAdminSocket, withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
-import { counted, type Result } from './print.ts'
+import { counted, printJson, type Result } from './print.ts'
 
 interface ListOptions extends GlobalOptions {
   readonly type?: string
@@ -60,7 +60,7 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
   return withServer(options, async (transport) => {
     const records = transport.client(adminService).listAudit(request)
     if (options.jsonLines === true) {
-      for await (const record of records) process.stdout.write(`${JSON.stringify(readable(record))}\n`)
+      for await (const record of records) process.stdout.write(`${printJson(readable(record))}\n`)
       return undefined
     }
     const found = (await Array.fromAsync(records)).map(readable)

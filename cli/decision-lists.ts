@@ -14,7 +14,7 @@ import type { GlobalOptions, OutputFormat } from './context.ts'
 import { askedOf, recordOf, verdictOf, type DecisionRecord } from './decision-record.ts'
 import { printId } from './ids.ts'
 import { parseInstant } from './instants.ts'
-import { printable, printInstant, renderResult, type Result, type Row } from './print.ts'
+import { printable, printInstant, printJson, renderResult, type Result, type Row } from './print.ts'
 import { wholeIdAt } from './whole-id.ts'
 
 export interface FilterOptions extends GlobalOptions {
@@ -75,7 +75,7 @@ async function follow(
 }
 
 export async function lineOf(stored: StoredDecision, format: OutputFormat): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(readable(stored))}\n`
+  if (format === 'json') return `${printJson(readable(stored))}\n`
   if (format === 'yaml') return `---\n${await renderResult({ value: readable(stored) }, 'yaml', Infinity)}`
   const { at, decision, from, to, asked, id } = rowOf(recordOf(stored))
   const line = `${String(at)}  ${String(decision)}  ${String(from)} → ${String(to)}  ${String(asked)}  ${String(id)}`

@@ -26,7 +26,7 @@ export async function printResult(result: Result, format: OutputFormat): Promise
 
 /** A result as text that fits into `columns`. */
 export async function renderResult(result: Result, format: OutputFormat, columns: number): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(result.value, undefined, 2)}\n`
+  if (format === 'json') return `${printJson(result.value, 2)}\n`
   if (format === 'yaml') return (await import('../src/config/print-yaml.ts')).printYaml(result.value)
   const table = result.rows === undefined || result.rows.length === 0 ? '' : await renderRows(result.rows, columns)
   const lines = (text: string | undefined): string => (text === undefined ? '' : `${printableLines(text)}\n`)
@@ -102,6 +102,13 @@ const widestLine = (text: string): number => Math.max(...text.split('\n').map(({
 // oxlint-disable-next-line no-control-regex
 export const printable = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '\uFFFD')
 
+/** JSON escapes the controls of ASCII itself; the others could steer a terminal, too. */
+export const printJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, undefined, indent).replaceAll(
+    /[\u007F-\u009F]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
 /** The same of a text of several lines, such as a file that is printed whole. */
 const printableLines = (text: string): string => text.replaceAll(/[^\t\n\r]+/g, printable)
 
@@ -113,7 +120,7 @@ export function printWarnings(warnings: readonly string[]): void {
 /** Prints why a command failed and what to do, to stderr; returns the exit code. */
 export function printError(error: unknown, format: OutputFormat): number {
   const described = describe(error)
-  if (format === 'json') process.stderr.write(`${JSON.stringify({ error: described })}\n`)
+  if (format === 'json') process.stderr.write(`${printJson({ error: described })}\n`)
   else {
     const colour = process.stderr.isTTY
       ? (text: string): string => styleText('red', text)

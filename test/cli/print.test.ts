@@ -37,6 +37,12 @@ describe('renderResult()', () => {
     const text = await renderResult({ value: 0, rows: [{ hint: '\u001B]0;owned\u0007\u009B2J' }] }, 'table', 80)
     for (const control of ['\u001B', '\u0007', '\u009B']) expect(text).not.toContain(control)
   })
+  test('nor in JSON, which stays the same value', async () => {
+    const value = { hint: '\u001B]0;owned\u0007\u009B2J' }
+    const text = await renderResult({ value }, 'json', 80)
+    for (const control of ['\u001B', '\u0007', '\u009B']) expect(text).not.toContain(control)
+    expect(JSON.parse(text)).toEqual(value)
+  })
   test('nor what stands above and below a table, where tabs and lines stay', async () => {
     const text = '\u001B]0;owned\u0007\u009B2J'
     const printed = await renderResult({ value: 0, title: text, sentence: `a\tb\r\nc${text}` }, 'table', 80)
