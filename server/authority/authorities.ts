@@ -1,5 +1,6 @@
 import type { Bundle } from '../../src/bundle/bundle.ts'
 import { SallyportError } from '../../src/errors.ts'
+import { bundleSet } from '../audit/bundle-events.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { AuthorityRow, StoreSnapshot } from '../store/store.ts'
 import {
@@ -15,7 +16,7 @@ import { AuthorityKeys } from './authority-keys.ts'
 import { ClockSteadiness } from './clock-steadiness.ts'
 import { Journal } from './journal.ts'
 import { type AuthorityKind, makeAuthority } from './make-authority.ts'
-import { isInBundle, withAuthority, withoutAuthority, withoutExpired, withTaint } from './own-bundle.ts'
+import { isInBundle, withAuthority, withoutAuthority, withoutExpired, withoutUnended, withTaint } from './own-bundle.ts'
 import { type Plan, planRotation, type Step } from './rotation.ts'
 import { runRotation } from './run-rotation.ts'
 
@@ -305,6 +306,20 @@ export class Authorities {
   async #retireUnoffered(): Promise<void> {
     const rows = this.#journal.rows().filter(({ kind, state }) => !this.offers(kind) && state !== 'removed')
     await this.#remove(rows)
+    await this.#dropUnended()
+  }
+
+  /** What others appended without an end would stay for ever, and be trusted for tokens that nobody here offers. */
+  async #dropUnended(): Promise<void> {
+    if (this.offers('wit')) return
+    const { clock, log } = this.#deps
+    const before = this.bundle()
+    const bundle = withoutUnended(before, 'wit', clock.now())
+    if (bundle === before) return
+    const keyIds = before.witAuthorities.filter((one) => !bundle.witAuthorities.includes(one)).map(({ keyId }) => keyId)
+    const next = { ...bundle, sequenceNumber: before.sequenceNumber + 1 }
+    await this.#commit([], bundle, bundleSet({ at: clock.now() }, next))
+    log.warn({ kind: 'wit', keyIds }, 'Removed keys without an end from the bundle: WIT-SVIDs are not turned on')
   }
 
   /** Destroys keys that will never sign again, forgets what was removed long ago, and what in the bundle ended by itself. */
@@ -312,6 +327,7 @@ export class Authorities {
     const now = this.#deps.clock.now()
     const rows = this.#journal.rows()
     await this.#keys.sweep(rows, now)
+    await this.#dropUnended()
     const kept = rows.filter(({ state }) => state !== 'removed')
     const bundle = withoutExpired(this.bundle(), kept, now)
     const forgotten = rows.filter(

@@ -88,3 +88,14 @@ export function withoutExpired<T extends BundleContent>(bundle: T, kept: readonl
     witAuthorities.length === bundle.witAuthorities.length
   return isSame ? bundle : { ...bundle, x509Authorities, jwtAuthorities, witAuthorities }
 }
+
+/**
+ * Without the keys of a kind that say no end, once none of that kind with an end is left: others may sign as long as there is one, and
+ * after it nobody does.
+ */
+export function withoutUnended<T extends BundleContent>(bundle: T, kind: 'jwt' | 'wit', now: Date): T {
+  const list = listOf(kind)
+  const isInUse = bundle[list].some(({ expiresAt }) => expiresAt !== undefined && expiresAt > now)
+  const kept = bundle[list].filter(({ expiresAt }) => expiresAt !== undefined)
+  return isInUse || kept.length === bundle[list].length ? bundle : { ...bundle, [list]: kept }
+}

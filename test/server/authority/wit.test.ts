@@ -4,6 +4,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { SallyportError } from '../../../src/errors.ts'
 import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import type { JwsAlgorithm } from '../../../src/jws/jws-algorithm.ts'
+import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import type { WitOrder } from '../../../server/authority/issue-wit-svid.ts'
 import type { IssuedToken } from '../../../server/authority/issued-token.ts'
 import { openGate } from '../../../server/policy/issuance-gate.ts'
@@ -249,6 +250,46 @@ describe('authorities for WIT-SVIDs', () => {
     expect(printBundleTo(offAgain.authorities.bundle())).toBe(before)
     await offAgain.settle()
     expect((await off.keys.names()).filter((name) => name.startsWith('wit'))).toEqual([])
+  })
+
+  describe('turned off again, where others appended keys', () => {
+    const appended = async (world: AuthorityWorld, keyId: string, expiresAt: Date | undefined): Promise<void> => {
+      const { publicKey } = await cryptography.generateKeyPair('ec-p256')
+      const authority = { keyId, publicKey, expiresAt, tainted: false }
+      await world.authorities.editBundle(
+        (bundle) => ({ ...bundle, witAuthorities: [...bundle.witAuthorities, authority] }),
+        [],
+      )
+    }
+    const kidsOf = ({ authorities }: AuthorityWorld) => authorities.bundle().witAuthorities.map(({ keyId }) => keyId)
+    const turnedOff = (on: AuthorityWorld) =>
+      AuthorityWorld.open({ keys: on.keys, clock: on.clock, store: on.store.reopened() })
+
+    test('those without an end go with the own ones, and the journal says so', async () => {
+      const on = await AuthorityWorld.open({ config: withWit })
+      await appended(on, 'endless', undefined)
+      await on.restart()
+      expect(kidsOf(on)).toContain('endless')
+      const off = await turnedOff(on)
+      expect([kidsOf(off), (await off.storedBundle())?.witAuthorities]).toEqual([[], []])
+      expect(await off.audit('bundle.set')).toMatchObject([
+        { facts: { sequenceNumber: off.authorities.bundle().sequenceNumber } },
+      ])
+    })
+
+    test('those without an end stay for as long as another server signs, and go after it', async () => {
+      const on = await AuthorityWorld.open({ config: withWit })
+      await appended(on, 'endless', undefined)
+      await appended(on, 'of another server', new Date(on.clock.now().getTime() + 2 * DAY))
+      const off = await turnedOff(on)
+      expect(kidsOf(off)).toEqual(['endless', 'of another server'])
+      await off.pass(1.9 * DAY, HOUR)
+      expect(kidsOf(off)).toEqual(['endless', 'of another server'])
+      await off.pass(0.2 * DAY, HOUR)
+      expect(kidsOf(off)).not.toContain('endless')
+      await off.pass(DAY, HOUR)
+      expect(kidsOf(off)).toEqual([])
+    })
   })
 
   test('rotate as the others do, and stay until the last token has ended', async () => {
