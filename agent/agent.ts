@@ -8,9 +8,8 @@ import type { Log } from '../src/log/log.ts'
 import { openLog } from '../src/log/open-log.ts'
 import type { MetricRegistry } from '../src/metrics/registry.ts'
 import { Loops } from '../src/process/loops.ts'
-import { OperationsHttp, type HttpAddress } from '../src/process/operations-http.ts'
+import { openOperationsHttp, type OperationsPorts } from '../src/process/operations-http.ts'
 import { processMetrics } from '../src/process/process-metrics.ts'
-import type { Check } from '../src/process/readiness.ts'
 import type { Peer } from '../src/peer/peer.ts'
 import { openChannel } from '../src/wire/channel.ts'
 import { reflection } from '../src/wire/reflection.ts'
@@ -89,7 +88,7 @@ export interface RunningAgent extends AsyncDisposable {
   readonly x509Svids: X509SvidCache
   readonly jwtSvids: JwtSvidCache
   readonly metrics: MetricRegistry
-  readonly httpPorts: { readonly metrics: number | undefined; readonly health: number | undefined }
+  readonly httpPorts: OperationsPorts
   /** Of the broker endpoint, where it has an address. */
   readonly brokerPort: number | undefined
   /** Ends streams so that workloads come back, saves what it has, closes everything. Once. */
@@ -271,9 +270,9 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
   await workloadWire.listenUnix(config.socket, { mode: WORKLOAD_SOCKET_MODE, allowStartTimeFallback })
   await adminWire.listenUnix(config.adminSocket, { mode: ADMIN_SOCKET_MODE, allowStartTimeFallback })
   const brokerPort = await brokerEndpoint?.listen()
-  const httpPorts = await openHttp(
+  const httpPorts = await openOperationsHttp(
     config,
-    { log, metrics, ready: [{ name: 'serving', check: () => checkServing(status, isServing()) }] },
+    { log, metrics, live: [], ready: [{ name: 'serving', check: () => checkServing(status, isServing()) }] },
     parts,
   )
   log.info({ trustDomain: trustDomain.name, serverAddress, socket: config.socket }, 'Agent ready')
@@ -381,25 +380,6 @@ function proofsOf({ attestor }: AgentConfig, deps: { readonly disk: Disk; readon
     },
   }
 }
-
-/** One listener for both when they share an address. */
-async function openHttp(
-  { health, metrics: { listen } }: AgentConfig,
-  options: { readonly log: Log; readonly metrics: MetricRegistry; readonly ready: readonly Check[] },
-  parts: AsyncDisposableStack,
-): Promise<RunningAgent['httpPorts']> {
-  const ports = new Map<string, number | undefined>()
-  for (const listenAt of new Set([health.listen, listen])) {
-    if (listenAt === undefined) continue
-    const serves = { health: health.listen === listenAt, metrics: listen === listenAt }
-    const http = parts.use(await OperationsHttp.open({ ...options, live: [], serves, address: httpAddress(listenAt) }))
-    ports.set(listenAt, http.port)
-  }
-  return { metrics: ports.get(listen ?? ''), health: ports.get(health.listen ?? '') }
-}
-
-const httpAddress = (listenAt: string): HttpAddress =>
-  listenAt.startsWith('unix:') ? { path: listenAt.slice('unix:'.length) } : parseAddress(listenAt)
 
 function checkServing({ state, reason }: NodeStatus, isServing: boolean): void {
   if (isServing) return

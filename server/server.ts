@@ -8,7 +8,7 @@ import type { Log } from '../src/log/log.ts'
 import { openLog } from '../src/log/open-log.ts'
 import type { MetricRegistry } from '../src/metrics/registry.ts'
 import { Loops } from '../src/process/loops.ts'
-import { OperationsHttp, type HttpAddress } from '../src/process/operations-http.ts'
+import { openOperationsHttp, type OperationsPorts } from '../src/process/operations-http.ts'
 import { processMetrics } from '../src/process/process-metrics.ts'
 import type { Check } from '../src/process/readiness.ts'
 import { VERSION } from '../src/version.ts'
@@ -74,7 +74,7 @@ export interface ServerDeps {
 export interface RunningServer extends AsyncDisposable {
   /** The port that agents connect to: of the configuration, or the one that was free when it says 0. */
   readonly port: number
-  readonly httpPorts: { readonly metrics: number | undefined; readonly health: number | undefined }
+  readonly httpPorts: OperationsPorts
   readonly directory: Directory
   readonly metrics: MetricRegistry
   isReady(): boolean
@@ -220,7 +220,11 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   loops.start('ownSvid', (signal) => ownSvid.run(signal))
 
   // From here on others can see it
-  const http = await openHttp(config, { log, metrics, ready: readyChecks, loops }, parts)
+  const http = await openOperationsHttp(
+    config,
+    { log, metrics, live: [{ name: 'process', check: () => undefined }], ready: readyChecks },
+    parts,
+  )
   deps.prepareSocketFolder(config.adminSocket)
   await listen(config, wire, ownSvid, state)
   await store.commit({
@@ -296,31 +300,6 @@ async function listen(
   const { port } = await wire.listenTls(parseAddress(config.listen), { credentials: () => ownSvid.credentials() })
   state.port = port
 }
-
-/** One listener for both when they share an address. */
-async function openHttp(
-  { health, metrics }: ServerConfig,
-  options: {
-    readonly log: Log
-    readonly metrics: MetricRegistry
-    readonly ready: readonly Check[]
-    readonly loops: Loops
-  },
-  parts: AsyncDisposableStack,
-): Promise<RunningServer['httpPorts']> {
-  const live: readonly Check[] = [{ name: 'process', check: () => undefined }]
-  const ports = new Map<string, number | undefined>()
-  for (const listenAt of new Set([health.listen, metrics.listen])) {
-    if (listenAt === undefined) continue
-    const serves = { health: health.listen === listenAt, metrics: metrics.listen === listenAt }
-    const http = parts.use(await OperationsHttp.open({ ...options, live, serves, address: httpAddress(listenAt) }))
-    ports.set(listenAt, http.port)
-  }
-  return { metrics: ports.get(metrics.listen ?? ''), health: ports.get(health.listen ?? '') }
-}
-
-const httpAddress = (listenAt: string): HttpAddress =>
-  listenAt.startsWith('unix:') ? { path: listenAt.slice('unix:'.length) } : parseAddress(listenAt)
 
 function checkServing(isDraining: boolean, { failing }: Loops): void {
   if (isDraining) throw new SallyportError('NOT_READY', 'The server is stopping')

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { parseAddress } from '../config/operations-fields.ts'
 import { SallyportError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { MetricRegistry } from '../metrics/registry.ts'
@@ -58,6 +59,41 @@ export class OperationsHttp implements AsyncDisposable {
     await new Promise<void>((resolve) => void this.#server.close(() => resolve()))
   }
 }
+
+/** The sections of a configuration that say where to listen; what says nothing is not served. */
+interface OperationsSections {
+  readonly health: { readonly listen?: string | undefined }
+  readonly metrics: { readonly listen?: string | undefined }
+}
+
+/** What was bound; undefined for a unix socket, and for what is not served. */
+export interface OperationsPorts {
+  readonly health: number | undefined
+  readonly metrics: number | undefined
+}
+
+/**
+ * Opens what a configuration asks for: one listener for both when they share an address. `parts` closes them.
+ *
+ * @throws {@link SallyportError} `SOCKET_IN_USE`, `ADDRESS_UNUSABLE`
+ */
+export async function openOperationsHttp(
+  { health, metrics }: OperationsSections,
+  options: Omit<OperationsHttpOptions, 'address' | 'serves'>,
+  parts: AsyncDisposableStack,
+): Promise<OperationsPorts> {
+  const ports = new Map<string | undefined, number | undefined>()
+  for (const listenAt of new Set([health.listen, metrics.listen])) {
+    if (listenAt === undefined) continue
+    const serves = { health: health.listen === listenAt, metrics: metrics.listen === listenAt }
+    const http = parts.use(await OperationsHttp.open({ ...options, serves, address: addressOf(listenAt) }))
+    ports.set(listenAt, http.port)
+  }
+  return { health: ports.get(health.listen), metrics: ports.get(metrics.listen) }
+}
+
+const addressOf = (listenAt: string): HttpAddress =>
+  listenAt.startsWith('unix:') ? { path: listenAt.slice('unix:'.length) } : parseAddress(listenAt)
 
 async function answer(
   options: OperationsHttpOptions,

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { OperationsHttp, type OperationsHttpOptions } from '../../../src/process/operations-http.ts'
+import { OperationsHttp, openOperationsHttp, type OperationsHttpOptions } from '../../../src/process/operations-http.ts'
 import { SallyportError } from '../../../src/errors.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import { MetricRegistry } from '../../../src/metrics/registry.ts'
@@ -57,5 +57,47 @@ describe('the HTTP listener', () => {
     await using _http = await OperationsHttp.open(options(path))
     const second = await OperationsHttp.open(options(path)).catch((error: unknown) => error)
     expect(second).toThrowCode('SOCKET_IN_USE', path)
+  })
+})
+
+describe('openOperationsHttp()', () => {
+  const given = { live: [], ready: [], metrics, log: silentLog }
+  const statuses = async (path: string) => [(await get(path, '/live')).status, (await get(path, '/metrics')).status]
+
+  test('listens once where health and metrics share an address', async () => {
+    const path = join(folder, 'both.sock')
+    await using parts = new AsyncDisposableStack()
+    const listen = `unix:${path}`
+    const ports = await openOperationsHttp({ health: { listen }, metrics: { listen } }, given, parts)
+    expect(ports).toEqual({ health: undefined, metrics: undefined })
+    expect(await statuses(path)).toEqual([200, 200])
+  })
+
+  test('keeps them apart where each has its own, until it is closed', async () => {
+    const [health, metricsPath] = [join(folder, 'health.sock'), join(folder, 'metrics.sock')]
+    const parts = new AsyncDisposableStack()
+    const sections = { health: { listen: `unix:${health}` }, metrics: { listen: `unix:${metricsPath}` } }
+    await openOperationsHttp(sections, given, parts)
+    expect(await statuses(health)).toEqual([200, 404])
+    expect(await statuses(metricsPath)).toEqual([404, 200])
+    await parts.disposeAsync()
+    await expect(get(health, '/live')).rejects.toThrow()
+  })
+
+  test('listens nowhere unless it is told where', async () => {
+    await using parts = new AsyncDisposableStack()
+    const ports = await openOperationsHttp({ health: {}, metrics: {} }, given, parts)
+    expect(ports).toEqual({ health: undefined, metrics: undefined })
+  })
+
+  test('says which port was free', async () => {
+    await using parts = new AsyncDisposableStack()
+    const { health, metrics: none } = await openOperationsHttp(
+      { health: { listen: '127.0.0.1:0' }, metrics: {} },
+      given,
+      parts,
+    )
+    expect(health).toBeGreaterThan(0)
+    expect(none).toBeUndefined()
   })
 })
