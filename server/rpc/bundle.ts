@@ -4,6 +4,7 @@ import { bundleToMessage } from '../../src/wire/bundle-message.ts'
 import type { Handlers } from '../../src/wire/implementation.ts'
 import type { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
 import { witNotOffered } from '../authority/authority-config.ts'
+import { cutPage, parsePageToken } from '../entries/page.ts'
 import { deleteBundles } from './delete-bundles.ts'
 import {
   bundleNotFound,
@@ -54,17 +55,12 @@ export function bundleHandlers(deps: RpcDeps, federation: Turns): Handlers<typeo
 
     async listFederatedBundles({ outputMask, pageSize, pageToken }) {
       const { size, token } = pageOf(pageSize, pageToken)
-      const after = token === '' ? '' : Buffer.from(token, 'base64url').toString()
+      const after = parsePageToken(token)?.id ?? ''
       const rest = [...directory.bundles()]
         .filter((bundle) => !bundle.trustDomain.equals(trustDomain) && bundle.trustDomain.name > after)
         .sort(byName)
-      const page = size === 0 ? rest : rest.slice(0, size)
-      const last = page.at(-1)
-      const nextPageToken =
-        last === undefined || page.length === rest.length
-          ? ''
-          : Buffer.from(last.trustDomain.name).toString('base64url')
-      return { bundles: page.map((bundle) => bundleToMessage(bundle, outputMask)), nextPageToken }
+      const page = cutPage(rest, size, (bundle) => ({ createdAtMs: 0, id: bundle.trustDomain.name }))
+      return { bundles: page.items.map((bundle) => bundleToMessage(bundle, outputMask)), nextPageToken: page.nextToken }
     },
 
     async getFederatedBundle(request) {

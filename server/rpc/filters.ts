@@ -58,7 +58,7 @@ function selectorsOf(
   checkSize(match.selectors, field)
   return {
     selectors: match.selectors.map(({ type, value }) => selectorOf(type, value)),
-    match: behaviours[match.match],
+    match: behaviourOf(match, field),
   }
 }
 
@@ -66,7 +66,13 @@ function trustDomainsOf(match: FederatesWithMatch | null): EntryFilter['federate
   if (match === null) return undefined
   checkSize(match.trustDomains, 'by_federates_with')
   const trustDomains = match.trustDomains.map((name) => trustDomainFromText(name).name)
-  return { trustDomains, match: behaviours[match.match] }
+  return { trustDomains, match: behaviourOf(match, 'by_federates_with') }
+}
+
+/** A way to match that we do not know must not become none: then the filter would find everything. */
+function behaviourOf({ match }: SelectorMatch | FederatesWithMatch, field: string): MatchBehaviour {
+  if (Object.hasOwn(behaviours, match)) return behaviours[match]
+  throw new SallyportError('REQUEST_INVALID', `Cannot filter: the match of ${field} is unknown`)
 }
 
 /** An empty set would match everything or nothing, neither of which anybody means. */

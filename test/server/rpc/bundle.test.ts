@@ -93,6 +93,9 @@ describe('federated bundles', () => {
     const first = await list('')
     expect(first.bundles).toEqual([{ trustDomain: 'a.org' }, { trustDomain: 'b.org' }])
     expect(await list(first.nextPageToken ?? '')).toEqual({ bundles: [{ trustDomain: 'c.org' }], nextPageToken: '' })
+    for (const bad of ['garbage', '-1', '§', Buffer.from('b.org').toString('base64url')]) {
+      await expect(list(bad)).rejects.toThrowCode('REQUEST_INVALID', 'page token')
+    }
     expect(await server.bundles.countBundles({}, server.local())).toEqual({ count: 4 })
   })
 
