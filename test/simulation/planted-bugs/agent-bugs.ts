@@ -99,8 +99,8 @@ export const agentBugs: readonly PlantedBug[] = [
     'a quarantine is not taken up after a restart',
     59,
     'agent/policy/policy-holder.ts',
-    'this.#become((await saved.read(this.#deps)) ?? NO_POLICY)',
-    'this.#state = (await saved.read(this.#deps)) ?? NO_POLICY',
+    'this.#become(found?.state ?? NO_POLICY)',
+    'this.#state = found?.state ?? NO_POLICY',
   ),
   bug(
     'the agent gives out WIT-SVIDs of who is in quarantine',
