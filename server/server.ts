@@ -130,7 +130,8 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   })
   const { callerOf, spendSignatures } = access
   const zonesByAdmin = new Map(config.admins.map(({ id, zones }) => [id.toString(), new Set(zones)]))
-  const zoneRights = new ZoneRights({ zonesByAdmin, callerOf, directory, book })
+  const privilegedIds = new Set([...config.adminIds.map(String), ...zonesByAdmin.keys()])
+  const zoneRights = new ZoneRights({ zonesByAdmin, privilegedIds, callerOf, directory, book })
 
   // Who signs, and what agents hear of it
   const sync = {

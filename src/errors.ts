@@ -1123,7 +1123,7 @@ export const errorCodes = {
   ZONE_REFUSED: {
     grpc: 'PERMISSION_DENIED',
     http: 403,
-    means: 'An administrator who is bound to zones asked for something outside of them.',
+    means: 'An administrator who is bound to zones asked for something outside of them, or for rights on the server.',
     remedy: 'Ask somebody with rights in the zones that the message names.',
   },
   // server/authority

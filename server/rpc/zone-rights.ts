@@ -4,12 +4,15 @@ import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Call } from '../../src/wire/call.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Directory } from '../entries/directory.ts'
+import { isPrivileged } from '../entries/entitlement.ts'
 import { registeredIdentityOf, zonesOfRow } from '../policy/members.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 
 export interface ZoneRightsDeps {
   /** Zones by the SPIFFE ID of the administrator who is bound to them. */
   readonly zonesByAdmin: ReadonlyMap<string, ReadonlySet<string>>
+  /** SPIFFE IDs that have rights on this server by its configuration. */
+  readonly privilegedIds: ReadonlySet<string>
   readonly callerOf: (call: Call) => Caller
   readonly directory: Directory
   readonly book: Pick<PolicyBook, 'current'>
@@ -50,7 +53,8 @@ export class ZoneRights {
   }
 
   /**
-   * A change of an entry: rights are needed where its id is and where it would be (SE-44).
+   * A change of an entry: rights are needed where its id is and where it would be (SE-44). Whoever holds an id with rights on this
+   * server has them, and whoever holds a parent may hold what is below it: neither is for those who are bound.
    *
    * @throws {@link SallyportError} `ZONE_REFUSED`
    */
@@ -64,11 +68,29 @@ export class ZoneRights {
       const others = this.#deps.directory.entriesWithSpiffeId(spiffeId)
       const left = others.filter(({ id }) => id !== before?.id && id !== after?.id)
       const coming = after?.spiffeId.equals(spiffeId) === true ? [...left, after] : left
+      if (this.#isPrivileged(text, [...others, ...coming])) throw refused(text, 'it has rights on this server')
+      if (this.#reachesOut(zones, spiffeId)) throw refused(text, 'entries of other zones are below it')
       const isAllowed =
         (others.length === 0 || this.#isWithin(zones, this.#zonesOfId(text))) &&
         (coming.length === 0 || this.#isWithin(zones, this.#zonesWith(coming)))
       if (!isAllowed) throw refused(text)
     }
+  }
+
+  #isPrivileged(spiffeId: string, entries: readonly RegistrationEntry[]): boolean {
+    return this.#deps.privilegedIds.has(spiffeId) || entries.some(isPrivileged)
+  }
+
+  /** Is there an entry below this id, at any depth, that is not of these zones? */
+  #reachesOut(zones: ReadonlySet<string>, parentId: SpiffeId, walked = new Set<string>()): boolean {
+    if (walked.has(parentId.toString())) return false
+    walked.add(parentId.toString())
+    return this.#deps.directory
+      .entriesUnder(parentId)
+      .some(
+        ({ spiffeId }) =>
+          !this.#isWithin(zones, this.#zonesOfId(spiffeId.toString())) || this.#reachesOut(zones, spiffeId, walked),
+      )
   }
 
   /** An id in no zone, or in more than one, belongs to nobody who is bound. */
@@ -87,5 +109,5 @@ export class ZoneRights {
   }
 }
 
-const refused = (what: string): SallyportError =>
-  new SallyportError('ZONE_REFUSED', `Cannot let this administrator see or change ${what}: it is outside of its zones`)
+const refused = (what: string, why = 'it is outside of its zones'): SallyportError =>
+  new SallyportError('ZONE_REFUSED', `Cannot let this administrator see or change ${what}: ${why}`)

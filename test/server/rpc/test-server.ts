@@ -150,7 +150,8 @@ export async function testServer(options: TestServerOptions = {}) {
     return caller
   }
   const zonesByAdmin = new Map(Object.entries(options.admins ?? {}).map(([id, zones]) => [id, new Set(zones)]))
-  const zoneRights = new ZoneRights({ zonesByAdmin, callerOf, directory, book })
+  const privilegedIds = new Set(zonesByAdmin.keys())
+  const zoneRights = new ZoneRights({ zonesByAdmin, privilegedIds, callerOf, directory, book })
   const deps: RpcDeps = {
     trustDomain,
     store,

@@ -7,6 +7,7 @@ import { shopEntries, shopEntry, shopPolicy } from '../policy/shop-policy.ts'
 import { testServer, type TestServer } from './test-server.ts'
 
 const admin = anId('/ops/web-admin')
+const other = anId('/web/boss')
 const messageOf = (id: string, path: string): Entry => entryToMessage(shopEntry(id, path)) as Entry
 
 describe('SE-44: an administrator who is bound to zones', () => {
@@ -14,7 +15,7 @@ describe('SE-44: an administrator who is bound to zones', () => {
   let call: Call
 
   beforeEach(async () => {
-    server = await testServer({ admins: { [admin.toString()]: ['web'] } })
+    server = await testServer({ admins: { [admin.toString()]: ['web'], [other.toString()]: ['data'] } })
     const outcome = await server.store.commit(creating(...shopEntries))
     await server.directory.reached(outcome.ok ? outcome.revision : 0)
     await server.policies.apply({ source: shopPolicy(), dryRun: false, acceptLoss: false, note: '' }, server.local())
@@ -48,6 +49,41 @@ describe('SE-44: an administrator who is bound to zones', () => {
     expect(await create('blog', '/web/blog')).toMatchObject({ code: 0 })
     expect(await create('db2', '/data/db2')).toMatchObject({ code: 7 })
     expect(await create('free', '/nowhere/free')).toMatchObject({ code: 7 })
+  })
+
+  test('gives nobody rights on the server, and no way to an id that has some', async () => {
+    const parentId = (path: string) => ({ trustDomain: 'example.org', path })
+    const agent = parentId('/spire/agent/join_token/a')
+    const make = async (id: string, path: string, fields: Partial<Entry>, by = call) => {
+      const entries = [{ ...messageOf(id, path), parentId: agent, selectors: [{ type: 'unix', value: id }], ...fields }]
+      return (await server.entries.batchCreateEntry({ entries, outputMask: null }, by)).results?.[0]?.status
+    }
+    expect(await make('root', '/web/root', { admin: true })).toMatchObject({ code: 7 })
+    expect(await make('ca', '/web/ca', { downstream: true })).toMatchObject({ code: 7 })
+    // By configuration, and by an entry that somebody else has made.
+    expect(await make('boss', other.path, {})).toMatchObject({ code: 7 })
+    expect(await make('deploy', '/web/deploy', { admin: true }, server.local())).toMatchObject({ code: 0 })
+    expect(await make('twin', '/web/deploy', {})).toMatchObject({ code: 7 })
+    expect(await move('store', '/web/deploy')).toMatchObject({ code: 7 })
+    const demoted = { ...messageOf('deploy', '/web/deploy'), admin: false }
+    const { results } = await server.entries.batchUpdateEntry({ entries: [demoted], ...mask }, call)
+    expect(results?.[0]?.status).toMatchObject({ code: 7 })
+    await expect(server.entries.batchDeleteEntry({ ids: ['deploy'] }, call)).rejects.toThrowCode('ZONE_REFUSED')
+  })
+
+  test('gives no agent what is below an id of its zones and not in them', async () => {
+    const below = (id: string, path: string, parent: string) =>
+      server.entries.batchCreateEntry(
+        {
+          entries: [{ ...messageOf(id, path), parentId: { trustDomain: 'example.org', path: parent } }],
+          outputMask: null,
+        },
+        server.local(),
+      )
+    await below('own', '/web/own', '/web/node')
+    expect(await create('node', '/web/node')).toMatchObject({ code: 0 })
+    await below('db3', '/data/db3', '/web/own')
+    expect(await create('node2', '/web/node')).toMatchObject({ code: 7 })
   })
 
   test('moves no identity between zones without rights in both', async () => {
