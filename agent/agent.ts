@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { systemClock, type Clock } from '../src/clock.ts'
 import { SallyportError } from '../src/errors.ts'
-import { TrustDomain } from '../src/id/trust-domain.ts'
 import type { Cryptography } from '../src/key/cryptography.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import type { Log } from '../src/log/log.ts'
@@ -25,12 +24,11 @@ import { checkSameIds } from './broker/same-ids.ts'
 import type { AgentConfig } from './config.ts'
 import { Entitlements } from './entries/entitlements.ts'
 import { agentGauges, agentMetrics } from './metrics.ts'
-import { readNeeded, x509popAttestation } from './node/attestations.ts'
-import { fetchInvitedBundle, readJoinFile, readTrustBundle } from './node/bootstrap.ts'
+import { bootstrapBundle, homeOf } from './node/bootstrap.ts'
 import type { Disk } from './node/disk.ts'
-import type { Proofs } from './node/join.ts'
 import { Node } from './node/node.ts'
 import { NodeStatus } from './node/node-status.ts'
+import { proofsOf } from './node/proofs.ts'
 import { realDisk } from './node/real-disk.ts'
 import { SavedState } from './node/saved-state.ts'
 import { View } from './node/view.ts'
@@ -330,56 +328,6 @@ const checkSameProcess =
     checkExecutable(peer)
     checkSameIds(peer)
   }
-
-/** Trust domain and address: as configured, else as the join file says, else as they were when it was still there. */
-async function homeOf(
-  config: AgentConfig,
-  saved: SavedState,
-  disk: Disk,
-): Promise<{ readonly trustDomain: TrustDomain; readonly serverAddress: string }> {
-  const { joinFile } = config.attestor
-  const isThere = joinFile !== undefined && (await disk.read(joinFile)) !== undefined
-  const invitation = isThere ? await readJoinFile(joinFile, disk) : undefined
-  // Damage is reported where the rest of the state is read.
-  const home = await saved.readNode().then(
-    (node) => node.home,
-    () => undefined,
-  )
-  const known = home === undefined ? undefined : TrustDomain.parse(home.trustDomain)
-  const trustDomain = config.trustDomain ?? invitation?.trustDomain ?? known
-  const serverAddress = config.server.address ?? invitation?.serverAddress ?? home?.serverAddress
-  if (trustDomain !== undefined && serverAddress !== undefined) return { trustDomain, serverAddress }
-  throw new SallyportError('BOOTSTRAP_REFUSED', `Cannot start: the join file ${joinFile ?? ''} does not exist`, {
-    hint: 'Make one with `sallyport token create` on the server, or name the trust domain and the address of the server.',
-  })
-}
-
-/** What vouches for the server before anything was learned from it. */
-async function bootstrapBundle(
-  { trustBundle, attestor: { joinFile } }: AgentConfig,
-  trustDomain: TrustDomain,
-  link: ServerLink,
-  disk: Disk,
-  signal: AbortSignal,
-) {
-  if (trustBundle !== undefined) return readTrustBundle(trustBundle, trustDomain, disk)
-  if (joinFile === undefined || (await disk.read(joinFile)) === undefined) return undefined
-  return fetchInvitedBundle(await readJoinFile(joinFile, disk), link, signal)
-}
-
-function proofsOf({ attestor }: AgentConfig, deps: { readonly disk: Disk; readonly random: Random }): Proofs {
-  const { joinFile, joinTokenFile, x509pop } = attestor
-  return {
-    x509pop: x509pop === undefined ? undefined : () => x509popAttestation(x509pop, deps),
-    async token() {
-      const path = joinFile ?? joinTokenFile
-      // A file that was removed after joining is as good as a spent token.
-      if (path === undefined || (await deps.disk.read(path)) === undefined) return undefined
-      if (joinFile !== undefined) return (await readJoinFile(joinFile, deps.disk)).token
-      return (await readNeeded(deps.disk, path)).toString('utf8').trim()
-    },
-  }
-}
 
 function checkServing({ state, reason }: NodeStatus, isServing: boolean): void {
   if (isServing) return

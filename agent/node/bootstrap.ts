@@ -3,15 +3,52 @@ import { bundleOf, type Bundle } from '../../src/bundle/bundle.ts'
 import { parseBundleDocument } from '../../src/bundle/bundle-document.ts'
 import { parseJoinString, type JoinInvitation } from '../../src/config/join-string.ts'
 import { SallyportError } from '../../src/errors.ts'
-import type { TrustDomain } from '../../src/id/trust-domain.ts'
+import { TrustDomain } from '../../src/id/trust-domain.ts'
 import { bundleFromMessage } from '../../src/wire/bundle-message.ts'
 import { bundleService } from '../../src/wire/messages/spire-api-server-bundle-v1.ts'
 import { readPemCertificates } from '../../src/x509/pem.ts'
+import type { AgentConfig } from '../config.ts'
 import type { ServerLink } from '../upstream/server-link.ts'
 import { readNeeded } from './attestations.ts'
 import type { Disk } from './disk.ts'
+import type { SavedState } from './saved-state.ts'
 
 const FETCH_TIMEOUT_MS = 10_000
+
+/** Trust domain and address: as configured, else as the join file says, else as they were when it was still there. */
+export async function homeOf(
+  config: Pick<AgentConfig, 'trustDomain' | 'server' | 'attestor'>,
+  saved: Pick<SavedState, 'readNode'>,
+  disk: Disk,
+): Promise<{ readonly trustDomain: TrustDomain; readonly serverAddress: string }> {
+  const { joinFile } = config.attestor
+  const invitation = await readInvitation(joinFile, disk)
+  // Damage is reported where the rest of the state is read.
+  const home = await saved.readNode().then(
+    (node) => node.home,
+    () => undefined,
+  )
+  const known = home === undefined ? undefined : TrustDomain.parse(home.trustDomain)
+  const trustDomain = config.trustDomain ?? invitation?.trustDomain ?? known
+  const serverAddress = config.server.address ?? invitation?.serverAddress ?? home?.serverAddress
+  if (trustDomain !== undefined && serverAddress !== undefined) return { trustDomain, serverAddress }
+  throw new SallyportError('BOOTSTRAP_REFUSED', `Cannot start: the join file ${joinFile ?? ''} does not exist`, {
+    hint: 'Make one with `sallyport token create` on the server, or name the trust domain and the address of the server.',
+  })
+}
+
+/** What vouches for the server before anything was learned from it. */
+export async function bootstrapBundle(
+  { trustBundle, attestor: { joinFile } }: Pick<AgentConfig, 'trustBundle' | 'attestor'>,
+  trustDomain: TrustDomain,
+  link: Pick<ServerLink, 'dial'>,
+  disk: Disk,
+  signal: AbortSignal,
+): Promise<Bundle | undefined> {
+  if (trustBundle !== undefined) return readTrustBundle(trustBundle, trustDomain, disk)
+  const invitation = await readInvitation(joinFile, disk)
+  return invitation && fetchInvitedBundle(invitation, link, signal)
+}
 
 /** Reads a bundle from a file: a SPIFFE bundle document, or certificates in PEM. */
 export async function readTrustBundle(path: string, trustDomain: TrustDomain, disk: Disk): Promise<Bundle> {
@@ -24,9 +61,10 @@ export async function readTrustBundle(path: string, trustDomain: TrustDomain, di
   })
 }
 
-/** Reads a join file, which holds what `token create` printed. */
-export async function readJoinFile(path: string, disk: Disk): Promise<JoinInvitation> {
-  return parseJoinString((await readNeeded(disk, path)).toString('utf8'))
+/** Reads a join file, which holds what `token create` printed; undefined when there is none, such as after joining. */
+export async function readInvitation(path: string | undefined, disk: Disk): Promise<JoinInvitation | undefined> {
+  const content = path === undefined ? undefined : await disk.read(path)
+  return content && parseJoinString(content.toString('utf8'))
 }
 
 /**

@@ -17,6 +17,7 @@ import { renewalTime, type Random } from '../upstream/timing.ts'
 import type { TrustedClock } from '../upstream/trusted-clock.ts'
 import type { AgentSvidReply, Upstream } from '../upstream/upstream.ts'
 import { hashOfToken, joinTokenAttestation, rejoinAttestation } from './attestations.ts'
+import type { Proofs } from './proofs.ts'
 import type { SavedIdentity } from './saved-state.ts'
 
 /** The agent's own SVID and key, in use. */
@@ -25,14 +26,6 @@ export interface AgentIdentity extends SavedIdentity {
   readonly notAfter: Date
   /** Drawn once. */
   readonly renewAt: Date
-}
-
-/** How this agent may prove itself, as configured. */
-export interface Proofs {
-  /** A join token, unless it was spent; read anew each time, since an administrator may have put in another. */
-  readonly token: () => Promise<string | undefined>
-  /** Another PKI's certificate. */
-  readonly x509pop: (() => Promise<Attestation>) | undefined
 }
 
 export interface JoinDeps {

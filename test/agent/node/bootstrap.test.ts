@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { fetchInvitedBundle, readTrustBundle } from '../../../agent/node/bootstrap.ts'
+import { bootstrapBundle, fetchInvitedBundle, homeOf, readTrustBundle } from '../../../agent/node/bootstrap.ts'
+import { proofsOf } from '../../../agent/node/proofs.ts'
+import { SavedState } from '../../../agent/node/saved-state.ts'
 import { verifyServerName, verifyServerWith } from '../../../agent/upstream/server-identity.ts'
 import { printBundleDocument } from '../../../src/bundle/bundle-document.ts'
 import { type BundleSet, bundleSetOf } from '../../../src/bundle/bundle-set.ts'
+import { printJoinString } from '../../../src/config/join-string.ts'
+import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { threadPoolCryptography as cryptography } from '../../../src/key/thread-pool-cryptography.ts'
 import { bundleToMessage } from '../../../src/wire/bundle-message.ts'
 import { printPem } from '../../../src/x509/pem.ts'
@@ -17,6 +21,68 @@ const other = await TestAuthority.create({ now: new FakeClock().now() })
 const { trustDomain } = authority
 const hashOf = ({ certificate }: TestAuthority) => createHash('sha256').update(certificate.der).digest()
 const { signal } = new AbortController()
+
+const joinFile = '/data/join'
+const joinString = printJoinString({
+  ...{ trustDomain: 'invited.test', serverAddress: 'invited.test:8081', authorityHashes: [hashOf(authority)] },
+  token: 'invited-token',
+})
+const diskWith = (files: Readonly<Record<string, string>>): MemoryDisk => {
+  const disk = new MemoryDisk()
+  for (const [path, text] of Object.entries(files)) disk.files.set(path, Buffer.from(text))
+  return disk
+}
+
+describe('homeOf()', () => {
+  const nowhere = { trustDomain: undefined, server: { address: undefined } }
+  const home = async (
+    disk: MemoryDisk,
+    config: Pick<Parameters<typeof homeOf>[0], 'trustDomain' | 'server'> = nowhere,
+  ) => {
+    const found = await homeOf({ ...config, attestor: { joinFile } }, new SavedState(disk, '/data'), disk)
+    return `${found.trustDomain} ${found.serverAddress}`
+  }
+
+  test('is what the configuration says, else what the join file says', async () => {
+    const disk = diskWith({ [joinFile]: joinString })
+    const configured = { trustDomain: TrustDomain.parse('mine.test'), server: { address: 'mine.test:1' } }
+    expect(await home(disk, configured)).toBe('mine.test mine.test:1')
+    expect(await home(disk)).toBe('invited.test invited.test:8081')
+  })
+
+  test('is unknown without either', async () => {
+    await expect(home(diskWith({}))).rejects.toThrowCode('BOOTSTRAP_REFUSED', `${joinFile} does not exist`)
+  })
+})
+
+describe('bootstrapBundle()', () => {
+  const link = { dial: () => functionTransport({}) }
+
+  test('is a file that the configuration names; a join file that is gone vouches for nobody', async () => {
+    const disk = diskWith({ 'a.pem': printPem([authority.certificate]) })
+    const bundle = await bootstrapBundle({ trustBundle: 'a.pem', attestor: {} }, trustDomain, link, disk, signal)
+    expect(bundle?.x509Authorities).toHaveLength(1)
+    expect(await bootstrapBundle({ attestor: { joinFile } }, trustDomain, link, disk, signal)).toBeUndefined()
+  })
+})
+
+describe('proofsOf()', () => {
+  const tokenOf = (attestor: Parameters<typeof proofsOf>[0]['attestor'], disk: MemoryDisk) =>
+    proofsOf({ attestor }, { disk, random: (bytes) => Buffer.alloc(bytes) }).token()
+
+  test('finds the token in a join file, or alone in a file of its own', async () => {
+    const disk = diskWith({ [joinFile]: joinString, '/data/token': 'alone\n' })
+    expect(await tokenOf({ joinFile }, disk)).toBe('invited-token')
+    expect(await tokenOf({ joinTokenFile: '/data/token' }, disk)).toBe('alone')
+  })
+
+  test('has none once its file is gone, or when none was configured', async () => {
+    const disk = diskWith({})
+    for (const attestor of [{ joinFile }, { joinTokenFile: '/data/token' }, {}]) {
+      expect(await tokenOf(attestor, disk)).toBeUndefined()
+    }
+  })
+})
 
 describe('readTrustBundle()', () => {
   test('reads PEM and SPIFFE bundles', async () => {
