@@ -19,7 +19,7 @@ import { workloadAttestors } from './attest/catalog.ts'
 import { checkSameExecutable } from './attest/same-executable.ts'
 import type { WorkloadAttestor } from './attest/workload-attestor.ts'
 import { parseAddress } from '../src/config/operations-fields.ts'
-import { BrokeredEntitlements } from './broker/brokered-entitlements.ts'
+import { BrokerScopes } from './broker/brokered-entitlements.ts'
 import { checkSameIds } from './broker/same-ids.ts'
 import type { AgentConfig } from './config.ts'
 import { Entitlements } from './entries/entitlements.ts'
@@ -242,7 +242,7 @@ export async function openAgent(config: AgentConfig, given: Partial<AgentDeps> =
             ...{ serve: deps.serve, recordCall, log, clock, cryptography, x509Svids, jwtSvids, attest: attestCaller },
             // Apart from the workloads' own calls, so that neither takes the other's share.
             callers: new Callers({ ...calling, checkSameExecutable: checkSameProcess(deps.checkSameExecutable) }),
-            entitlements: new BrokeredEntitlements(entitlements),
+            scopes: new BrokerScopes(entitlements),
             bundles: entitlements,
             isInSync: () => status.isInSync,
             identity: () => node.identity,

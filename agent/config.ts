@@ -1,8 +1,10 @@
 import { isAbsolute, resolve } from 'node:path'
 import * as z from 'zod'
-import { fieldTypes, seconds } from '../src/config/field-types.ts'
+import { TrustDomain } from '../src/id/trust-domain.ts'
+import { fieldTypes, parsedBy, seconds } from '../src/config/field-types.ts'
 import { operationsFields } from '../src/config/operations-fields.ts'
 import { keyTypes } from '../src/key/key-type.ts'
+import { parsePattern } from '../src/policy/pattern.ts'
 import { defaultLimits } from '../src/wire/limits.ts'
 
 const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
@@ -75,12 +77,17 @@ const broker = z.strictObject({
         id: fieldTypes.spiffeId,
         references,
         referencesOverTcp: references,
+        identities: z
+          .array(parsedBy(parsePattern))
+          .min(1, 'needs at least one pattern; leave it out for every identity')
+          .max(1000)
+          .optional(),
       }),
     )
     .max(1000)
     .default([])
     .describe(
-      'brokers, each with `id`, a SPIFFE ID, and what it may refer to workloads by over the socket (`references`) and over TCP (`referencesOverTcp`): `pid`, `kubernetes`; nobody else is served',
+      'brokers, each with `id`, a SPIFFE ID, and what it may refer to workloads by over the socket (`references`) and over TCP (`referencesOverTcp`): `pid`, `kubernetes`; `identities`, patterns such as `/ns/web/**`, bind it to those identities; nobody else is served',
     ),
 })
 
@@ -231,7 +238,7 @@ function problemsOf(config: {
 
 function brokerProblemsOf(
   { socket, listen, allow }: BrokerConfig,
-  others: { readonly socket: string; readonly adminSocket: string },
+  others: { readonly socket: string; readonly adminSocket: string; readonly trustDomain?: unknown },
 ): Problem[] {
   const problems: Problem[] = []
   const path = ['experimental', 'broker']
@@ -242,6 +249,14 @@ function brokerProblemsOf(
   const ids = allow.map(({ id }) => id.toString())
   for (const id of new Set(ids.filter((one, index) => ids.indexOf(one) !== index))) {
     problems.push({ path: [...path, 'allow'], message: `names ${id} twice` })
+  }
+  const { trustDomain } = others
+  for (const [at, { identities = [] }] of allow.entries()) {
+    for (const [place, { trustDomain: name }] of identities.entries()) {
+      if (name === undefined || !(trustDomain instanceof TrustDomain) || name === trustDomain.name) continue
+      const message = `is of ${name}, and workloads of this node are of ${trustDomain.name}`
+      problems.push({ path: [...path, 'allow', String(at), 'identities', String(place)], message })
+    }
   }
   return problems
 }

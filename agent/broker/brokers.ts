@@ -5,6 +5,7 @@ import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Cryptography } from '../../src/key/cryptography.ts'
 import type { Log } from '../../src/log/log.ts'
+import type { Pattern } from '../../src/policy/pattern.ts'
 import { verifyX509Svid } from '../../src/svid/verify-x509-svid.ts'
 import { checkX509SvidLeaf } from '../../src/svid/x509-svid-leaf.ts'
 import type { Call, Connection } from '../../src/wire/call.ts'
@@ -16,6 +17,8 @@ import type { ReferenceKind } from './reference.ts'
 export interface AllowedBroker {
   readonly id: SpiffeId
   readonly references: readonly ReferenceKind[]
+  /** Whose SVIDs it may fetch; undefined: those of every identity on this node that has no rights over others. */
+  readonly identities?: readonly Pattern[] | undefined
 }
 
 /** A broker that has proven to be one. */
@@ -23,6 +26,8 @@ export interface Broker {
   readonly spiffeId: SpiffeId
   /** What it may refer to workloads by. */
   readonly references: ReadonlySet<ReferenceKind>
+  /** Whose SVIDs it may fetch; undefined: it is not bound to any. */
+  readonly identities: readonly Pattern[] | undefined
   /** End of the certificate of its chain that ends first. */
   readonly expiresAt: Date
 }
@@ -56,7 +61,7 @@ type TlsConnection = Extract<Connection, { transport: 'tls' }>
 /** Who may use the broker endpoint: those on a list, each proven by its X509-SVID on every call. Nobody else gets anything (BA-14). */
 export class Brokers {
   readonly #deps: BrokersDeps
-  readonly #allowed: ReadonlyMap<string, ReadonlySet<ReferenceKind>>
+  readonly #allowed: ReadonlyMap<string, Pick<Broker, 'references' | 'identities'>>
   readonly #verified = new WeakMap<Connection, Verified>()
   readonly #open = new Map<string, number>()
   /** Connections of which the log says already that they were refused: strangers write no more of it than one line each. */
@@ -64,7 +69,12 @@ export class Brokers {
 
   constructor(deps: BrokersDeps) {
     this.#deps = deps
-    this.#allowed = new Map(deps.allow.map(({ id, references }) => [id.toString(), new Set(references)]))
+    this.#allowed = new Map(
+      deps.allow.map(({ id, references, identities }) => [
+        id.toString(),
+        { references: new Set(references), identities },
+      ]),
+    )
   }
 
   /** Lets a call in, and counts it while it is open. Leaves a trace of whom it refuses. */
@@ -97,11 +107,11 @@ export class Brokers {
     const { spiffeId, serialNumber, expiresAt } = await this.#prove(connection)
     if (expiresAt <= this.#deps.clock.now()) throw brokerExpired(spiffeId)
     this.#checkStanding(spiffeId.toString(), serialNumber)
-    const references = this.#allowed.get(spiffeId.toString())
-    if (references === undefined) {
+    const allowed = this.#allowed.get(spiffeId.toString())
+    if (allowed === undefined) {
       throw new SallyportError('BROKER_REFUSED', `Cannot serve ${spiffeId}: it is not a broker of this agent`)
     }
-    return { spiffeId, expiresAt, references }
+    return { spiffeId, expiresAt, ...allowed }
   }
 
   /** Who is in quarantine gets nothing, for others least of all: not even where a conduit is kept open for it (§3.11). */

@@ -54,7 +54,11 @@ export class BrokerEndpoint implements AsyncDisposable {
       await this.#wire(allow).listenTls({ unix: socket, mode: modes[socketFor] }, options)
     }
     if (listen === undefined) return undefined
-    const overTcp = allow.map(({ id, referencesOverTcp }) => ({ id, references: referencesOverTcp }))
+    const overTcp = allow.map(({ id, referencesOverTcp, identities }) => ({
+      id,
+      references: referencesOverTcp,
+      identities,
+    }))
     const { port } = await this.#wire(overTcp).listenTls(parseAddress(listen), options)
     return port
   }

@@ -5,6 +5,7 @@ import type { Call } from '../../src/wire/call.ts'
 import { implement, type Implementation } from '../../src/wire/implementation.ts'
 import { apiService, type WorkloadReference } from '../../src/wire/messages/spiffe-broker.ts'
 import { brokerError } from '../broker/broker-error.ts'
+import type { BrokerScopes } from '../broker/brokered-entitlements.ts'
 import type { Broker, Brokers } from '../broker/brokers.ts'
 import { CallLife } from '../broker/call-life.ts'
 import { parseReference, printReference, type Reference } from '../broker/reference.ts'
@@ -15,8 +16,9 @@ import { checkHeader } from './callers.ts'
 import { jwtBundles } from './jwt-messages.ts'
 import { X509Messages } from './x509-messages.ts'
 
-export interface BrokerDeps extends MaterialDeps, WorkloadsDeps {
+export interface BrokerDeps extends Omit<MaterialDeps, 'entitlements'>, WorkloadsDeps {
   readonly brokers: Brokers
+  readonly scopes: BrokerScopes
   readonly clock: Clock
   readonly log: Log
 }
@@ -40,21 +42,21 @@ export function brokerApi(deps: BrokerDeps): Implementation {
   const messages = new X509Messages(deps.log)
   const desk = new BrokerDesk(deps)
   const bundles = <T>(reference: WorkloadReference | null, call: Call, encode: (matched: Matched) => T) =>
-    desk.stream(reference, call, 'bundles', async function* ({ workload, signal, idsOfAll }) {
-      for await (const message of bundlesFor(workload, deps, encode, signal)) yield { message, ids: idsOfAll() }
+    desk.stream(reference, call, 'bundles', async function* ({ workload, material, signal, idsOfAll }) {
+      for await (const message of bundlesFor(workload, material, encode, signal)) yield { message, ids: idsOfAll() }
     })
   return implement(apiService, {
     subscribeToX509Svid: ({ reference }, call) =>
-      desk.stream(reference, call, 'X509-SVIDs', async function* ({ workload, signal }) {
-        for await (const message of x509SvidsFor(workload, deps, messages, signal)) {
+      desk.stream(reference, call, 'X509-SVIDs', async function* ({ workload, material, signal }) {
+        for await (const message of x509SvidsFor(workload, material, messages, signal)) {
           yield { message, ids: message.svids.map(({ spiffeId }) => spiffeId) }
         }
       }),
     subscribeToX509Bundles: ({ reference }, call) => bundles(reference, call, (matched) => messages.bundles(matched)),
     async fetchJwtSvid({ reference, ...request }, call) {
       const order = jwtOrderOf(request)
-      const answers = desk.stream(reference, call, 'JWT-SVIDs', async function* ({ workload, signal }) {
-        const message = await jwtSvidsFor(workload, deps, order, signal)
+      const answers = desk.stream(reference, call, 'JWT-SVIDs', async function* ({ workload, material, signal }) {
+        const message = await jwtSvidsFor(workload, material, order, signal)
         yield { message, ids: message.svids.map(({ spiffeId }) => spiffeId) }
       })
       for await (const answer of answers) return answer
@@ -68,8 +70,10 @@ export function brokerApi(deps: BrokerDeps): Implementation {
 /** One call for one workload. */
 interface Brokered {
   readonly workload: FoundWorkload
+  /** As far as it is for this broker. */
+  readonly material: MaterialDeps
   readonly signal: AbortSignal
-  /** The identities that the workload has now. */
+  /** The identities that the workload has now, as far as they are for this broker. */
   readonly idsOfAll: () => readonly string[]
 }
 
@@ -116,12 +120,14 @@ class BrokerDesk {
     call: Call,
     give: (brokered: Brokered) => AsyncIterable<Given<T>>,
   ): AsyncGenerator<Given<T>> {
-    const { brokers, clock, entitlements } = this.#deps
+    const { brokers, clock, scopes } = this.#deps
+    const entitlements = scopes.of(broker.identities)
+    const material = { ...this.#deps, entitlements }
     const { peer, selectors } = workload
     using life = new CallLife({ call: call.signal, peer, broker, clock })
     const idsOfAll = () => entitlements.matching(selectors).map(({ spiffeId }) => spiffeId.toString())
     try {
-      for await (const given of give({ workload, signal: life.signal, idsOfAll })) {
+      for await (const given of give({ workload, material, signal: life.signal, idsOfAll })) {
         // Between the messages of a stream the bundle that vouches for the broker may have changed.
         await brokers.of(call)
         yield given

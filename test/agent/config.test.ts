@@ -37,8 +37,29 @@ describe('agentConfig', () => {
     ['{socket: b, allow: [{id: "example.org/gateway"}]}', 'must start with spiffe://'],
     ['{socket: b, allow: [{id: "spiffe://a.b/c", references: [docker]}]}', 'experimental.broker.allow.0.references.0'],
     ['{socket: b, allow: [{id: "spiffe://a.b/c"}, {id: "spiffe://a.b/c"}]}', 'names spiffe://a.b/c twice'],
+    [
+      '{socket: b, allow: [{id: "spiffe://a.b/c", identities: [/ns/w*]}]}',
+      'experimental.broker.allow.0.identities.0: Cannot parse pattern "/ns/w*": segment 2 mixes a wildcard with text',
+    ],
+    ['{socket: b, allow: [{id: "spiffe://a.b/c", identities: []}]}', 'needs at least one pattern'],
   ])('BE-08 refuses the brokers %s', ([text, why]) => {
     expect(() => brokerOf(text!)).toThrowCode('CONFIG_INVALID', why)
+  })
+
+  test('a broker may be bound to identities, by patterns as policies have them; what cannot be one is named with all the rest', () => {
+    const allow = (identities: string) =>
+      `trustDomain: a.b\nattestor: {joinFile: j}\nexperimental: {broker: {socket: b, allow: [{id: "spiffe://a.b/c", identities: ${identities}}]}}`
+    const { broker } = parse(allow('[/ns/web/**, "spiffe://a.b/ns/*/api"]')).experimental
+    expect(broker?.allow[0]?.identities).toEqual([
+      { trustDomain: undefined, segments: ['ns', 'web', '**'] },
+      { trustDomain: 'a.b', segments: ['ns', '*', 'api'] },
+    ])
+    for (const why of ['identities.0: Cannot parse pattern "web"', 'identities.1: Cannot parse pattern "/**/x"'])
+      expect(() => parse(allow('[web, /**/x]'))).toThrowCode('CONFIG_INVALID', why)
+    expect(() => parse(allow('["spiffe://other.org/ns/web/**"]'))).toThrowCode(
+      'CONFIG_INVALID',
+      'experimental.broker.allow.0.identities.0: is of other.org, and workloads of this node are of a.b',
+    )
   })
 
   test('without one, names everything that is missing at once', () => {

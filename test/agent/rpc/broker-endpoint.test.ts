@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { BrokeredEntitlements } from '../../../agent/broker/brokered-entitlements.ts'
+import { BrokerScopes } from '../../../agent/broker/brokered-entitlements.ts'
 import { GOOD_STANDING } from '../../../agent/entries/standing.ts'
 import type { BrokerConfig } from '../../../agent/config.ts'
 import type { AgentIdentity } from '../../../agent/node/join.ts'
@@ -71,7 +71,7 @@ async function opened(allow = allowing(['pid'])): Promise<Opened> {
     { socket, socketFor: 'owner', listen: '127.0.0.1:0', allow },
     {
       ...{ serve, x509Svids, jwtSvids, callers, cryptography, clock: systemClock, log: silentLog },
-      entitlements: new BrokeredEntitlements(world.entitlements),
+      scopes: new BrokerScopes(world.entitlements),
       bundles: { bundles: bundleSetOf([authority.bundle()]), standing: GOOD_STANDING },
       isInSync: () => true,
       identity: () => parts.identity,

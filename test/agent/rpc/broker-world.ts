@@ -1,4 +1,4 @@
-import { BrokeredEntitlements } from '../../../agent/broker/brokered-entitlements.ts'
+import { BrokerScopes } from '../../../agent/broker/brokered-entitlements.ts'
 import { type AllowedBroker, Brokers } from '../../../agent/broker/brokers.ts'
 import type { ReferenceKind } from '../../../agent/broker/reference.ts'
 import { GOOD_STANDING, type Standing } from '../../../agent/entries/standing.ts'
@@ -119,7 +119,7 @@ export class BrokerWorld implements AsyncDisposable {
     const { x509Svids, jwtSvids, callers } = world
     this.served = brokerApi({
       ...{ brokers: this.brokers, x509Svids, jwtSvids, callers, clock, log },
-      entitlements: new BrokeredEntitlements(world.entitlements),
+      scopes: new BrokerScopes(world.entitlements),
       openProcess: (pid) => this.processes.get(pid)?.open(),
       attest: async (peer) => {
         this.onAttest()

@@ -5,6 +5,7 @@ import { SpiffeId } from '../../../src/id/spiffe-id.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { parseJwtSvid } from '../../../src/svid/jwt-svid.ts'
 import { parseX509Svid } from '../../../src/svid/x509-svid.ts'
+import { parsePattern } from '../../../src/policy/pattern.ts'
 import { TestAuthority } from '../../../src/testing/test-authority.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import type { WorkloadReference } from '../../../src/wire/messages/spiffe-broker.ts'
@@ -368,6 +369,62 @@ describe('BA-32 identities with administrative rights', () => {
     house.world.entitlements.apply(changes({ entries: [rights] }))
     await until(() => stream.messages.length === 2, 'a message without it')
     expect(stream.last.svids?.map(({ spiffeId }) => spiffeId)).toEqual([anId('/workload/b').toString()])
+  })
+})
+
+describe('a broker that is bound to identities', () => {
+  const bound = (...patterns: readonly string[]): BrokerWorldOptions => ({
+    allow: [
+      { id: SpiffeId.parse(BROKER_ID), references: ['pid'], identities: patterns.map(parsePattern) },
+      { id: SpiffeId.parse('spiffe://example.org/other'), references: ['pid'] },
+    ],
+  })
+  const entries = [
+    anEntry('a', { spiffeId: anId('/ns/web/a'), federatesWith: [other] }),
+    anEntry('b', { spiffeId: anId('/ns/webadmin/b'), federatesWith: [TrustDomain.parse('third.org')] }),
+    anEntry('c', { spiffeId: anId('/ns/web'), selectors: uid(1000) }),
+  ]
+  const idsOf = (stream: Awaited<ReturnType<typeof answered>>) =>
+    stream.last.svids?.map(({ spiffeId }) => spiffeId).toSorted()
+
+  test('BA-14 gets the SVIDs, tokens and bundles of those alone, on whole segments of the path', async () => {
+    await using house = await worldWith(entries, bound('/ns/web/**'))
+    const stream = await answered(house, pidReference(1000))
+    expect(idsOf(stream)).toEqual([anId('/ns/web/a').toString()])
+    expect(Object.keys(stream.last.federatedBundles ?? {})).toEqual(['spiffe://other.org'])
+    const fetch = async (spiffeId: string) =>
+      house.served.fetchJwtSvid({ reference: pidReference(1000), audience: ['x'], spiffeId }, await house.call())
+    expect((await fetch('')).svids?.map(({ spiffeId }) => spiffeId)).toEqual([anId('/ns/web/a').toString()])
+    expect(await failureOf(fetch(anId('/ns/webadmin/b').toString()))).toThrowCode('WORKLOAD_NOT_ENTITLED')
+    const bundles = new Reading(
+      house.served.subscribeToX509Bundles({ reference: pidReference(1000) }, await house.call()),
+    )
+    await until(() => bundles.messages.length > 0, 'bundles')
+    expect(Object.keys(bundles.last.bundles ?? {}).toSorted()).toEqual(['spiffe://example.org', 'spiffe://other.org'])
+  })
+
+  test('BA-14 gets nothing of a workload that has none of them, as if it had no identity', async () => {
+    await using house = await worldWith(entries, bound('/ns/shop/**'))
+    const refusals = Promise.all(allMethods(house, pidReference(1000), await house.call()))
+    await until(() => house.world.callers.held === 4, 'four calls that wait')
+    await house.world.clock.advance(5000)
+    for (const refusal of await refusals) expect(refusal).toThrowCode('WORKLOAD_NOT_ENTITLED')
+  })
+
+  test('several patterns add up, with and without the trust domain; of another one they name nobody', async () => {
+    const patterns = ['/ns/*/b', 'spiffe://example.org/ns/web', 'spiffe://other.org/ns/web/**']
+    await using house = await worldWith(entries, bound(...patterns))
+    expect(idsOf(await answered(house, pidReference(1000)))).toEqual(
+      ['/ns/web', '/ns/webadmin/b'].map((path) => anId(path).toString()),
+    )
+  })
+
+  test('never gets an identity with rights over others, and leaves other brokers as they are', async () => {
+    const admin = anEntry('d', { spiffeId: anId('/ns/web/d'), admin: true })
+    await using house = await worldWith([...entries, admin], bound('/ns/web/**'))
+    expect(idsOf(await answered(house, pidReference(1000)))).toEqual([anId('/ns/web/a').toString()])
+    const call = await house.call({ connection: await house.connection({ path: '/other' }) })
+    expect(idsOf(await answered(house, pidReference(1000), call))).toHaveLength(3)
   })
 })
 
