@@ -11,7 +11,7 @@ import type {
   BatchCreateEntryResponse,
   BatchCreateEntryResponseResult,
 } from '../../src/wire/messages/spire-api-server-entry-v1.ts'
-import type { Entry } from '../../src/wire/messages/spire-api-types.ts'
+import type { Entry, EntryMask } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { entryCreated } from '../audit/entry-events.ts'
 import { deedOf } from './deed.ts'
@@ -63,7 +63,7 @@ export async function createEntries(
     const similar = outcome?.existingEntry
     return {
       status: failedItem(similarExists(draft.value, similar), call, deps.log),
-      entry: similar === undefined ? null : entryToMessage(similar, outputMask),
+      entry: shownTo(call, similar, outputMask, deps),
     }
   })
   await deps.directory.reached(revision)
@@ -116,6 +116,16 @@ export function checkFederation({ federatesWith }: RegistrationEntry, { director
 export function similarExists(entry: RegistrationEntry, similar: RegistrationEntry | undefined): SallyportError {
   const which = similar === undefined ? entry.id : similar.id
   return new SallyportError('ENTRY_EXISTS', `similar entry already exists, with id ${which}`)
+}
+
+/** An entry that is in the way, where the caller may see it: one of the same id can be anybody's. */
+export function shownTo(
+  call: Call,
+  entry: RegistrationEntry | undefined,
+  outputMask: EntryMask | null,
+  { zoneRights }: Pick<RpcDeps, 'zoneRights'>,
+): Partial<Entry> | null {
+  return entry === undefined || !zoneRights.maySee(call, entry.spiffeId) ? null : entryToMessage(entry, outputMask)
 }
 
 export function warnOf(entry: RegistrationEntry, { log }: Pick<RpcDeps, 'log'>): void {

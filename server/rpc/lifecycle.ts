@@ -40,19 +40,19 @@ export function lifecycleHandlers(deps: RpcDeps): Handlers<typeof lifecycleServi
     async addQuarantine(request, call) {
       const { forensics, reason } = request
       const order = { target: quarantineTarget(request), forensics, reason }
-      checkMayQuarantine(order.target, call, deps)
+      checkMayQuarantine(order, call, deps)
       return quarantineMessage(await addQuarantine(order, deedOf(call, deps), lifecycle))
     },
 
     async removeQuarantine({ id, reason }, call) {
       const standing = quarantines(lifecycle).find((row) => row.id === id || row.target.id === id)
-      if (standing !== undefined) checkMayQuarantine(standing.target, call, deps)
+      if (standing !== undefined) checkMayQuarantine(standing, call, deps)
       return quarantineMessage(await removeQuarantine(id, reason, deedOf(call, deps), lifecycle))
     },
 
     async listQuarantines({ includeEnded }, call) {
       const all = [...book.lifecycleRows()].filter((row): row is QuarantineRow => row.kind === 'quarantine')
-      const rows = all.filter(({ target }) => mayQuarantine(target, call, deps))
+      const rows = all.filter((row) => mayQuarantine(row, call, deps))
       const shown = rows.filter(({ endedMs }) => includeEnded || endedMs === undefined)
       return { quarantines: shown.toSorted(bySince).map(quarantineMessage) }
     },
@@ -121,21 +121,26 @@ export function lifecycleHandlers(deps: RpcDeps): Handlers<typeof lifecycleServi
   }
 }
 
+/** One that is to be, or one that stands. */
+type Quarantined = Pick<QuarantineRow, 'target'> & Partial<Pick<QuarantineRow, 'identities'>>
+
 /** A node holds identities of any zone: it is for those who are bound to none. */
 function checkMayQuarantine(
-  { kind, id }: QuarantineRow['target'],
+  { target: { kind, id }, identities }: Quarantined,
   call: Call,
   { zoneRights, directory }: RpcDeps,
 ): void {
   if (kind === 'zone') zoneRights.checkZone(call, id)
-  else if (kind === 'entry') zoneRights.checkIdentity(call, directory.entry(id)?.spiffeId ?? id)
-  else if (kind === 'identity') zoneRights.checkIdentity(call, id)
+  else if (kind === 'entry') {
+    // Of one that stands, whom it shuts out: the entry may have gone, and another one have its id.
+    for (const one of identities ?? [directory.entry(id)?.spiffeId ?? id]) zoneRights.checkIdentity(call, one)
+  } else if (kind === 'identity') zoneRights.checkIdentity(call, id)
   else if (zoneRights.zonesOf(call) !== undefined) zoneRights.checkZone(call, id)
 }
 
-function mayQuarantine(target: QuarantineRow['target'], call: Call, deps: RpcDeps): boolean {
+function mayQuarantine(quarantine: Quarantined, call: Call, deps: RpcDeps): boolean {
   try {
-    checkMayQuarantine(target, call, deps)
+    checkMayQuarantine(quarantine, call, deps)
     return true
   } catch (error) {
     if (error instanceof SallyportError) return false

@@ -12,7 +12,7 @@ import type {
 import type { Entry, EntryMask } from '../../src/wire/messages/spire-api-types.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { entryUpdated } from '../audit/entry-events.ts'
-import { checkFederation, similarExists, warnOf } from './create-entries.ts'
+import { checkFederation, shownTo, similarExists, warnOf } from './create-entries.ts'
 import { deedOf } from './deed.ts'
 import { LabelAgreement } from './entry-labels.ts'
 import { eachItem, failedItem, OK } from './items.ts'
@@ -87,7 +87,7 @@ async function commitUpdates(
       results.set(index, { status: OK, entry: entryToMessage(after, outputMask) })
     } else if (outcome.reason === 'exists') {
       const similar = outcome.existingEntry
-      const entry = similar === undefined ? null : entryToMessage(similar, outputMask)
+      const entry = shownTo(call, similar, outputMask, deps)
       results.set(index, { ...failed(similarExists(after, similar), call, deps), entry })
     } else if (outcome.reason === 'missing') {
       results.set(index, failed(entryNotFound(after.id), call, deps))

@@ -86,6 +86,16 @@ describe('SE-44: an administrator who is bound to zones', () => {
     expect(await create('node2', '/web/node')).toMatchObject({ code: 7 })
   })
 
+  test('is shown no entry of others that has the id of its own', async () => {
+    const request = { entries: [messageOf('pg', '/web/pg')], outputMask: null }
+    const [taken] = (await server.entries.batchCreateEntry(request, call)).results ?? []
+    expect([taken?.status?.code, taken?.entry]).toEqual([6, null])
+    const [own] =
+      (await server.entries.batchCreateEntry({ ...request, entries: [messageOf('store', '/web/x')] }, call)).results ??
+      []
+    expect(own?.entry?.spiffeId?.path).toBe('/web/store')
+  })
+
   test('moves no identity between zones without rights in both', async () => {
     expect(await move('store', '/data/store')).toMatchObject({ code: 7 })
     expect(await move('pg', '/web/pg')).toMatchObject({ code: 7 })
@@ -120,5 +130,15 @@ describe('SE-44: an administrator who is bound to zones', () => {
       'ZONE_REFUSED',
     )
     await server.lifecycle.removeQuarantine({ id: anId('/web/store').toString(), reason: '' }, call)
+  })
+
+  test('ends no quarantine of others by an entry that has the id of theirs', async () => {
+    await server.lifecycle.addQuarantine({ entryId: 'pg', forensics: [], reason: 'drill' }, server.local())
+    await server.entries.batchDeleteEntry({ ids: ['pg'] }, server.local())
+    expect(await create('pg', '/web/pg')).toMatchObject({ code: 0 })
+    const { quarantines } = await server.lifecycle.listQuarantines({ includeEnded: false }, call)
+    expect(quarantines).toEqual([])
+    const end = server.lifecycle.removeQuarantine({ id: 'pg', reason: '' }, call)
+    await expect(end).rejects.toThrowCode('ZONE_REFUSED')
   })
 })
