@@ -199,8 +199,7 @@ describe('RenewAgent and PostStatus', () => {
     const before = server.directory.agent(agentId)
     if (before === undefined) throw new Error('no agent')
     const agent = { ...before, serialNumber: '2', revisionNumber: before.revisionNumber + 1 }
-    const outcome = await server.store.commit({ mutations: [{ kind: 'agent.put', agent }], audit: [] })
-    await server.directory.reached(outcome.ok ? outcome.revision : 0)
+    await server.commit({ mutations: [{ kind: 'agent.put', agent }], audit: [] })
     const renewal = server.agents.renewAgent({ params: { csr: await csrOf(await newKey()) } }, call)
     await expect(renewal).rejects.toThrowCode('AGENT_REFUSED', 'replaced')
     expect(server.directory.agent(agentId)?.pendingSerialNumber).toBeUndefined()

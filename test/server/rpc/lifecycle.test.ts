@@ -34,12 +34,7 @@ describe('Lifecycle', () => {
   })
   afterEach(() => server[Symbol.asyncDispose]())
 
-  const commit = async (...entries: readonly RegistrationEntry[]): Promise<void> => {
-    const outcome = await server.store.commit(creating(...entries))
-    if (!outcome.ok) throw new Error(outcome.reason)
-    await server.directory.reached(outcome.revision)
-    await server.book.reached(outcome.revision)
-  }
+  const commit = (...entries: readonly RegistrationEntry[]) => server.commit(creating(...entries))
   const fastLane = async (): Promise<FastLaneEntry[]> =>
     (await server.store.fastLane(0, 99)).map(({ content }) => JSON.parse(content) as FastLaneEntry)
   const kinds = async (): Promise<string[]> => (await fastLane()).map(({ kind }) => kind)
@@ -190,9 +185,7 @@ describe('Lifecycle', () => {
     test('ZO-03: entries that went just before the server was killed are seen at its next start', async () => {
       await commit(shopEntry('store-2', '/web/store', { parentId: anId('/spire/agent/2') }))
       await offboard({ entryId: 'store' })
-      const outcome = await server.store.commit(doing({ kind: 'entry.delete', id: 'store-2' }))
-      if (!outcome.ok) throw new Error(outcome.reason)
-      await server.directory.reached(outcome.revision)
+      await server.commit(doing({ kind: 'entry.delete', id: 'store-2' }))
       expect(await kinds()).toEqual([])
       const stop = new AbortController()
       const running = lifecycleUpkeep({ ...server.deps.lifecycle, log: silentLog, retentionMs: 1e9 }, stop.signal)

@@ -24,9 +24,7 @@ describe('Policies', () => {
 
   beforeEach(async () => {
     server = await testServer({ secondSigners: [secondSigner] })
-    const outcome = await server.store.commit(creating(...shopEntries))
-    await server.directory.reached(outcome.ok ? outcome.revision : 0)
-    await server.book.reached(server.directory.revision)
+    await server.commit(creating(...shopEntries))
     admin = server.local()
   })
   afterEach(() => server[Symbol.asyncDispose]())
@@ -70,10 +68,7 @@ describe('Policies', () => {
     const twice =
       '  - { id: twin, target: 1, sensitivity: internal, admin: none, mode: enforce, owner: a, members: [ { entryLabel: { team: a } } ] }\n  - { id: twin2, target: 1, sensitivity: internal, admin: none, mode: enforce, owner: a, members: [ { entryLabel: { env: b } } ] }'
     await apply(shopPolicy({ zones: twice }), { dryRun: true })
-    const outcome = await server.store.commit(
-      creating(shopEntry('both', '/web/both', { labels: { team: 'a', env: 'b' } })),
-    )
-    await server.directory.reached(outcome.ok ? outcome.revision : 0)
+    await server.commit(creating(shopEntry('both', '/web/both', { labels: { team: 'a', env: 'b' } })))
     await expect(apply(shopPolicy({ zones: twice }))).rejects.toThrowCode('POLICY_INVALID', '/web/both')
   })
 
@@ -142,9 +137,7 @@ describe('Policies', () => {
 
   test("a policy that cuts the caller's own way in is a loss", async () => {
     await apply(shopPolicy({ rules: '  - { id: x, from: [ /web/admin ], to: orders, actions: [ read ], owner: a }' }))
-    const outcome = await server.store.commit(creating(shopEntry('admin', '/web/admin')))
-    await server.directory.reached(outcome.ok ? outcome.revision : 0)
-    await server.book.reached(server.directory.revision)
+    await server.commit(creating(shopEntry('admin', '/web/admin')))
     admin = server.callBy({
       ...{ kind: 'admin', spiffeId: anId('/web/admin'), expiresAt: new Date(0), address: '', roles: ['admin'] },
       entryId: undefined,

@@ -26,12 +26,7 @@ describe('changes of entries, when slices are nearly as long as agents take', ()
   })
   afterEach(() => server[Symbol.asyncDispose]())
 
-  const commit = async (...entries: readonly RegistrationEntry[]): Promise<void> => {
-    const outcome = await server.store.commit(creating(...entries))
-    if (!outcome.ok) throw new Error(outcome.reason)
-    await server.directory.reached(outcome.revision)
-    await server.book.reached(outcome.revision)
-  }
+  const commit = (...entries: readonly RegistrationEntry[]) => server.commit(creating(...entries))
   const create = (...entries: readonly RegistrationEntry[]) =>
     server.registrations.createEntries(
       { entries: entries.map((entry) => ({ entry: message(entry), labels: entry.labels })) },

@@ -22,7 +22,7 @@ import { registrationsHandlers } from '../../../server/rpc/registrations.ts'
 import type { RpcDeps } from '../../../server/rpc/rpc-deps.ts'
 import { svidHandlers } from '../../../server/rpc/svid.ts'
 import { Turns } from '../../../server/rpc/turns.ts'
-import type { AttestedAgent } from '../../../server/store/store.ts'
+import type { AttestedAgent, Transaction } from '../../../server/store/store.ts'
 import type { Refusal } from '../../../server/audit/refusal-events.ts'
 import type { StoredAuditRecord } from '../../../server/audit/record.ts'
 import type { Clock } from '../../../src/clock.ts'
@@ -38,6 +38,7 @@ import type { Entry } from '../../../src/wire/messages/spire-api-types.ts'
 import type { AttestAgentRequest } from '../../../src/wire/messages/spire-api-server-agent-v1.ts'
 import type { Certificate } from '../../../src/x509/certificate.ts'
 import { encodeCsr } from '../../../src/x509/encode-csr.ts'
+import { doing } from '../../fakes/store-objects.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
 import { issuerConfig } from '../authority/authority-world.ts'
 
@@ -213,6 +214,13 @@ export async function testServer(options: TestServerOptions = {}) {
   }
   const entries = entryHandlers(deps, federation) as Required<ReturnType<typeof entryHandlers>>
   const local = (): Call => callBy({ kind: 'local', uid: 0, pid: 1 })
+  /** Directory and book show it when it resolves. */
+  const commit = async (transaction: Transaction): Promise<void> => {
+    const outcome = await store.commit(transaction)
+    if (!outcome.ok) throw new Error(outcome.reason)
+    await directory.reached(outcome.revision)
+    await book.reached(outcome.revision)
+  }
   return {
     deps,
     store,
@@ -234,6 +242,7 @@ export async function testServer(options: TestServerOptions = {}) {
     decisions: decisionsHandlers(deps) as Required<ReturnType<typeof decisionsHandlers>>,
     registrations: registrationsHandlers(deps, federation) as Required<ReturnType<typeof registrationsHandlers>>,
     book,
+    commit,
     gate: policyParts.gate,
     local,
     anyone: (address?: string) =>
@@ -257,17 +266,7 @@ export async function testServer(options: TestServerOptions = {}) {
     },
     async addAgent(path: string, changes: Partial<AttestedAgent> = {}): Promise<SpiffeId> {
       const agent = agentRecord(path, changes)
-      const outcome = await store.commit({
-        mutations: [
-          {
-            kind: 'agent.put',
-            agent,
-          },
-        ],
-        audit: [],
-      })
-      if (!outcome.ok) throw new Error(outcome.reason)
-      await directory.reached(outcome.revision)
+      await commit(doing({ kind: 'agent.put', agent }))
       return agent.spiffeId
     },
     /** The id of a new entry. */
