@@ -1,17 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../src/clock.ts'
-import type { RegistrationEntry } from '../src/entry/registration-entry.ts'
-import { parseSelector } from '../src/entry/selector.ts'
-import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { silentLog } from '../src/log/log.ts'
 import { entryCreated } from '../server/audit/entry-events.ts'
 import { verifyAudit } from '../server/audit/verify-audit.ts'
 import { openSqliteStore } from '../server/store/sqlite.ts'
 import type { Store, Transaction } from '../server/store/store.ts'
+import { storedEntry } from './entries.ts'
 
 /*
  * How fast is the store alone: durable entries per second in batches of 50, the snapshot that a start reads, following, and
@@ -25,26 +22,7 @@ const path = join(folder, 'server.db')
 const open = (): Promise<Store> => openSqliteStore({ path, clock: systemClock, log: silentLog })
 
 function creation(index: number): Transaction {
-  const entry: RegistrationEntry = {
-    id: randomUUID(),
-    spiffeId: SpiffeId.parse(`spiffe://example.org/ns/team-${index % 100}/sa/service-${index}`),
-    parentId: SpiffeId.parse(`spiffe://example.org/node/${index % 1000}`),
-    selectors: [`unix:uid:${index}`, 'unix:gid:1000', 'unix:path:/usr/bin/service'].map(parseSelector),
-    x509TtlSeconds: 600,
-    jwtTtlSeconds: 0,
-    federatesWith: [],
-    admin: false,
-    downstream: false,
-    expiresAt: undefined,
-    dnsNames: [`service-${index}.internal`],
-    hint: '',
-    storeSvid: false,
-    x509PrefetchDisabled: false,
-    jwtIncludesJti: false,
-    labels: {},
-    createdAt: systemClock.now(),
-    revisionNumber: 0,
-  }
+  const entry = storedEntry(index)
   const deed = { at: systemClock.now(), callerId: 'local uid 0' }
   return { mutations: [{ kind: 'entry.create', entry }], audit: [entryCreated(deed, entry)] }
 }
