@@ -30,6 +30,12 @@ interface CachedToken {
   readonly entry: RegistrationEntry
 }
 
+/** A token that is being signed, for the entry as it was: another state of it may be somebody else's. */
+interface Underway {
+  readonly entry: RegistrationEntry
+  readonly token: Promise<string>
+}
+
 /** How long a token waits for the key that signed it to arrive in the bundle. */
 const KEY_WAIT_MS = 5_000
 
@@ -39,7 +45,7 @@ export class JwtSvidCache {
   /** The first is the one used longest ago. */
   readonly #tokens = new Map<string, CachedToken>()
   readonly #perUid = new Map<number, Set<string>>()
-  readonly #underway = new Map<string, Promise<string>>()
+  readonly #underway = new Map<string, Underway>()
 
   constructor(deps: JwtSvidCacheDeps) {
     this.#deps = deps
@@ -65,14 +71,14 @@ export class JwtSvidCache {
       this.#tokens.set(key, cached)
       return cached.token
     }
-    const underway = this.#underway.get(key)
-    if (underway !== undefined) return underway
-    const signing = this.#signAndKeep(key, entry, audience, uid)
-    this.#underway.set(key, signing)
+    const known = this.#underway.get(key)
+    if (known?.entry === entry) return known.token
+    const underway = { entry, token: this.#signAndKeep(key, entry, audience, uid) }
+    this.#underway.set(key, underway)
     try {
-      return await signing
+      return await underway.token
     } finally {
-      this.#underway.delete(key)
+      if (this.#underway.get(key) === underway) this.#underway.delete(key)
     }
   }
 

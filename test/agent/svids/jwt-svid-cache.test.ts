@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseJwtSvid } from '../../../src/svid/jwt-svid.ts'
 import { changes } from '../../fakes/changes.ts'
-import { anEntry } from '../../fakes/store-objects.ts'
+import { anEntry, anId } from '../../fakes/store-objects.ts'
 import { until } from '../../fakes/until.ts'
 import { AgentWorld, type AgentWorldOptions } from '../agent-world.ts'
 
@@ -53,6 +53,20 @@ describe('JwtSvidCache', () => {
     const [one, other] = await Promise.all([ask(), ask()])
     expect(one).toBe(other)
     expect(world.upstream.jwts).toBe(1)
+  })
+
+  test('who asks once the entry is another is not given what was asked for before', async () => {
+    await using world = await worldWith()
+    world.upstream.jwtKeyId = 'jwt-2'
+    const before = world.jwtSvids.tokenFor(entry, ['a'], 1, world.signal)
+    await until(() => world.upstream.jwts === 1)
+    const changed = anEntry('a', { spiffeId: anId('/other'), revisionNumber: 1 })
+    world.hold([changed])
+    const after = world.jwtSvids.tokenFor(changed, ['a'], 1, world.signal)
+    const { authority } = world.upstream
+    world.entitlements.apply(changes({ bundles: [world.upstream.bundleWith([authority], ['jwt-1', 'jwt-2'], 2)] }))
+    expect(parseJwtSvid(await before).spiffeId).toEqual(entry.spiffeId)
+    expect(parseJwtSvid(await after).spiffeId).toEqual(changed.spiffeId)
   })
 
   test('a token with an id of its own is never given twice', async () => {
