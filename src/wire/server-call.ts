@@ -134,10 +134,13 @@ export class ServerCall implements Call {
       }
     }
     this.#stream.on('data', onData)
-    this.#stream.once('end', () => {
+    const onEnd = (): void => {
       if (found === undefined || !reader.isEmpty) reject(invalid('its message is missing or cut off'))
       else resolve(found)
-    })
+    }
+    // A request without a message may end while the call is still being authorised.
+    if (this.#stream.readableEnded) onEnd()
+    else this.#stream.once('end', onEnd)
     const late = clock.timer(limits.requestTimeoutMs, () => reject(invalid('its message did not arrive in time')))
     const { signal } = this.#abort
     const onAbort = (): void => reject(signal.reason as Error)

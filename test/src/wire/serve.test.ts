@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
@@ -11,11 +11,20 @@ import { SallyportError } from '../../../src/errors.ts'
 import type { Call } from '../../../src/wire/call.ts'
 import { implement } from '../../../src/wire/implementation.ts'
 import { encodeFields } from '../../../src/wire/hpack.ts'
-import { encodeHttp2Frame, frameFlag, frameType, PREFACE } from '../../../src/wire/http2-frames.ts'
+import {
+  encodeHttp2Frame,
+  FRAME_HEADER_BYTES,
+  frameFlag,
+  frameType,
+  PREFACE,
+  readFrameHeader,
+  type FrameHeader,
+} from '../../../src/wire/http2-frames.ts'
 import { protoFolder } from '../../../proto/proto-folder.ts'
 import { healthService } from '../../../src/wire/messages/grpc-health-v1.ts'
 import { syncService } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { RpcError } from '../../../src/wire/status.ts'
+import { FakeClock } from '../../fakes/fake-clock.ts'
 import { implementations, served, thrownBy, until, untilAborted } from './sockets.ts'
 
 /** A stock gRPC client, written by others. */
@@ -44,6 +53,31 @@ function rawClient(path: string): ClientHttp2Session {
   session.on('error', () => undefined)
   onTestFinished(() => session.destroy())
   return session
+}
+
+/** The headers of a health check, as a client writes them by hand. */
+function rawHeaders(method: string): Buffer {
+  const fields = [
+    [':method', method],
+    [':scheme', 'http'],
+    [':path', '/grpc.health.v1.Health/Check'],
+    [':authority', 'localhost'],
+    ['content-type', 'application/grpc'],
+  ].map(([name = '', value = '']) => ({ name: Buffer.from(name), value: Buffer.from(value), sensitive: false }))
+  return encodeFields(fields)
+}
+
+async function* framesOf(socket: Socket): AsyncGenerator<FrameHeader> {
+  let held: Buffer = Buffer.alloc(0)
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    held = Buffer.concat([held, chunk])
+    while (held.length >= FRAME_HEADER_BYTES) {
+      const header = readFrameHeader(held)
+      if (held.length < FRAME_HEADER_BYTES + header.length) break
+      held = held.subarray(FRAME_HEADER_BYTES + header.length)
+      yield header
+    }
+  }
 }
 
 describe('a call', () => {
@@ -193,6 +227,27 @@ describe('a call', () => {
       stream.close()
     }
     expect((await post(session, '/grpc.health.v1.Health/Check', {}, frame({})))['grpc-status']).toBe('0')
+  })
+
+  test('a request that ends without a message before anybody reads it is refused at once', async () => {
+    const gate = Promise.withResolvers<void>()
+    // No time passes, so that no limit of time gives the answer.
+    const { path } = await served({ before: () => gate.promise, clock: new FakeClock() })
+    const socket = connect(path)
+    onTestFinished(() => void socket.destroy())
+    const nothing = Buffer.alloc(0)
+    const headers = encodeHttp2Frame(frameType.headers, frameFlag.endHeaders, 1, rawHeaders('POST'))
+    const end = encodeHttp2Frame(frameType.data, frameFlag.endStream, 1, nothing)
+    const ping = encodeHttp2Frame(frameType.ping, 0, 0, Buffer.alloc(8))
+    socket.write(Buffer.concat([PREFACE, encodeHttp2Frame(frameType.settings, 0, 0, nothing), headers, end, ping]))
+    for await (const { type, stream, flags } of framesOf(socket)) {
+      // The answer to the PING: all that was sent before has arrived.
+      if (type === frameType.ping) gate.resolve()
+      if (stream !== 1) continue
+      expect({ type, isLast: (flags & frameFlag.endStream) !== 0 }).toEqual({ type: frameType.headers, isLast: true })
+      return
+    }
+    expect.unreachable('the server hung up')
   })
 
   test('malformed messages and calls are refused, and the connection goes on', async () => {
@@ -426,15 +481,8 @@ describe('limits', () => {
     const settings = encodeHttp2Frame(frameType.settings, 0, 0, Buffer.alloc(0))
     const pieces = [PREFACE, settings]
     for (const [at, method] of ['GET', 'POST', 'GET', 'POST'].entries()) {
-      const fields = [
-        [':method', method],
-        [':scheme', 'http'],
-        [':path', '/grpc.health.v1.Health/Check'],
-        [':authority', 'localhost'],
-        ['content-type', 'application/grpc'],
-      ].map(([name = '', value = '']) => ({ name: Buffer.from(name), value: Buffer.from(value), sensitive: false }))
       const stream = 2 * at + 1
-      pieces.push(encodeHttp2Frame(frameType.headers, frameFlag.endHeaders, stream, encodeFields(fields)))
+      pieces.push(encodeHttp2Frame(frameType.headers, frameFlag.endHeaders, stream, rawHeaders(method)))
       pieces.push(encodeHttp2Frame(3, 0, stream, Buffer.from([0, 0, 0, 8])))
     }
     socket.write(Buffer.concat(pieces))
