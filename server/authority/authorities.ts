@@ -3,14 +3,8 @@ import { SallyportError } from '../../src/errors.ts'
 import { bundleSet } from '../audit/bundle-events.ts'
 import type { AuditEvent } from '../audit/record.ts'
 import type { AuthorityRow, StoreSnapshot } from '../store/store.ts'
-import {
-  type ActiveTokenAuthority,
-  activeTokenAuthorityOf,
-  type ActiveX509Authority,
-  activeX509Of,
-  type AuthorityStatus,
-  checkValid,
-} from './active-authority.ts'
+import { ActiveAuthorities } from './active-authorities.ts'
+import type { ActiveTokenAuthority, ActiveX509Authority, AuthorityStatus } from './active-authority.ts'
 import { type AuthoritiesDeps, authorityOptions, kindsOf, longestSvidMs, witNotOffered } from './authority-config.ts'
 import { AuthorityKeys } from './authority-keys.ts'
 import { ClockSteadiness } from './clock-steadiness.ts'
@@ -36,17 +30,16 @@ export class Authorities {
   readonly #deps: AuthoritiesDeps
   readonly #journal: Journal
   readonly #keys: AuthorityKeys
+  readonly #active: ActiveAuthorities
   readonly #steadiness: ClockSteadiness
   /** By authority id: when the last of what it signed ends. */
   readonly #lastSvidEnds = new Map<string, number>()
-  #activeX509: ActiveX509Authority | undefined
-  #activeJwt: ActiveTokenAuthority | undefined
-  #activeWit: ActiveTokenAuthority | undefined
 
   constructor(deps: AuthoritiesDeps) {
     this.#deps = deps
-    this.#journal = new Journal(deps, () => this.#choose())
+    this.#journal = new Journal(deps, () => this.#active.choose())
     this.#keys = new AuthorityKeys(deps.keys, deps.log)
+    this.#active = new ActiveAuthorities(this.#journal, this.#keys, deps)
     this.#steadiness = new ClockSteadiness(deps.clock, deps.config.clockSettleSeconds * 1000)
   }
 
@@ -56,18 +49,18 @@ export class Authorities {
    * @throws {@link SallyportError} `NOT_READY` when there is none, `AUTHORITY_EXPIRED` when it is not valid now
    */
   activeX509(): ActiveX509Authority {
-    return checkValid(this.#activeX509, this.#deps.clock.now(), 'X509-SVIDs')
+    return this.#active.x509()
   }
 
   /** As {@link activeX509}, for JWT-SVIDs. */
   activeJwt(): ActiveTokenAuthority {
-    return checkValid(this.#activeJwt, this.#deps.clock.now(), 'JWT-SVIDs')
+    return this.#active.jwt()
   }
 
   /** As {@link activeX509}, for WIT-SVIDs; `METHOD_UNIMPLEMENTED` where they are not turned on. */
   activeWit(): ActiveTokenAuthority {
     if (!this.offers('wit')) throw witNotOffered()
-    return checkValid(this.#activeWit, this.#deps.clock.now(), 'WIT-SVIDs')
+    return this.#active.wit()
   }
 
   /** Whether this server has authorities of a kind. */
@@ -372,28 +365,7 @@ export class Authorities {
       if (hasSigned && !this.#lastSvidEnds.has(row.authorityId)) this.recordLife(row.authorityId, row.notAfter)
       await this.#keys.load(row)
     }
-    this.#choose()
-  }
-
-  /** What signs is derived from the journal and the bundle, never kept beside them. */
-  #choose(): void {
-    const x509 = this.#active('x509')
-    const x509Signer = x509 && this.#keys.of(x509)
-    if (x509 === undefined || x509Signer === undefined) this.#activeX509 = undefined
-    else if (x509.authorityId !== this.#activeX509?.authorityId) this.#activeX509 = activeX509Of(x509, x509Signer)
-    this.#activeJwt = this.#activeToken('jwt')
-    this.#activeWit = this.#activeToken('wit')
-  }
-
-  #activeToken(kind: 'jwt' | 'wit'): ActiveTokenAuthority | undefined {
-    const row = this.#active(kind)
-    const signer = row && this.#keys.of(row)
-    return row && signer && activeTokenAuthorityOf(row, signer, this.#deps.config[kind]?.algorithm)
-  }
-
-  #active(kind: AuthorityKind): AuthorityRow | undefined {
-    const bundle = this.bundle()
-    return this.#journal.rows(kind).find((row) => row.state === 'active' && isInBundle(bundle, row))
+    this.#active.choose()
   }
 }
 

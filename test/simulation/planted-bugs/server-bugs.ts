@@ -33,7 +33,7 @@ export const serverBugs: readonly PlantedBug[] = [
   bug(
     'an authority that was replaced goes on signing',
     1,
-    'server/authority/authorities.ts',
+    'server/authority/active-authorities.ts',
     "find((row) => row.state === 'active' && isInBundle(bundle, row))",
     "find((row) => row.state !== 'prepared' && row.state !== 'published')",
   ),
