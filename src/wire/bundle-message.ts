@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { bundleOf, type Bundle, type JwtAuthority, type WitAuthority } from '../bundle/bundle.ts'
 import { OWN_BUNDLE_LIMITS, type BundleLimits } from '../bundle/bundle-limits.ts'
 import { SallyportError } from '../errors.ts'
+import { KEY_ID_MAX } from '../jws/parse-jws.ts'
 import { decodeCertificate } from '../x509/decode-certificate.ts'
 import { spkiOf } from '../x509/spki.ts'
 import { trustDomainFromText } from './id-message.ts'
@@ -69,6 +70,9 @@ export const witAuthorityOf = (key: WitKey, trustDomain: string): WitAuthority =
 function tokenAuthorityOf(key: JwtKey | WitKey, kind: 'JWT' | 'WIT', trustDomain: string): JwtAuthority {
   const expiresAt = key.expiresAt === 0 ? undefined : new Date(key.expiresAt * 1000)
   if (key.keyId === '') throw invalid(trustDomain, `a ${kind} key has no id`)
+  // No token that names a longer one is accepted by anybody.
+  if (key.keyId.length > KEY_ID_MAX)
+    throw invalid(trustDomain, `the id of a ${kind} key is longer than ${KEY_ID_MAX} characters`)
   if (Number.isNaN(expiresAt?.getTime())) throw invalid(trustDomain, `the end of a ${kind} key is no instant`)
   const publicKey = publicKeyOf(key.publicKey, kind, trustDomain)
   return { keyId: key.keyId, publicKey, expiresAt, tainted: key.tainted }

@@ -216,6 +216,7 @@ describe('the own bundle', () => {
     expect(jwtAuthorities?.map(({ keyId }) => keyId)).toContain('downstream-key')
     await expect(publish('downstream-key')).rejects.toThrowCode('BUNDLE_INVALID', 'two JWT keys')
     await expect(publish('late', 1)).rejects.toThrowCode('REQUEST_INVALID', 'expired')
+    await expect(publish('x'.repeat(1025))).rejects.toThrowCode('BUNDLE_INVALID', 'longer than')
     // Nobody could be told of a bundle with such a key in it.
     for (const never of [2 ** 60, -(2 ** 60)])
       await expect(publish('never', never)).rejects.toThrowCode('BUNDLE_INVALID', 'no instant')
