@@ -19,10 +19,8 @@ export function runtimeFolder(environment: NodeJS.ProcessEnv): string {
 export function serverSocket(options: GlobalOptions, environment: NodeJS.ProcessEnv = process.env): string {
   const named = options.serverSocket ?? environment['SALLYPORT_SERVER_SOCKET']
   if (named !== undefined) return resolve(named)
-  const near = resolve('server/admin.sock')
-  if (isOwnSocket(near)) return near
   const own = join(runtimeFolder(environment), 'sallyport/server/admin.sock')
-  return existsSync(own) ? own : SERVER_DEFAULT
+  return nearOrUsual(resolve('server/admin.sock'), [own, SERVER_DEFAULT])
 }
 
 /** The folder below which an agent that is told nothing else keeps its sockets: the user's own where there is none for sockets. */
@@ -33,16 +31,27 @@ export function agentFolder(environment: NodeJS.ProcessEnv): string {
 
 /** As `agentFolder`, for commands: an agent of one's own in ./agent comes before the one of the system. */
 function agentPlace(name: string, environment: NodeJS.ProcessEnv): string {
-  const near = resolve('agent', name)
-  if (isOwnSocket(near)) return near
-  const usual = join(agentFolder(environment), name)
-  return existsSync(usual) ? usual : join('/run/sallyport/agent', name)
+  const usual = [join(agentFolder(environment), name), join('/run/sallyport/agent', name)]
+  return nearOrUsual(resolve('agent', name), usual)
+}
+
+/** One's own socket in the folder where one is, else the first that exists; of none, the one that this user may not look for. */
+function nearOrUsual(near: string, usual: readonly string[]): string {
+  const found = lookAt(near)
+  if (found === 'own') return near
+  return usual.find((path) => existsSync(path)) ?? (found === 'hidden' ? near : usual.at(-1)!)
 }
 
 /** A socket that somebody else left in the folder where one happens to be is not talked to. */
-function isOwnSocket(path: string): boolean {
-  const status = lstatSync(path, { throwIfNoEntry: false })
-  return status !== undefined && status.isSocket() && (status.uid === 0 || status.uid === process.getuid?.())
+function lookAt(path: string): 'own' | 'hidden' | 'none' {
+  try {
+    const status = lstatSync(path, { throwIfNoEntry: false })
+    const isOwn = status?.isSocket() && (status.uid === 0 || status.uid === process.getuid?.())
+    return isOwn ? 'own' : 'none'
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EACCES' || code === 'EPERM' ? 'hidden' : 'none'
+  }
 }
 
 /** Where the agent's workload socket is: flag, SPIFFE_ENDPOINT_SOCKET, ./agent/api.sock, the system's place. */

@@ -4,6 +4,7 @@ import { SallyportError } from '../src/errors.ts'
 import { EXIT, outputFormats } from './context.ts'
 import { nouns } from './nouns.ts'
 import { printError } from './print.ts'
+import { guardStandardStreams } from './standard-streams.ts'
 
 /** The command line as far as these words need it: the commands they name whole, the others by name. */
 export async function program(words: readonly string[]): Promise<Command> {
@@ -58,5 +59,6 @@ function exitWithUsage(command: Command, asJson: boolean): void {
 const pathOf = (command: Command): string =>
   command.parent === null ? '' : `${pathOf(command.parent)}${command.name()} `
 
+guardStandardStreams()
 const words = process.argv.slice(2)
 await (await program(words)).parseAsync()

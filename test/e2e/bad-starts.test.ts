@@ -65,6 +65,15 @@ describe('a server', () => {
     expect((await house.cli('health')).code).toBe(0)
   })
 
+  test('whose log cannot be written, on a full disk, serves all the same', async () => {
+    const folder = await serverCopy()
+    const cli = `'${process.execPath}' '${launcher}' --server-socket '${folder}/admin.sock'`
+    const script = `${cli} server run --config '${folder}/server.yaml' 2> /dev/full &
+${cli} health --wait 30s; kill $!; wait $!; echo "ended with $?"`
+    const { stdout } = await run('bash', ['-c', script], { timeoutMs: 45_000 })
+    expect(stdout).toBe('The server is serving.\nended with 0\n')
+  })
+
   test('whose data are open in another server is refused', async () => {
     const folder = await serverCopy({ dataDir: house.path('server/data') })
     expect((await startServer(folder)).error).toMatchObject({

@@ -254,6 +254,25 @@ describe.concurrent('everywhere', () => {
   testUnless(notRoot ?? unreadable, 'a socket that is hidden from this user is not said to be missing', async () => {
     const outcome = await run('setpriv', [...asNobody, '--server-socket', house.serverSocket, 'entry', 'list'])
     expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining('SOCKET_FORBIDDEN') })
+    // The folder of a server, as seen by another user who stands above it.
+    const above = await run('setpriv', [...asNobody, 'entry', 'list'], { cwd: house.folder })
+    expect(above).toMatchObject({ code: 3, stderr: expect.stringContaining('SOCKET_FORBIDDEN') })
+    const named = await run('setpriv', [...asNobody, '--server-socket', '/nowhere', 'status'], { cwd: house.folder })
+    expect(named).toMatchObject({ code: 4, stderr: expect.stringContaining('SOCKET_UNREACHABLE') })
+  })
+
+  test('a reader that has seen enough ends a command quietly, and a full disk ends it with a reason', async () => {
+    const audit = [process.execPath, launcher, ...sockets(), 'audit', 'list', '--json-lines'].join(' ')
+    const piped = await run('bash', [
+      '-c',
+      `${audit} --limit 1000 | head -c 1; echo " ended with ${'${PIPESTATUS[0]}'}"`,
+    ])
+    expect(piped).toMatchObject({ stdout: '{ ended with 0\n', stderr: '' })
+    const full = await run('bash', ['-c', `${audit} > /dev/full`])
+    expect(full).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^error FILE_UNUSABLE: .*ENOSPC\n {2}→ .+\n$/),
+    })
   })
 
   testUnless(missing('script'), 'in a terminal of 80 columns every id is whole', async () => {
