@@ -1,12 +1,15 @@
 import { Command } from 'commander'
 import { existsSync } from 'node:fs'
 import { SallyportError } from '../src/errors.ts'
+import type { Transport } from '../src/wire/client.ts'
 import { adminService as agentAdminService } from '../src/wire/messages/sallyport-agent-v1.ts'
-import { adminService, type AuditRecord } from '../src/wire/messages/sallyport-server-v1.ts'
+import { adminService, type AuditRecord, type ListAuditRequest } from '../src/wire/messages/sallyport-server-v1.ts'
+import type { Sent } from '../src/wire/service.ts'
 import { action } from './action.ts'
 import { agentAdminSocket, withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { counted, printJson, type Result } from './print.ts'
+import { serialReadings } from './serial-number.ts'
 
 interface ListOptions extends GlobalOptions {
   readonly type?: string
@@ -24,7 +27,7 @@ export function auditCommand(): Command {
     .description('show records, newest last')
     .option('--type <type>', 'such as x509-svid.issued or entry.created')
     .option('--spiffe-id <id>', 'only records about this identity')
-    .option('--serial <number>', 'only records about the certificate with this serial number')
+    .option('--serial <number>', 'only records about this certificate: decimal, or hex as openssl prints it')
     .option('--since <instant>', 'only records from then on, such as 2026-11-23T00:00:00Z')
     .option('--limit <count>', 'the newest of them, at most this many', '100')
     .option('--json-lines', 'one JSON object a line, for export')
@@ -54,11 +57,10 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
     newest: true,
     type: options.type ?? '',
     spiffeId: options.spiffeId ?? '',
-    serialNumber: options.serial ?? '',
     since: Math.floor(since / 1000),
   }
   return withServer(options, async (transport) => {
-    const records = transport.client(adminService).listAudit(request)
+    const records = recordsOf(transport, request, serialsOf(options.serial))
     if (options.jsonLines === true) {
       for await (const record of records) process.stdout.write(`${printJson(readable(record))}\n`)
       return undefined
@@ -77,6 +79,32 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
       ...(found.length === 0 ? { sentence: 'No record is like that.' } : {}),
     }
   })
+}
+
+/** As the journal has them; one empty one stands for any. */
+function serialsOf(written: string | undefined): readonly string[] {
+  if (written === undefined) return ['']
+  const serials = serialReadings(written).map(String)
+  if (serials.length > 0) return serials
+  throw new SallyportError('REQUEST_INVALID', `Cannot look for "${written.slice(0, 60)}": it is not a serial number`, {
+    hint: 'Write it in decimal, or in hex as `openssl x509 -serial` prints it.',
+  })
+}
+
+/** The records of the first serial number that has any. */
+async function* recordsOf(
+  transport: Transport,
+  request: Omit<Sent<ListAuditRequest>, 'serialNumber'>,
+  serials: readonly string[],
+): AsyncGenerator<AuditRecord> {
+  for (const serialNumber of serials) {
+    let hasAny = false
+    for await (const record of transport.client(adminService).listAudit({ ...request, serialNumber })) {
+      hasAny = true
+      yield record
+    }
+    if (hasAny) return
+  }
 }
 
 function readable(record: AuditRecord) {

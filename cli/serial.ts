@@ -6,6 +6,7 @@ import { action } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { printInstant, type Result, type Row } from './print.ts'
+import { serialReadings } from './serial-number.ts'
 import { wholeIdAt } from './whole-id.ts'
 
 interface RevokeOptions extends GlobalOptions {
@@ -60,8 +61,7 @@ interface Certificate {
 async function certificateOf(text: string, owner: string | undefined, transport: Transport): Promise<Certificate> {
   const bare = text.replaceAll(':', '').toLowerCase()
   const isHex = /^[0-9a-f]{1,40}$/.test(bare)
-  const readings = [...(/^\d{1,49}$/.test(text) ? [BigInt(text)] : []), ...(isHex ? [BigInt(`0x${bare}`)] : [])]
-  for (const reading of readings) {
+  for (const reading of serialReadings(text)) {
     const spiffeId = await issuedTo(reading, transport)
     if (spiffeId !== undefined) return { spiffeId, serialNumber: reading.toString(16) }
   }

@@ -227,7 +227,7 @@ export class X509SvidCache {
     this.#held.delete(entryId)
     this.#held.set(entryId, svid)
     this.#deps.log.info(
-      { spiffeId, entryId, expiresAt: notAfter, serialNumber: serialNumber.toString(16) },
+      { spiffeId, entryId, expiresAt: notAfter, serialNumber: serialNumber.toString() },
       'Holds X509-SVID',
     )
     this.#evict()

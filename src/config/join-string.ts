@@ -42,6 +42,8 @@ export const isJoinString = (text: string): boolean => text.trimStart().startsWi
  */
 export function parseJoinString(text: string): JoinInvitation {
   const trimmed = text.trim()
+  if (trimmed === '')
+    throw invalid('it is empty', 'Make one while the server runs: `sallyport token create > join.txt`.')
   if (trimmed.length > JOIN_STRING_MAX_BYTES) throw invalid(`it is longer than ${JOIN_STRING_MAX_BYTES} bytes`)
   if (!trimmed.startsWith(PREFIX)) throw invalid(`it does not start with ${PREFIX}`)
   const { td, at, ca, token } = decode(trimmed.slice(PREFIX.length))
@@ -64,6 +66,10 @@ function decode(base64url: string): Record<string, unknown> {
   throw invalid('it is damaged')
 }
 
-function invalid(why: string): SallyportError {
-  return new SallyportError('JOIN_STRING_INVALID', `Cannot read the join string: ${why}`)
+function invalid(why: string, hint?: string): SallyportError {
+  return new SallyportError(
+    'JOIN_STRING_INVALID',
+    `Cannot read the join string: ${why}`,
+    hint === undefined ? {} : { hint },
+  )
 }

@@ -7,6 +7,13 @@ const INTERPRETER =
 /** What SPIRE's agents and ours find out about a process; another kind holds for none. */
 const UNIX_KIND = /^(?:uid|user|gid|group|supplementary_gid|supplementary_group|path|sha256):/
 
+/** Kinds whose values are numbers, with those that take names. */
+const NAMED_KIND: Readonly<Record<string, string>> = {
+  uid: 'user',
+  gid: 'group',
+  supplementary_gid: 'supplementary_group',
+}
+
 /**
  * What whoever registers an entry should know about it. Warnings do not refuse anything.
  *
@@ -21,7 +28,18 @@ export function entryWarnings(entry: RegistrationEntry): string[] {
       'The only selectors are unix:path or unix:sha256: any local user who can run that program obtains the identity; add unix:uid.',
     )
   }
+  for (const { type, value } of entry.selectors) {
+    if (UNIX_KIND.test(`${type}:`))
+      warnings.push(
+        `No process has a selector ${type}:${value.slice(0, 80)}: its type is missing, write unix:${type}:….`,
+      )
+  }
   for (const value of unix) {
+    const [, number = '', given = ''] = /^(uid|gid|supplementary_gid):(.*)$/s.exec(value) ?? []
+    if (number !== '' && !/^\d+$/.test(given))
+      warnings.push(
+        `No process has a selector unix:${value.slice(0, 80)}: it takes a number, unix:${NAMED_KIND[number]} a name.`,
+      )
     if (!UNIX_KIND.test(value)) {
       const kind = value.split(':', 1)[0]?.slice(0, 40)
       warnings.push(

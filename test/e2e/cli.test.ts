@@ -245,6 +245,16 @@ describe.concurrent('what runs', () => {
     expect((await house.cli('audit', 'list', '--type', 'no.such')).stdout).toBe('No record is like that.\n')
     expect((await failing('audit', 'list', '--since', 'yesterday')).code).toBe(2)
   })
+
+  test('a serial number of the agent’s log, or as openssl prints it, is found in the journal', async () => {
+    const [line] = await house.agent!.printed(/^.*\/me".*Holds X509-SVID.*$/m)
+    const { serialNumber } = JSON.parse(line) as { serialNumber: string }
+    for (const serial of [serialNumber, BigInt(serialNumber).toString(16).toUpperCase()]) {
+      const [record] = await house.json<{ facts: object }[]>('audit', 'list', '--serial', serial)
+      expect(record?.facts).toMatchObject({ spiffeId: id('/me'), serialNumber })
+    }
+    expect((await failing('audit', 'list', '--serial', 'none')).code).toBe(2)
+  })
 })
 
 describe.concurrent('everywhere', () => {
@@ -263,10 +273,7 @@ describe.concurrent('everywhere', () => {
 
   test('a reader that has seen enough ends a command quietly, and a full disk ends it with a reason', async () => {
     const audit = [process.execPath, launcher, ...sockets(), 'audit', 'list', '--json-lines'].join(' ')
-    const piped = await run('bash', [
-      '-c',
-      `${audit} --limit 1000 | head -c 1; echo " ended with ${'${PIPESTATUS[0]}'}"`,
-    ])
+    const piped = await run('bash', ['-c', `${audit} --limit 1000 | head -c 1; echo " ended with \${PIPESTATUS[0]}"`])
     expect(piped).toMatchObject({ stdout: '{ ended with 0\n', stderr: '' })
     const full = await run('bash', ['-c', `${audit} > /dev/full`])
     expect(full).toMatchObject({

@@ -15,7 +15,8 @@ test('a join string is read back whole', () => {
 })
 
 test.for([
-  ['', 'does not start with'],
+  ['', 'it is empty'],
+  ['hello', 'does not start with'],
   [printJoinString(invitation).slice(0, -9), 'damaged'],
   [printJoinString({ ...invitation, token: '' }), 'a field is missing'],
   [printJoinString({ ...invitation, authorityHashes: [] }), 'the hash of the CA is missing'],

@@ -45,7 +45,18 @@ describe('entryWarnings()', () => {
   })
 
   test.for([
+    ['uid:7', 'unix:uid:'],
+    ['path:/usr/bin/shop', 'unix:path:'],
+    ['unix:uid:root', 'unix:user a name'],
+    ['unix:gid:staff', 'unix:group a name'],
+    ['unix:supplementary_gid:staff', 'unix:supplementary_group a name'],
+  ] as const)('warns that no process has %s', ([selector, instead]) => {
+    expect(warningsFor('unix:user:shop', selector)).toEqual([expect.stringContaining(instead)])
+  })
+
+  test.for([
     ['unix:uid:7'],
+    ['unix:uid:0', 'unix:gid:0', 'unix:supplementary_gid:27'],
     ['unix:path:/usr/bin/shop', 'unix:uid:7'],
     ['k8s:ns:shop'],
     ['unix:path:/usr/bin/nodemon', 'unix:uid:7'],
