@@ -1,6 +1,7 @@
 import { SallyportError } from '../../src/errors.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SpiffeId } from '../../src/id/spiffe-id.ts'
+import { problemOfAudience } from '../../src/svid/asked-audience.ts'
 import type { JwtSvidRequest, JwtSvidResponse, X509SvidResponse } from '../../src/wire/messages/spiffe-workload.ts'
 import { type Entitled, watchMatched } from '../entries/entitled.ts'
 import type { Matched } from '../entries/subscription.ts'
@@ -17,11 +18,6 @@ export interface MaterialDeps {
   readonly jwtSvids: JwtSvidCache
   readonly callers: Callers
 }
-
-/** The longest list of audiences, the longest of them, and all together: what a kept token holds in memory. */
-export const AUDIENCES_MAX = 100
-export const AUDIENCE_MAX_BYTES = 2048
-export const AUDIENCES_MAX_BYTES = 8192
 
 /**
  * All X509-SVIDs of a process and the bundles to them, now and after every change.
@@ -169,15 +165,8 @@ async function entriesFor(
 }
 
 function checkAudience(audience: readonly string[]): void {
-  if (audience.length === 0) throw invalid('the audience is missing')
-  if (audience.length > AUDIENCES_MAX) throw invalid(`more than ${AUDIENCES_MAX} audiences`)
-  if (audience.some((one) => one === '')) throw invalid('an audience is empty')
-  if (audience.reduce((sum, one) => sum + Buffer.byteLength(one), 0) > AUDIENCES_MAX_BYTES) {
-    throw invalid(`the audiences are longer than ${AUDIENCES_MAX_BYTES} bytes together`)
-  }
-  if (audience.some((one) => Buffer.byteLength(one) > AUDIENCE_MAX_BYTES)) {
-    throw invalid(`an audience is longer than ${AUDIENCE_MAX_BYTES} bytes`)
-  }
+  const problem = problemOfAudience(audience)
+  if (problem !== undefined) throw invalid(problem)
 }
 
 /** Says that a request cannot be served as it is. */

@@ -3,15 +3,12 @@ import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { TrustDomain } from '../../src/id/trust-domain.ts'
 import { parseJws } from '../../src/jws/parse-jws.ts'
 import { signJws } from '../../src/jws/sign-jws.ts'
+import { problemOfAudience } from '../../src/svid/asked-audience.ts'
 import type { ActiveTokenAuthority } from './active-authority.ts'
 import { checkStillPublished } from './check-still-published.ts'
 import { checkTokenId, issuedToken, type IssuedToken, signedOtherwise } from './issued-token.ts'
 import type { IssuerDeps } from './issuer-deps.ts'
 import { checkTtl, validityOf } from './x509-svid-template.ts'
-
-/** The most audiences of one token, and the longest of them. */
-export const JWT_AUDIENCES_MAX = 50
-export const JWT_AUDIENCE_MAX_BYTES = 1024
 
 /** A request for a token; who may ask for what was decided before. */
 export interface JwtOrder {
@@ -80,14 +77,6 @@ export function checkJwtOrder({ spiffeId, audience }: JwtOrder, trustDomain: Tru
     throw new SallyportError('REQUEST_INVALID', `Cannot issue a JWT-SVID for ${spiffeId}: ${problem}`)
   }
   checkTokenId(spiffeId, trustDomain)
-}
-
-function problemOfAudience(audience: readonly string[]): string | undefined {
-  if (audience.length === 0) return 'at least one audience is needed'
-  if (audience.length > JWT_AUDIENCES_MAX) return `more than ${JWT_AUDIENCES_MAX} audiences`
-  if (audience.includes('')) return 'an audience is empty'
-  const isTooLong = audience.some((one) => Buffer.byteLength(one) > JWT_AUDIENCE_MAX_BYTES)
-  return isTooLong ? `an audience is longer than ${JWT_AUDIENCE_MAX_BYTES} bytes` : undefined
 }
 
 function jwtTemplate(

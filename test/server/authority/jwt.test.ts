@@ -66,11 +66,19 @@ describe('issueJwtSvid()', () => {
   test.for([
     ['no audience', [], 'at least one audience'],
     ['an empty audience', ['a', ''], 'an audience is empty'],
-    ['an audience beyond the limit', ['a'.repeat(1025)], 'longer than 1024 bytes'],
-    ['too many audiences', Array.from({ length: 51 }, String), 'more than 50'],
+    ['an audience beyond the limit', ['a'.repeat(2049)], 'longer than 2048 bytes'],
+    ['audiences beyond the limit together', Array.from({ length: 9 }, (_, at) => `${at}`.repeat(1000)), 'together'],
+    ['too many audiences', Array.from({ length: 101 }, String), 'more than 100'],
   ] as const)('JW-11 refuses %s', async ([, audience, words]) => {
     const issuing = world.issuer.issueJwtSvid({ spiffeId: workload, audience })
     await expect(issuing).rejects.toThrowCode('REQUEST_INVALID', words)
+  })
+
+  test('issues for whatever an agent lets through: 100 audiences, and long ones', async () => {
+    for (const audience of [Array.from({ length: 100 }, String), ['a'.repeat(2048), 'b'.repeat(2048)]]) {
+      const { token } = await world.issuer.issueJwtSvid({ spiffeId: workload, audience })
+      expect(parseJws(token).payload['aud']).toEqual(audience)
+    }
   })
 
   test('records the token without holding it', async () => {
