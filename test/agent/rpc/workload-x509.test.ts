@@ -119,6 +119,8 @@ describe('FetchX509SVID', () => {
     await using _world = world
     world.upstream.failure = new Error('away')
     await world.clock.advance(61 * 60_000)
+    // What is to be signed is made in another thread, which may be late, and then the stream waits for a few seconds more.
+    for (let turn = 0; turn < 10_000 && stream.error === undefined; turn++) await world.clock.advance(1000)
     expect(stream.error).toThrowCode('IDENTITY_PENDING', 'has not signed it')
     expect((stream.error as SallyportError).row.grpc).toBe('UNAVAILABLE')
   })
