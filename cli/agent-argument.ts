@@ -5,9 +5,11 @@ import { agentService } from '../src/wire/messages/spire-api-server-agent-v1.ts'
 import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import { idArgument, printId } from './ids.ts'
 import { counted } from './print.ts'
+import { wholeIdAt } from './whole-id.ts'
 
 /** The id of an agent, which nobody remembers, or the name that its token gave it. */
-export async function agentArgument(text: string, transport: Transport): Promise<ReturnType<typeof idArgument>> {
+export async function agentArgument(written: string, transport: Transport): Promise<ReturnType<typeof idArgument>> {
+  const text = await wholeIdAt(transport, written)
   const id = SpiffeId.parse(text)
   if (id.isAgent) return idArgument(text)
   const { entries } = await transport

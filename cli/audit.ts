@@ -10,6 +10,7 @@ import { agentAdminSocket, withAgentAdmin, withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { counted, printJson, type Result } from './print.ts'
 import { serialReadings } from './serial-number.ts'
+import { withWholeIds } from './whole-id.ts'
 
 interface ListOptions extends GlobalOptions {
   readonly type?: string
@@ -56,11 +57,12 @@ async function listAudit(options: ListOptions): Promise<Result | undefined> {
     limit: Number(options.limit),
     newest: true,
     type: options.type ?? '',
-    spiffeId: options.spiffeId ?? '',
     since: Math.floor(since / 1000),
   }
+  const serials = serialsOf(options.serial)
   return withServer(options, async (transport) => {
-    const records = recordsOf(transport, request, serialsOf(options.serial))
+    const { spiffeId = '' } = await withWholeIds(options, transport)
+    const records = recordsOf(transport, { ...request, spiffeId }, serials)
     if (options.jsonLines === true) {
       for await (const record of records) process.stdout.write(`${printJson(readable(record))}\n`)
       return undefined

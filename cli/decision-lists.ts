@@ -183,10 +183,7 @@ async function filterOf(options: FilterOptions, transport: Transport): Promise<S
   return {
     ...{ decision, wouldDeny, deniedBy, code, sourceZone: fromZone, service: to, destinationZone: toZone },
     source: from === undefined ? '' : await wholeIdAt(transport, from),
-    agent:
-      options.agent === undefined
-        ? ''
-        : printId(await agentArgument(await wholeIdAt(transport, options.agent), transport)),
+    agent: options.agent === undefined ? '' : printId(await agentArgument(options.agent, transport)),
     ...{ sinceMs: instant(options.since), untilMs: instant(options.until) },
   }
 }

@@ -16,6 +16,7 @@ import { eachEntry, shownWithLabels } from './entry-list.ts'
 import { idArgument, printId } from './ids.ts'
 import { checkStatus } from './item-status.ts'
 import type { Result } from './print.ts'
+import { withWholeIds } from './whole-id.ts'
 
 /** The fields of an entry as options. */
 export interface EntryOptions extends GlobalOptions {
@@ -47,7 +48,8 @@ export async function createEntry(options: EntryOptions): Promise<Result> {
   }
   const labels = parseLabels(options.label ?? [])
   return withServer(options, async (transport) => {
-    const sent = { ...fieldsOf(options), ...(options.id === undefined ? {} : { id: options.id }) }
+    const fields = fieldsOf(await withWholeIds(options, transport))
+    const sent = { ...fields, ...(options.id === undefined ? {} : { id: options.id }) }
     const { results } = await transport
       .client(registrationsService)
       .createEntries({ entries: [{ entry: sent, labels }] })
@@ -107,17 +109,17 @@ function firstEntry(
 }
 
 export async function updateEntry(options: EntryOptions, id: string): Promise<Result> {
-  const fields = fieldsOf(options)
   const labels = parseLabels(options.label ?? [])
   const { removeLabel: removedLabels = [] } = options
-  const mask = Object.fromEntries(Object.keys(fields).map((name) => [name, true]))
   const changesLabels = Object.keys(labels).length > 0 || removedLabels.length > 0
-  if (Object.keys(mask).length === 0 && !changesLabels) {
-    throw new SallyportError('REQUEST_INVALID', 'Cannot update the entry: no field is named', {
-      hint: 'Name what changes, such as --x509-ttl 30m.',
-    })
-  }
   return withServer(options, async (transport) => {
+    const fields = fieldsOf(await withWholeIds(options, transport))
+    const mask = Object.fromEntries(Object.keys(fields).map((name) => [name, true]))
+    if (Object.keys(mask).length === 0 && !changesLabels) {
+      throw new SallyportError('REQUEST_INVALID', 'Cannot update the entry: no field is named', {
+        hint: 'Name what changes, such as --x509-ttl 30m.',
+      })
+    }
     const sent = { ...fields, id }
     const entry = changesLabels
       ? await relabelled({ entry: sent, mask, labels, removedLabels }, transport)

@@ -10,6 +10,7 @@ import type { GlobalOptions } from './context.ts'
 import { hasAll, labelsOf, parseLabels, printLabels } from './entry-labels.ts'
 import { idArgument, printId } from './ids.ts'
 import { fromUnix, printInstant, type Result, type Row } from './print.ts'
+import { withWholeIds } from './whole-id.ts'
 
 export interface FilterOptions extends GlobalOptions {
   readonly spiffeId?: string
@@ -56,7 +57,7 @@ export async function listEntries(options: FilterOptions): Promise<Result> {
   return withServer(options, async (transport) => {
     const wanted = parseLabels(options.label ?? [])
     const labels = await labelsOf(transport)
-    const all = await Array.fromAsync(eachEntry(transport, filterOf(options)))
+    const all = await Array.fromAsync(eachEntry(transport, filterOf(await withWholeIds(options, transport))))
     const found = all.filter(({ id }) => hasAll(labels.get(id), wanted))
     const sentence =
       found.length === 0 ? 'No entries. Register a workload: `sallyport entry create --help` shows how.' : undefined
@@ -80,7 +81,7 @@ export async function countEntries(options: FilterOptions): Promise<Result> {
 
 /** SPIRE's call counts by everything but labels. */
 async function countOf(options: FilterOptions, transport: Transport): Promise<number> {
-  const filter = filterOf(options)
+  const filter = filterOf(await withWholeIds(options, transport))
   if (options.label === undefined) return (await entries(transport).countEntries({ filter })).count
   const wanted = parseLabels(options.label)
   const labels = await labelsOf(transport)

@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import { printWitJwks } from '../src/bundle/jwks.ts'
-import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { threadPoolCryptography } from '../src/key/thread-pool-cryptography.ts'
 import { bundleFromMessage } from '../src/wire/bundle-message.ts'
 import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
@@ -17,6 +16,7 @@ import { parseWholeSeconds } from './durations.ts'
 import { idArgument } from './ids.ts'
 import { fromUnix, printInstant, type Result } from './print.ts'
 import { writeSvidFiles, writeWitFiles } from './svid-files.ts'
+import { wholeIdAt } from './whole-id.ts'
 
 export function mintCommand(): Command {
   const mint = new Command('mint')
@@ -64,14 +64,11 @@ export function mintCommand(): Command {
 async function mintX509(
   options: GlobalOptions & { spiffeId: string; dns?: readonly string[]; ttl?: string; write: string },
 ): Promise<Result> {
-  const spiffeId = SpiffeId.parse(options.spiffeId)
   const keyPair = await threadPoolCryptography.generateKeyPair('ec-p256')
-  const csr = await encodeCsr(
-    { keyPair, uriSan: spiffeId.toString(), dnsSans: options.dns ?? [] },
-    threadPoolCryptography,
-  )
   const ttl = options.ttl === undefined ? 0 : parseWholeSeconds(options.ttl)
   return withServer(options, async (transport) => {
+    const spiffeId = await wholeIdAt(transport, options.spiffeId)
+    const csr = await encodeCsr({ keyPair, uriSan: spiffeId, dnsSans: options.dns ?? [] }, threadPoolCryptography)
     const { svid } = await transport.client(svidService).mintX509Svid({ csr, ttl })
     const bundle = bundleFromMessage(await transport.client(bundleService).getBundle({}))
     const files = await writeSvidFiles(options.write, {
@@ -80,8 +77,8 @@ async function mintX509(
       bundlePem: printPem(bundle.x509Authorities.map(({ certificate }) => certificate)),
     })
     return {
-      value: { spiffeId: spiffeId.toString(), expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },
-      sentence: `${spiffeId.toString()} until ${printInstant(fromUnix(svid?.expiresAt ?? 0), new Date())}\nWrote ${files.join(', ')}`,
+      value: { spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },
+      sentence: `${spiffeId} until ${printInstant(fromUnix(svid?.expiresAt ?? 0), new Date())}\nWrote ${files.join(', ')}`,
     }
   })
 }
@@ -91,9 +88,8 @@ async function mintJwt(
 ): Promise<Result> {
   const ttl = options.ttl === undefined ? 0 : parseWholeSeconds(options.ttl)
   return withServer(options, async (transport) => {
-    const { svid } = await transport
-      .client(svidService)
-      .mintJwtSvid({ id: idArgument(options.spiffeId), audience: options.audience, ttl })
+    const id = idArgument(await wholeIdAt(transport, options.spiffeId))
+    const { svid } = await transport.client(svidService).mintJwtSvid({ id, audience: options.audience, ttl })
     return {
       value: { token: svid?.token, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000) },
       sentence: svid?.token ?? '',
@@ -103,11 +99,11 @@ async function mintJwt(
 }
 
 async function mintWit(options: GlobalOptions & { spiffeId: string; ttl?: string; write: string }): Promise<Result> {
-  const id = idArgument(options.spiffeId)
   const { publicKey, privateKey } = await threadPoolCryptography.generateKeyPair('ec-p256')
   const ttl = options.ttl === undefined ? 0 : parseWholeSeconds(options.ttl)
-  const order = { id, publicKey: spkiOf(publicKey), signingAlgorithm: 'ES256', ttl }
   return withServer(options, async (transport) => {
+    const id = idArgument(await wholeIdAt(transport, options.spiffeId))
+    const order = { id, publicKey: spkiOf(publicKey), signingAlgorithm: 'ES256', ttl }
     const { svid } = await transport.client(svidService).mintWitSvid(order)
     const bundle = bundleFromMessage(await transport.client(bundleService).getBundle({}))
     const files = await writeWitFiles(options.write, {

@@ -87,7 +87,7 @@ async function targetOf(
     })
   }
   if (identity !== undefined) return { identity: await wholeIdAt(transport, identity) }
-  if (node !== undefined) return { node: printId(await agentArgument(await wholeIdAt(transport, node), transport)) }
+  if (node !== undefined) return { node: printId(await agentArgument(node, transport)) }
   return entry === undefined ? { zone: zone! } : { entryId: entry }
 }
 

@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import { fstatSync } from 'node:fs'
-import { SpiffeId } from '../src/id/spiffe-id.ts'
 import { printJoinString } from '../src/config/join-string.ts'
 import { adminService } from '../src/wire/messages/sallyport-server-v1.ts'
 import { action } from './action.ts'
@@ -8,6 +7,7 @@ import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
 import type { Result } from './print.ts'
+import { withWholeIds } from './whole-id.ts'
 
 export function tokenCommand(): Command {
   const token = new Command('token')
@@ -32,9 +32,9 @@ Example:
 async function createToken(
   options: GlobalOptions & { spiffeId?: string; ttl: string; addressRange?: string; bare: boolean },
 ): Promise<Result> {
-  const spiffeId = options.spiffeId === undefined ? '' : SpiffeId.parse(options.spiffeId).toString()
   const ttlSeconds = parseWholeSeconds(options.ttl)
   return withServer(options, async (transport) => {
+    const { spiffeId = '' } = await withWholeIds(options, transport)
     const answer = await transport
       .client(adminService)
       .createToken({ ttlSeconds, spiffeId, addressRange: options.addressRange ?? '' })

@@ -8,3 +8,16 @@ export async function wholeIdAt(transport: Transport, written: string): Promise<
   const { trustDomain } = await transport.client(adminService).getStatus({})
   return SpiffeId.parse(`spiffe://${trustDomain}${written}`).toString()
 }
+
+/** Options with the SPIFFE IDs among them written whole. */
+export async function withWholeIds<O extends { readonly spiffeId?: string; readonly parent?: string }>(
+  options: O,
+  transport: Transport,
+): Promise<O> {
+  const { spiffeId, parent } = options
+  return {
+    ...options,
+    ...(spiffeId === undefined ? {} : { spiffeId: await wholeIdAt(transport, spiffeId) }),
+    ...(parent === undefined ? {} : { parent: await wholeIdAt(transport, parent) }),
+  }
+}

@@ -61,6 +61,20 @@ describe.concurrent('entry', () => {
     })
   })
 
+  test('ids of the server’s trust domain may be written as their paths, wherever one is asked for', async () => {
+    const created = await house.json<{ id: string }>(
+      ...['entry', 'create', '--spiffe-id', '/short', '--parent', '/node/web-1', '--selector', 'unix:uid:4009'],
+    )
+    expect(created).toMatchObject({ spiffeId: id('/short'), parent: id('/node/web-1') })
+    expect(await house.json('entry', 'count', '--spiffe-id', '/short', '--parent', '/node/web-1')).toEqual({ count: 1 })
+    expect(await house.json('agent', 'show', '/node/web-1')).toMatchObject({ banned: false })
+    expect(await house.json('token', 'create', '--spiffe-id', '/node/web-9')).toHaveProperty('joinString')
+    expect(await house.json('audit', 'list', '--type', 'entry.created', '--spiffe-id', '/short')).toHaveLength(1)
+    const jwt = await house.cli('mint', 'jwt', '--spiffe-id', '/short', '--audience', 'a')
+    expect(Buffer.from(jwt.stdout.split('.')[1] ?? '', 'base64url').toString()).toContain(`"sub":"${id('/short')}"`)
+    await house.cli('entry', 'delete', created.id)
+  })
+
   test('SE-01 create warns on standard error of what is allowed and hardly meant', async () => {
     const { code, stdout, stderr } = await house.cli(
       ...['--output', 'json', 'entry', 'create', '--spiffe-id', id('/script'), '--parent', id('/node/nobody')],
