@@ -6,12 +6,14 @@ import {
   type AddQuarantineRequest,
   type QuarantineItem,
 } from '../src/wire/messages/sallyport-server-v1.ts'
+import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
+import { entryService } from '../src/wire/messages/spire-api-server-entry-v1.ts'
 import type { Sent } from '../src/wire/service.ts'
 import { action, collect } from './action.ts'
 import { agentArgument } from './agent-argument.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
-import { printId } from './ids.ts'
+import { idArgument, printId } from './ids.ts'
 import { counted, printInstant, type Result, type Row } from './print.ts'
 import { wholeIdAt } from './whole-id.ts'
 
@@ -67,9 +69,20 @@ async function add(options: AddOptions, identity?: string): Promise<Result> {
     const covered = item.kind === 'node' ? ` with ${counted(item.identities.length, 'identity', 'identities')}` : ''
     return {
       value: readable(item),
+      warnings: item.kind === 'identity' ? await warningsAbout(item.target, transport) : [],
       sentence: `Quarantined ${item.kind} ${item.target}${covered} as ${item.id}: no SVIDs are issued, and peers that enforce close its connections. Lift it with \`sallyport quarantine rm ${item.id}\`.`,
     }
   })
+}
+
+/** Somebody stops an identity in a hurry; a slip of the pen would leave the right one at work. */
+async function warningsAbout(spiffeId: string, transport: Transport): Promise<string[]> {
+  // What administrators of zones may ask too.
+  const { trustDomain } = await transport.client(bundleService).getBundle({})
+  const id = idArgument(spiffeId)
+  if (id.trustDomain !== trustDomain) return []
+  const { count } = await transport.client(entryService).countEntries({ filter: { bySpiffeId: id } })
+  return count > 0 ? [] : [`No entry registers ${spiffeId}: compare it with \`sallyport entry list\`.`]
 }
 
 type Target = Pick<Sent<AddQuarantineRequest>, 'identity' | 'entryId' | 'node' | 'zone'>

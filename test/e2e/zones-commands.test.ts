@@ -88,6 +88,16 @@ describe('quarantine', { timeout: 60_000 }, () => {
     await house.json('quarantine', 'rm', item!.id)
   })
 
+  test('of an identity that nobody registered is done, and may be a slip of the pen', async () => {
+    const added = await house.cli('quarantine', 'add', '/web/stoer', '--reason', 'stolen key')
+    expect(added).toMatchObject({ code: 0, stderr: expect.stringContaining(`No entry registers ${id('/web/stoer')}`) })
+    await house.cli('quarantine', 'rm', '/web/stoer')
+    for (const whole of [id('/web/blog'), 'spiffe://partner.example/web/stoer']) {
+      expect(await house.cli('quarantine', 'add', whole, '--reason', 'drill')).toMatchObject({ code: 0, stderr: '' })
+      await house.cli('quarantine', 'rm', whole)
+    }
+  })
+
   test('says what is missing', async () => {
     expect(await failing(house.cli('quarantine', 'add', '--reason', 'x'), 'COMMAND_INVALID')).toMatchObject({ code: 2 })
     await failing(house.cli('quarantine', 'add', '/a', '--zone', 'web', '--reason', 'x'), 'COMMAND_INVALID')
