@@ -19,7 +19,10 @@ export function fetchCommand(): Command {
   fetch
     .command('x509')
     .description('fetch X509-SVIDs')
-    .option('--write <folder>', 'write svid.pem, key.pem (0600) and bundle.pem of the first identity, and federated/NAME.pem of each partner')
+    .option(
+      '--write <folder>',
+      'write svid.pem, key.pem (0600) and bundle.pem of the first identity, and federated/NAME.pem of each partner',
+    )
     .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch x509 --write ./svid')
     .action(action(fetchX509))
