@@ -109,7 +109,7 @@ const limits = z
       .strictObject({
         perAddress: count(1_000_000)
           .default(100)
-          .describe('attestations a second from one address; they wait for more'),
+          .describe('attestations a second from one address (of IPv6: one network of 64 bits); they wait for more'),
         total: count(1_000_000).default(1000).describe('attestations a second in all'),
         maxWait: fieldTypes.duration
           .prefault(seconds(5))
@@ -133,7 +133,7 @@ const limits = z
       .describe('calls under way on one connection; more are refused'),
     handshakesPerSecond: count(1_000_000)
       .default(defaultLimits.handshakesPerSecond)
-      .describe('new TLS connections a second from one address; more are refused'),
+      .describe('new TLS connections a second from one address (of IPv6: one network of 64 bits); more are refused'),
     handshakeBurst: count(1_000_000)
       .default(defaultLimits.handshakeBurst)
       .describe('new TLS connections at once from one address'),

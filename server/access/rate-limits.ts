@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
+import { networkOf } from '../../src/wire/network-of.ts'
 import { type AgentCaller, callerAddress, callerName, type Caller } from './caller.ts'
 import { RateLimit } from './rate-limit.ts'
 
@@ -56,7 +57,7 @@ export class RateLimits {
   /** @throws SallyportError `LIMIT_REACHED` */
   async attestation(caller: Caller, signal: AbortSignal): Promise<void> {
     // The address first: one that floods is refused before it takes anything from the others.
-    await this.#attestationByAddress.take(callerAddress(caller), 1, signal)
+    await this.#attestationByAddress.take(networkOf(callerAddress(caller)), 1, signal)
     await this.#attestation.take('all', 1, signal)
   }
 }

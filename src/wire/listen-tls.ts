@@ -7,6 +7,7 @@ import type { Log } from '../log/log.ts'
 import { prepareSocketPath } from '../peer/socket-path.ts'
 import type { WireLimits } from './limits.ts'
 import { bindUnix } from './listen-unix.ts'
+import { networkOf } from './network-of.ts'
 import { pemOf, presentedChain, type TlsIdentity } from './tls-identity.ts'
 import { TokenBuckets } from './token-bucket.ts'
 
@@ -146,16 +147,6 @@ class HandshakeGate {
 export const LOCAL = 'unix'
 
 const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}|${remotePort}`
-
-/** Who owns one IPv6 address owns the 2^64 beside it. */
-function networkOf(address: string): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head.split(':')
-  if (tail !== undefined)
-    groups.push(...Array.from({ length: 8 - groups.length - tail.split(':').length }, () => '0'), ...tail.split(':'))
-  return groups.slice(0, 4).join(':')
-}
 
 async function bind(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()

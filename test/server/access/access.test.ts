@@ -317,6 +317,17 @@ describe('limits', () => {
     await access.authorize(fakeCall(ATTEST, flood))
   })
 
+  test('SE-16 attestations of one host are counted together, whichever address of its network it takes', async () => {
+    const { access } = await server({ attestations: 2 })
+    const attest = (address: string) => access.authorize(fakeCall(ATTEST, tlsConnection(undefined, { address })))
+    for (const one of ['2001:db8:0:1::1', '2001:db8:0:1:a:b:c:d']) await attest(one)
+    expect(await refusalOf(attest('2001:db8:0:1::2'))).toThrowCode('LIMIT_REACHED', 'limits.attestation.perAddress')
+    await attest('2001:db8:0:2::1')
+    for (const one of ['10.0.0.1', '::ffff:10.0.0.1']) await attest(one)
+    expect(await refusalOf(attest('::ffff:10.0.0.1'))).toThrowCode('LIMIT_REACHED', 'limits.attestation.perAddress')
+    await attest('::ffff:10.0.0.2')
+  })
+
   test.for(['BatchNewX509SVID', 'BatchNewWITSVID'])(
     'SE-16 signatures of %s are counted by authenticated agent, the whole batch of them',
     async (name) => {
