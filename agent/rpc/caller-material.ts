@@ -91,23 +91,28 @@ export async function jwtSvidsFor(
   { audience, wanted }: JwtOrder,
   signal: AbortSignal,
 ): Promise<JwtSvidResponse> {
-  const { callers, jwtSvids } = deps
-  const entries = await entriesFor(deps, caller, wanted, signal)
-  const hints = uniqueHints(entries)
-  const chosen = entries.filter(({ spiffeId }) => wanted === undefined || spiffeId.equals(wanted))
-  const svids = await callers.signingFor(caller, () =>
-    Promise.all(
-      notWithheld(deps, caller, chosen).map(async (entry) => ({
-        spiffeId: entry.spiffeId.toString(),
-        svid: await tokenFor(jwtSvids, entry, audience, caller, signal),
-        hint: hints.get(entry.id) ?? '',
-      })),
-    ),
-  )
-  await callers.checkStill(caller)
-  // A quarantine may have come while they were signed.
-  const given = new Set(notWithheld(deps, caller, chosen).map(({ spiffeId }) => spiffeId.toString()))
-  return { svids: svids.filter(({ spiffeId }) => given.has(spiffeId)) }
+  const { callers, jwtSvids, entitlements } = deps
+  for (;;) {
+    const entries = await entriesFor(deps, caller, wanted, signal)
+    const hints = uniqueHints(entries)
+    const chosen = entries.filter(({ spiffeId }) => wanted === undefined || spiffeId.equals(wanted))
+    const svids = await callers.signingFor(caller, () =>
+      Promise.all(
+        notWithheld(deps, caller, chosen).map(async (entry) => ({
+          spiffeId: entry.spiffeId.toString(),
+          svid: await tokenFor(jwtSvids, entry, audience, caller, signal),
+          hint: hints.get(entry.id) ?? '',
+        })),
+      ),
+    )
+    await callers.checkStill(caller)
+    // An entry may have been removed or changed while they were signed: what is asked for is looked up again, as it is now.
+    const matching = new Set(entitlements.matching(caller.selectors))
+    if (!chosen.every((entry) => matching.has(entry))) continue
+    // And a quarantine may have come.
+    const given = new Set(notWithheld(deps, caller, chosen).map(({ spiffeId }) => spiffeId.toString()))
+    return { svids: svids.filter(({ spiffeId }) => given.has(spiffeId)) }
+  }
 }
 
 /** Those of the entries that tokens are given of; none is a refusal. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bundleOf } from '../../../src/bundle/bundle.ts'
+import { parseSelector } from '../../../src/entry/selector.ts'
 import type { SallyportError } from '../../../src/errors.ts'
 import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { signJws } from '../../../src/jws/sign-jws.ts'
@@ -138,6 +139,50 @@ describe('FetchJWTSVID', () => {
     await settled()
     await world.clock.advance(5_100)
     expect((await asking).row.grpc).toBe('PERMISSION_DENIED')
+  })
+
+  describe('an entry that is another when its token is signed', () => {
+    /** Tokens that are signed wait for their key, which comes with the entries of then. */
+    async function held(world: AgentWorld, tokens: number): Promise<void> {
+      const { upstream } = world
+      await until(() => upstream.jwts === tokens, 'the signatures')
+      upstream.bundle = upstream.bundleWith([upstream.authority], ['jwt-1', 'jwt-2'], 2)
+    }
+
+    async function waitingWorld(...entries: readonly ReturnType<typeof anEntry>[]) {
+      const world = await worldWith(...entries)
+      world.upstream.jwtKeyId = 'jwt-2'
+      return world
+    }
+
+    test('is none: no token is given', async () => {
+      await using world = await waitingWorld(anEntry('a'), anEntry('b'))
+      const named = failureOf(ask(world, ['x'], 'spiffe://example.org/workload/a'))
+      const all = ask(world, ['y'])
+      await held(world, 3)
+      world.hold([anEntry('b')])
+      expect(await named).toThrowCode('NO_IDENTITY', 'no identity issued')
+      expect((await all).svids!.map(({ spiffeId }) => spiffeId)).toEqual(['spiffe://example.org/workload/b'])
+    })
+
+    test('says something else: a token is signed for it as it is', async () => {
+      await using world = await waitingWorld(anEntry('a', { hint: 'before' }))
+      const asked = ask(world, ['x'])
+      await held(world, 1)
+      world.hold([anEntry('a', { revisionNumber: 1, hint: 'after' })])
+      expect((await asked).svids!.map(({ hint }) => hint)).toEqual(['after'])
+      expect(world.upstream.jwts).toBe(2)
+    })
+
+    test('is for others: no token is given', async () => {
+      await using world = await waitingWorld(anEntry('a'))
+      const asked = failureOf(ask(world, ['x']))
+      await held(world, 1)
+      world.hold([anEntry('a', { revisionNumber: 1, selectors: [parseSelector('unix:uid:7')] })])
+      await until(() => world.callers.held === 1, 'a caller that waits')
+      await world.clock.advance(5_100)
+      expect(await asked).toThrowCode('NO_IDENTITY')
+    })
   })
 
   test('IO-14 a server that does not sign is UNAVAILABLE', async () => {
