@@ -99,7 +99,13 @@ export async function paths(options: PathsOptions): Promise<Result> {
 function startZones({ set }: Analysed, named: readonly string[] | undefined): Set<string> {
   for (const id of named ?? [])
     if (!set.zones.some((zone) => zone.id === id))
-      throw new SallyportError('REQUEST_INVALID', `Cannot start from "${id.slice(0, 80)}": the policy has no such zone`)
+      throw new SallyportError(
+        'REQUEST_INVALID',
+        `Cannot start from "${id.slice(0, 80)}": the policy has no such zone`,
+        {
+          hint: '`sallyport zone list` shows them.',
+        },
+      )
   return new Set(named ?? set.zones.filter(({ target, crownJewel }) => target <= 1 && !crownJewel).map(({ id }) => id))
 }
 

@@ -16,6 +16,7 @@ import { observedTraffic, withSince, type DecisionOptions } from './decision-sou
 import { liveLifecycle } from './policy-source.ts'
 import { withServer } from './connect.ts'
 import { counted, printInstant, type Result } from './print.ts'
+import { zoneOf } from './zone-show.ts'
 
 export interface SuggestCommandOptions extends AnalysisOptions, DecisionOptions {
   readonly zone?: string
@@ -48,6 +49,7 @@ Examples:
 
 export async function suggestChanges(options: SuggestCommandOptions): Promise<Result> {
   const source = await analysed(options)
+  if (options.zone !== undefined) zoneOf(source, options.zone)
   const now = Date.now()
   const { suggestions, skipped, changed } = suggest(source.tables, {
     observations: await observedTraffic(options),

@@ -50,7 +50,7 @@ export async function showZone(options: ZoneOptions, id: string): Promise<Result
 export function zoneOf({ set }: Pick<Analysed, 'set'>, id: string): Zone {
   const zone = set.zones.find((one) => one.id === id)
   if (zone !== undefined) return zone
-  throw new SallyportError('REQUEST_INVALID', `Cannot show "${id.slice(0, 80)}": the policy has no such zone`, {
+  throw new SallyportError('REQUEST_INVALID', `Cannot use zone "${id.slice(0, 80)}": the policy has no such zone`, {
     hint: '`sallyport zone list` shows them.',
   })
 }

@@ -26,6 +26,10 @@ const decisions = file(logOf([0, 1, 2].flatMap((day) => [toErp(day, 'server'), t
 describe('suggest', () => {
   const options = { output: 'table' as const, policy: acmeFile, entries, decisions, since: '14d' }
 
+  test('a zone that the policy does not have is a mistake, not a zone without anything to propose', async () => {
+    await expect(suggestChanges({ ...options, zone: 'legcay' })).rejects.toThrowCode('REQUEST_INVALID', 'no such zone')
+  })
+
   test('prints a draft that a policy file takes as it is', async () => {
     const { sentence = '', value } = await suggestChanges(options)
     expect(sentence).toContain('3 would-denies gone')
