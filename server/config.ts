@@ -34,6 +34,20 @@ const svid = z
     x509Ttl: fieldTypes.duration.prefault(hours(1)).describe('life of an X509-SVID whose entry names none'),
     jwtTtl: fieldTypes.duration.prefault(minutes(5)).describe('life of a JWT-SVID whose entry names none'),
     agentTtl: fieldTypes.duration.prefault(hours(1)).describe('life of the X509-SVID of an agent'),
+    subject: z
+      .strictObject({
+        country: z.string().length(2).optional().describe('C of the subject of X509-SVIDs'),
+        organization: z
+          .string()
+          .min(1)
+          .max(64)
+          .optional()
+          .describe(
+            'O of that subject; left empty when nothing is set, which clients on Rust’s spiffe 0.6 cannot read',
+          ),
+        commonName: z.string().min(1).max(64).optional().describe('CN of that subject, the same for every workload'),
+      })
+      .prefault({}),
     jwtIssuer: z.string().min(1).max(2048).optional().describe('the iss claim of JWT-SVIDs; left out when not set'),
     jwtKeyType: z.enum(keyTypes).default('ec-p256').describe('kind of the keys that sign JWT-SVIDs'),
     witTtl: fieldTypes.duration

@@ -42,8 +42,16 @@ export const approvalLimits = ({ policy: { approvals } }: ServerConfig): Approva
 
 export const decisionLimits = ({ policy: { decisions } }: ServerConfig): DecisionRetention => ({
   retentionMs: decisions.retention * 1000,
-  maxRecords: decisions.maxRecords,
-  maxCounters: decisions.maxCounters,
+  ...decisionRoom(decisions),
+})
+
+export const decisionRoom = ({
+  maxRecords,
+  maxCounters,
+  maxSize,
+  maxSizePerAgent,
+}: ServerConfig['policy']['decisions']): DecisionRoom => ({
+  ...{ maxRecords, maxCounters, maxBytes: maxSize, maxBytesPerAgent: maxSizePerAgent },
 })
 
 function readPem(path: string, field = 'attestors.x509pop.caBundle'): string {
@@ -75,6 +83,7 @@ export const issuerSettings = ({ trustDomain, ca, svid }: ServerConfig): IssuerC
   agentTtlSeconds: svid.agentTtl,
   jwtTtlSeconds: svid.jwtTtl,
   caTtlSeconds: ca.ttl,
+  subject: withoutUndefined(svid.subject),
   jwtIssuer: svid.jwtIssuer,
   witTtlSeconds: svid.witTtl ?? svid.x509Ttl,
   witIssuer: svid.witIssuer,

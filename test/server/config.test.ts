@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../src/config/operations-fields.ts'
 import { serverConfig, withAbsolutePaths } from '../../server/config.ts'
-import { authoritySettings, warningsOf } from '../../server/settings.ts'
+import { authoritySettings, issuerSettings, warningsOf } from '../../server/settings.ts'
 import { describeConfig } from '../../src/config/describe.ts'
 import { parseConfig } from '../../src/config/read-config.ts'
 
@@ -57,6 +57,16 @@ describe('server.yaml', () => {
     expect(on).toEqual({ ...others, experimental: { witSvid: true } })
     expect(authoritySettings(read('trustDomain: example.org')).wit).toBeUndefined()
     expect(authoritySettings(on).wit).toEqual({ keyType: 'ec-p256', ttlSeconds: 7 * 86_400, longestSvidSeconds: 3600 })
+  })
+
+  test('IO-01 SVIDs have an empty subject unless an operator asks for one', () => {
+    const subjectOf = (svid: string) => issuerSettings(read(`trustDomain: example.org\nsvid: ${svid}`)).subject
+    expect(subjectOf('{}')).toEqual({})
+    expect(subjectOf('{subject: {country: SE, organization: Example}}')).toEqual({
+      country: 'SE',
+      organization: 'Example',
+    })
+    expect(() => subjectOf('{subject: {serialNumber: "1"}}')).toThrowCode('CONFIG_INVALID', 'svid.subject')
   })
 
   test('WI-18 an issuer that OpenID Connect Discovery could find is warned of, where WIT-SVIDs are on', () => {
