@@ -42,16 +42,8 @@ export const approvalLimits = ({ policy: { approvals } }: ServerConfig): Approva
 
 export const decisionLimits = ({ policy: { decisions } }: ServerConfig): DecisionRetention => ({
   retentionMs: decisions.retention * 1000,
-  ...decisionRoom(decisions),
-})
-
-export const decisionRoom = ({
-  maxRecords,
-  maxCounters,
-  maxSize,
-  maxSizePerAgent,
-}: ServerConfig['policy']['decisions']): DecisionRoom => ({
-  ...{ maxRecords, maxCounters, maxBytes: maxSize, maxBytesPerAgent: maxSizePerAgent },
+  maxRecords: decisions.maxRecords,
+  maxCounters: decisions.maxCounters,
 })
 
 function readPem(path: string, field = 'attestors.x509pop.caBundle'): string {
