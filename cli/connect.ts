@@ -74,6 +74,8 @@ interface Door {
   readonly flag: string
   readonly variable: string
   readonly admits: string
+  /** What to do when the process answers and the call does not end. */
+  readonly waits?: string
 }
 
 const doors = {
@@ -97,6 +99,7 @@ const doors = {
     flag: '--agent-socket',
     variable: 'SPIFFE_ENDPOINT_SOCKET',
     admits: 'Put the socket where every workload may reach it: its folder needs mode 0755.',
+    waits: 'See what the agent waits for with `sallyport status --of agent`, or give it more time.',
   },
 } as const satisfies Record<string, Door>
 
@@ -124,8 +127,9 @@ const startHint = ({ starts, flag, variable }: Door): string =>
 /** What the wire alone cannot know: which process was meant, and how it is started or named. */
 function withHintOf(door: Door, error: unknown): unknown {
   if (!(error instanceof SallyportError) || error.hint !== errorCodes[error.code].remedy) return error
-  const hints: Partial<Record<string, string>> = {
+  const hints: Partial<Record<string, string | undefined>> = {
     UNREACHABLE: startHint(door),
+    DEADLINE_EXCEEDED: door.waits,
     METHOD_UNIMPLEMENTED: `Is it ${door.name}? Name that with ${door.flag} or ${door.variable}; a process of an earlier version may not know the command.`,
   }
   const hint = hints[error.code]

@@ -63,7 +63,8 @@ export class ClientCall {
       if (signal.aborted) onAbort()
     }
     if (timeoutMs !== undefined) {
-      const late = (): void => this.cancel(new SallyportError('DEADLINE_EXCEEDED', `No answer within ${timeoutMs} ms`))
+      const why = `No answer within ${Math.round(timeoutMs)} ms`
+      const late = (): void => this.cancel(new SallyportError('DEADLINE_EXCEEDED', why))
       const timer = clock.timer(timeoutMs, late)
       this.#closers.push(() => timer[Symbol.dispose]())
     }

@@ -322,5 +322,7 @@ describe('the command line', () => {
     onTestFinished(() => void silent.close())
     const { code } = await runSallyport(['--server-socket', path, 'health'], { timeoutMs: 15_000 })
     expect(code).toBe(4)
+    const fetched = await failing('--agent-socket', `unix:${path}`, 'fetch', 'x509', '--timeout', '300ms')
+    expect(fetched.error.hint).toContain('sallyport status --of agent')
   })
 })
