@@ -12,6 +12,7 @@ export const AUTHORITY_LIVES_MIN = 3
 export const GRANT_WAITS_HOURS = 24
 export const BREAK_GLASS_WAITS_MINUTES = 30
 
+const MEBIBYTE = 1024 * 1024
 const count = (most: number): z.ZodNumber => z.number().int().min(1).max(most)
 const ca = z
   .strictObject({
@@ -193,10 +194,22 @@ const policy = z
         retention: fieldTypes.duration.prefault(days(90)).describe('how long decision records and counters are kept'),
         maxRecords: count(100_000_000)
           .default(1_000_000)
-          .describe('decision records that are kept; the oldest go first'),
+          .describe('decision records that are kept; more go from the agent that holds most, its oldest first'),
         maxCounters: count(100_000_000)
           .default(1_000_000)
-          .describe('decision counters that are kept; the oldest go first'),
+          .describe('decision counters that are kept; more go as records do'),
+        maxBytesPerAgent: count(2 ** 50)
+          .min(MEBIBYTE)
+          .default(64 * MEBIBYTE)
+          .describe(
+            'bytes of decision records of one agent that are kept, and as many of its counters; more go from the workload that holds most, its oldest first',
+          ),
+        maxBytes: count(2 ** 50)
+          .min(MEBIBYTE)
+          .default(1024 * MEBIBYTE)
+          .describe(
+            'bytes of decision records of all agents that are kept, and as many of counters; more go from the agent that holds most',
+          ),
       })
       .prefault({}),
   })

@@ -9,6 +9,7 @@ import {
 import type { Authorities } from './authority/authorities.ts'
 import type { Directory } from './entries/directory.ts'
 import type { PolicyBook } from './policy/policy-book.ts'
+import type { DecisionCounts } from './store/decision-rows.ts'
 import type { Store } from './store/store.ts'
 import type { Followers } from './sync/followers.ts'
 
@@ -47,6 +48,7 @@ export function serverGauges(
     readonly store: Store
     readonly connections: () => number
     readonly book: Pick<PolicyBook, 'policyRevision' | 'fastLaneSequence' | 'lifecycle'>
+    readonly decisions: () => DecisionCounts
   },
 ): void {
   const { directory, followers, authorities, store, book } = parts
@@ -65,6 +67,19 @@ export function serverGauges(
     'sallyport_server_revision_lag',
     'Revisions that the slowest connected agent is behind',
     () => followers.lag,
+  )
+  const { decisions } = parts
+  metrics.gauge('sallyport_server_decision_records', 'Decision records stored', () => decisions().records)
+  metrics.gauge('sallyport_server_decision_counters', 'Decision counters stored', () => decisions().counters)
+  metrics.readCounter(
+    'sallyport_server_decision_records_dropped_total',
+    'Decision records that workloads had no room for, or that went here to make room, since the database began',
+    () => decisions().droppedRecords,
+  )
+  metrics.readCounter(
+    'sallyport_server_decisions_uncounted_total',
+    'Decisions whose counters workloads had no room for, or went here to make room, since the database began',
+    () => decisions().droppedCounters,
   )
   metrics.gauge('sallyport_server_connections', 'Open connections', parts.connections)
   metrics.gauge(

@@ -43,6 +43,7 @@ import {
   authoritySettings,
   CLOCK_SETTLE_SECONDS,
   decisionLimits,
+  decisionRoom,
   issuerSettings,
   rateLimitSettings,
   secondSignerSettings,
@@ -50,6 +51,7 @@ import {
   wireLimitSettings,
   x509popSettings,
 } from './settings.ts'
+import type { DecisionCounts } from './store/decision-rows.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { syncImplementation } from './sync/follow.ts'
@@ -134,6 +136,7 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
   const zoneRights = new ZoneRights({ zonesByAdmin, privilegedIds, callerOf, directory, book })
 
   // Who signs, and what agents hear of it
+  let decisions = await store.decisionCounts()
   const sync = {
     ...{ trustDomain, directory, store, clock, log, callerOf },
     checkpointSigner: await checkpointSigner(keys),
@@ -141,6 +144,8 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
     duplicateStreams: counts.duplicateStreams,
     policy: { book, slices, fastLane },
     decisionsStored: counts.decisionsStored,
+    decisionRoom: decisionRoom(config.policy.decisions),
+    decisionsHeld: (held: DecisionCounts) => void (decisions = held),
     disconnect: (connection: Connection) => wire.disconnect(connection),
   }
   const followers = new Followers(sync)
@@ -195,7 +200,10 @@ export async function openServer(config: ServerConfig, given: Partial<ServerDeps
       ...{ log, clock, limits: wireLimitSettings(config) },
     }),
   )
-  serverGauges(metrics, { directory, followers, authorities, store, book, connections: () => wire.connections.size })
+  serverGauges(metrics, {
+    ...{ directory, followers, authorities, store, book },
+    ...{ connections: () => wire.connections.size, decisions: () => decisions },
+  })
 
   // What runs by itself
   parts.use(loops)

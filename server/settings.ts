@@ -12,6 +12,7 @@ import type { DecisionRetention } from './entries/prune.ts'
 import type { ApprovalLimits } from './lifecycle/approval-limits.ts'
 import { secondSignerOf } from './policy/open-policy.ts'
 import type { SecondSigner } from './policy/policy-keys.ts'
+import type { DecisionRoom } from './store/decision-rows.ts'
 
 // What server.yaml says, in the words of each part.
 
@@ -42,8 +43,17 @@ export const approvalLimits = ({ policy: { approvals } }: ServerConfig): Approva
 
 export const decisionLimits = ({ policy: { decisions } }: ServerConfig): DecisionRetention => ({
   retentionMs: decisions.retention * 1000,
-  maxRecords: decisions.maxRecords,
-  maxCounters: decisions.maxCounters,
+  ...decisionRoom(decisions),
+})
+
+/** How much of decisions is kept. */
+export const decisionRoom = ({
+  maxRecords,
+  maxCounters,
+  maxBytes,
+  maxBytesPerAgent,
+}: ServerConfig['policy']['decisions']): DecisionRoom => ({
+  ...{ maxRecords, maxCounters, maxBytes, maxBytesPerAgent },
 })
 
 function readPem(path: string, field = 'attestors.x509pop.caBundle'): string {

@@ -2,6 +2,7 @@ import { type Clock, sleepUnlessAborted } from '../../src/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { agentPurged } from '../audit/agent-events.ts'
 import { entryDeleted } from '../audit/entry-events.ts'
+import type { DecisionRoom } from '../store/decision-rows.ts'
 import type { AttestedAgent, Outcome, Store, Transaction } from '../store/store.ts'
 import type { Directory } from './directory.ts'
 
@@ -26,10 +27,8 @@ export interface PruneDeps {
 }
 
 /** How long and how many decisions are kept. */
-export interface DecisionRetention {
+export interface DecisionRetention extends DecisionRoom {
   readonly retentionMs: number
-  readonly maxRecords: number
-  readonly maxCounters: number
 }
 
 const LOOK_MIN_MS = 100

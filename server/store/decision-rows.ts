@@ -30,14 +30,26 @@ export interface DecisionCounterRow extends DecisionFacts {
   readonly lastMs: number
 }
 
+/** A record as it came, and who made it. */
+export interface ReportedRecord extends DecisionRecordRow {
+  /** The SPIFFE ID of the end that decided, as the agent vouches for it; empty: none. */
+  readonly workload: string
+}
+
+/** A counter as it came, and who counted. */
+export interface ReportedCounter extends DecisionCounterRow {
+  /** As of {@link ReportedRecord}. */
+  readonly workload: string
+}
+
 /** What an agent reported in one go. A batch that is there already is not added again. */
 export interface DecisionBatchRow {
   readonly agent: string
   readonly logId: string
   readonly batch: number
   readonly receivedMs: number
-  readonly records: readonly DecisionRecordRow[]
-  readonly counters: readonly DecisionCounterRow[]
+  readonly records: readonly ReportedRecord[]
+  readonly counters: readonly ReportedCounter[]
   readonly droppedRecords: number
   readonly droppedCounters: number
 }
@@ -72,15 +84,26 @@ export interface DecisionQuery extends DecisionFilter {
 export interface DecisionCounts {
   readonly records: number
   readonly counters: number
+  /** What workloads had no room for, and what went here to make room before its time. */
   readonly droppedRecords: number
   readonly droppedCounters: number
 }
 
-export interface DecisionLimits {
-  readonly before: Date
-  /** The most that are kept; the oldest go first. */
+/**
+ * The most that is kept. What is over it goes from the agent that holds most, there from the workload that holds most, its oldest
+ * first; so nobody pushes out what others have who hold less.
+ */
+export interface DecisionRoom {
   readonly maxRecords: number
   readonly maxCounters: number
+  /** Of records, and as many of counters, in all and of one agent, with what the database needs to find them. */
+  readonly maxBytes: number
+  readonly maxBytesPerAgent: number
+}
+
+export interface DecisionLimits extends DecisionRoom {
+  /** What was received earlier goes. */
+  readonly before: Date
 }
 
 export function matchesDecision(

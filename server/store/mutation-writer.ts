@@ -84,7 +84,7 @@ export class MutationWriter {
       case 'document.delete':
         return this.#deleteDocument(mutation)
       case 'decisions.add':
-        this.#decisions.add(mutation.batch)
+        this.#decisions.add(mutation.batch, mutation.room)
         return []
     }
   }

@@ -128,12 +128,10 @@ export class PolicyReader {
   }
 
   decisionCounts(): DecisionCounts {
-    const row = this.#sql`SELECT (SELECT count(*) FROM decision_records) AS records,
-      (SELECT count(*) FROM decision_counters) AS counters,
-      (SELECT min(total(dropped_records), ?) FROM decision_logs) AS droppedRecords,
-      (SELECT min(total(dropped_counters), ?) FROM decision_logs) AS droppedCounters`.get(
-      ...[Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-    )
+    const row = this.#sql`SELECT records.items AS records, counters.items AS counters,
+      records.dropped AS droppedRecords, counters.dropped AS droppedCounters
+      FROM decision_totals AS records, decision_totals AS counters
+      WHERE records.kind = 'record' AND counters.kind = 'counter'`.get()
     return { ...(row as unknown as DecisionCounts) }
   }
 }

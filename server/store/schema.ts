@@ -178,4 +178,64 @@ export const migrations: readonly Migration[] = [
         WHERE serial_number IS NOT NULL;
     `,
   },
+  {
+    version: 4,
+    sql: `
+      -- How much is held of decisions ('record', 'counter'), so that nothing has to be counted where room is made: by workload of an
+      -- agent, by agent, and in all. dropped: what had no room at workloads, and what went here to make room.
+      CREATE TABLE decision_holders (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        UNIQUE (kind, agent, workload)
+      ) STRICT;
+      CREATE INDEX decision_holders_by_bytes ON decision_holders (kind, agent, bytes);
+
+      CREATE TABLE decision_agents (
+        kind TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        PRIMARY KEY (kind, agent)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX decision_agents_by_bytes ON decision_agents (kind, bytes);
+
+      CREATE TABLE decision_totals (
+        kind TEXT PRIMARY KEY,
+        bytes INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        dropped INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      -- bytes: with what indexes repeat, and about what else a row takes.
+      ALTER TABLE decision_records ADD COLUMN holder INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE decision_records ADD COLUMN bytes INTEGER NOT NULL GENERATED ALWAYS AS
+        (octet_length(content) + octet_length(facts) + 2 * octet_length(agent) + 256) VIRTUAL;
+      ALTER TABLE decision_counters ADD COLUMN holder INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE decision_counters ADD COLUMN bytes INTEGER NOT NULL GENERATED ALWAYS AS
+        (2 * octet_length(key) + octet_length(facts) + 2 * octet_length(agent) + 256) VIRTUAL;
+
+      -- What is there already is held by its agent as a whole.
+      INSERT INTO decision_holders (kind, agent, workload, bytes, items)
+        SELECT 'record', agent, '', sum(bytes), count(*) FROM decision_records GROUP BY agent;
+      INSERT INTO decision_holders (kind, agent, workload, bytes, items)
+        SELECT 'counter', agent, '', sum(bytes), count(*) FROM decision_counters GROUP BY agent;
+      UPDATE decision_records SET holder =
+        (SELECT number FROM decision_holders AS h WHERE h.kind = 'record' AND h.agent = decision_records.agent);
+      UPDATE decision_counters SET holder =
+        (SELECT number FROM decision_holders AS h WHERE h.kind = 'counter' AND h.agent = decision_counters.agent);
+      INSERT INTO decision_agents SELECT kind, agent, bytes, items FROM decision_holders;
+      INSERT INTO decision_totals
+        SELECT 'record', coalesce(sum(bytes), 0), count(*),
+          (SELECT CAST(min(total(dropped_records), 9007199254740991) AS INTEGER) FROM decision_logs) FROM decision_records;
+      INSERT INTO decision_totals
+        SELECT 'counter', coalesce(sum(bytes), 0), count(*),
+          (SELECT CAST(min(total(dropped_counters), 9007199254740991) AS INTEGER) FROM decision_logs) FROM decision_counters;
+      CREATE INDEX decision_records_by_holder ON decision_records (holder);
+      CREATE INDEX decision_counters_by_holder ON decision_counters (holder, day);
+    `,
+  },
 ]

@@ -7,6 +7,7 @@ import type {
   DecisionCounts,
   DecisionFilter,
   DecisionQuery,
+  DecisionRoom,
   StoredDecision,
   StoredDecisionCounter,
 } from './decision-rows.ts'
@@ -159,11 +160,7 @@ export class SqliteStore implements Store {
       kind: 'prune',
       logBeforeMs: logBefore.getTime(),
       auditBeforeMs: auditBefore.getTime(),
-      decisions: decisions && {
-        beforeMs: decisions.before.getTime(),
-        maxRecords: decisions.maxRecords,
-        maxCounters: decisions.maxCounters,
-      },
+      decisions: decisions && { beforeMs: decisions.before.getTime(), room: roomOf(decisions) },
     } as const
     const portion = async (): Promise<boolean> => {
       const answer = await this.#parts.writer.ask(question)
@@ -204,7 +201,11 @@ export class SqliteStore implements Store {
     } catch (error) {
       const failure = error instanceof SallyportError ? error : failed(error)
       log.error({ err: error, transactions: group.length }, 'Could not commit to the store')
-      for (const waiting of group) waiting.fail(failure)
+      // The last of a disk is for those who change or issue something: reports of decisions wait at their agents.
+      const others = failure.code === 'STORE_FULL' ? group.filter(({ isReport }) => !isReport) : []
+      const isWorthIt = others.length > 0 && others.length < group.length
+      for (const waiting of group) if (!isWorthIt || waiting.isReport) waiting.fail(failure)
+      if (isWorthIt) await this.#write(others)
     }
     const durationMs = clock.monotonicMs() - startedMs
     if (durationMs > SLOW_COMMIT_MS) log.warn({ durationMs, transactions: group.length }, 'The store is slow')
@@ -227,6 +228,11 @@ export class SqliteStore implements Store {
     if (this.#closing !== undefined) throw new SallyportError('STORE_CLOSED', 'Cannot use the store: it is closed')
   }
 }
+
+/** Without what does not belong to it: it is copied to another thread. */
+const roomOf = ({ maxRecords, maxCounters, maxBytes, maxBytesPerAgent }: DecisionRoom): DecisionRoom => ({
+  ...{ maxRecords, maxCounters, maxBytes, maxBytesPerAgent },
+})
 
 function revisionsOf(
   group: readonly Waiting[],

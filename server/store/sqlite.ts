@@ -17,7 +17,13 @@ import { SqliteStore } from './sqlite-store.ts'
 import { claimState } from './store-state.ts'
 import type { Store } from './store.ts'
 import { StoreReader } from './store-reader.ts'
-import { GROUP_MAX_TRANSACTIONS, QUEUE_MAX_BYTES, QUEUE_MAX_TRANSACTIONS, type QueueLimits } from './write-queue.ts'
+import {
+  GROUP_MAX_TRANSACTIONS,
+  QUEUE_MAX_BYTES,
+  QUEUE_MAX_DECISION_BYTES,
+  QUEUE_MAX_TRANSACTIONS,
+  type QueueLimits,
+} from './write-queue.ts'
 import { startWriterWorker, WriterThread, type StartWorker } from './writer-thread.ts'
 
 export interface StoreLimits extends QueueLimits {
@@ -29,6 +35,7 @@ export const defaultStoreLimits: StoreLimits = {
   groupTransactions: GROUP_MAX_TRANSACTIONS,
   queueTransactions: QUEUE_MAX_TRANSACTIONS,
   queueBytes: QUEUE_MAX_BYTES,
+  queueDecisionBytes: QUEUE_MAX_DECISION_BYTES,
   databaseBytes: 0,
 }
 

@@ -9,6 +9,7 @@ import type {
   DecisionFilter,
   DecisionLimits,
   DecisionQuery,
+  DecisionRoom,
   StoredDecision,
   StoredDecisionCounter,
 } from './decision-rows.ts'
@@ -98,7 +99,7 @@ export type Mutation =
   /** Fails as stale unless its sequence is the next one. */
   | { readonly kind: 'fastLane.append'; readonly row: FastLaneRow }
   /** Changes nothing that anybody follows, so it takes no revision. A batch that is there already is not added again. */
-  | { readonly kind: 'decisions.add'; readonly batch: DecisionBatchRow }
+  | { readonly kind: 'decisions.add'; readonly batch: DecisionBatchRow; readonly room: DecisionRoom }
 
 /** All or nothing, durable when `commit` resolves. Audit events of the same transaction are chained with it. */
 export interface Transaction {

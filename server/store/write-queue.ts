@@ -8,11 +8,14 @@ export const GROUP_MAX_TRANSACTIONS = 256
 /** What may wait for the disk before callers are turned away. */
 export const QUEUE_MAX_TRANSACTIONS = 20_000
 export const QUEUE_MAX_BYTES = 64 * 1024 * 1024
+/** Of these, what agents report of decisions: however much that is, changes and the records of what is issued find room. */
+export const QUEUE_MAX_DECISION_BYTES = 16 * 1024 * 1024
 
 export interface QueueLimits {
   readonly groupTransactions: number
   readonly queueTransactions: number
   readonly queueBytes: number
+  readonly queueDecisionBytes: number
 }
 
 /** A transaction that waits, and the call it came with. */
@@ -20,6 +23,8 @@ export interface Waiting {
   readonly transaction: Transaction
   readonly encoded: EncodedTransaction
   readonly bytes: number
+  /** It tells what agents report of decisions, which may wait for better times. */
+  readonly isReport: boolean
   /** Settles its place in the call; the call ends with its last place. */
   settle(outcome: Outcome): void
   fail(error: SallyportError): void
@@ -33,6 +38,7 @@ export class WriteQueue {
   #chores: (() => Promise<void>)[] = []
   #transactions = 0
   #bytes = 0
+  #decisionBytes = 0
   #draining: Promise<void> | undefined
 
   /** `write` settles or fails everything that it is given, and does not throw. */
@@ -51,7 +57,8 @@ export class WriteQueue {
     const encoded = transactions.map(encodeTransaction)
     const sizes = encoded.map(sizeOf)
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
-    this.#checkRoom(transactions.length, bytes)
+    const isReport = transactions.some(({ mutations }) => mutations.some(({ kind }) => kind === 'decisions.add'))
+    this.#checkRoom(transactions.length, bytes, isReport)
     const done = Promise.withResolvers<readonly Outcome[]>()
     const outcomes: Outcome[] = []
     let open = transactions.length
@@ -60,6 +67,7 @@ export class WriteQueue {
         transaction,
         encoded: encoded[index] as EncodedTransaction,
         bytes: sizes[index] ?? 0,
+        isReport,
         settle(outcome) {
           outcomes[index] = outcome
           if (--open === 0) done.resolve(outcomes)
@@ -69,6 +77,7 @@ export class WriteQueue {
     }
     this.#transactions += transactions.length
     this.#bytes += bytes
+    if (isReport) this.#decisionBytes += bytes
     this.#start()
     return await done.promise
   }
@@ -86,8 +95,11 @@ export class WriteQueue {
     while (this.#draining !== undefined) await this.#draining
   }
 
-  #checkRoom(transactions: number, bytes: number): void {
-    const { queueTransactions, queueBytes } = this.#limits
+  #checkRoom(transactions: number, bytes: number, isReport: boolean): void {
+    const { queueTransactions, queueBytes, queueDecisionBytes } = this.#limits
+    if (isReport && this.#decisionBytes > 0 && this.#decisionBytes + bytes > queueDecisionBytes) {
+      throw new SallyportError('STORE_BUSY', 'Cannot take more decisions: others wait for the database')
+    }
     // One call alone is always let in: it was held to the limit of a request, and refusing it would refuse it for ever.
     const isFull = this.#transactions + transactions > queueTransactions || this.#bytes + bytes > queueBytes
     if (!isFull || this.#transactions === 0) return
@@ -106,7 +118,10 @@ export class WriteQueue {
       if (group.length > 0) {
         await this.#write(group)
         this.#transactions -= group.length
-        for (const { bytes } of group) this.#bytes -= bytes
+        for (const { bytes, isReport } of group) {
+          this.#bytes -= bytes
+          if (isReport) this.#decisionBytes -= bytes
+        }
       }
       await this.#chores.shift()?.()
     }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../src/errors.ts'
-import type { DecisionBatchRow } from './decision-rows.ts'
+import type { DecisionBatchRow, DecisionRoom } from './decision-rows.ts'
 import type { StoreConflict } from './store.ts'
 import type { StoredToken } from './stored-token.ts'
 
@@ -62,7 +62,7 @@ export type EncodedMutation =
       readonly body: string
     }
   | { readonly kind: 'document.delete'; readonly documentKind: DocumentKind; readonly key: string }
-  | { readonly kind: 'decisions.add'; readonly batch: DecisionBatchRow }
+  | { readonly kind: 'decisions.add'; readonly batch: DecisionBatchRow; readonly room: DecisionRoom }
 
 /** `policy` and `fastLane` are lists without gaps; the others are objects, each with changes that are counted. */
 export type DocumentKind = 'policy' | 'policyState' | 'lifecycle' | 'fastLane'
@@ -84,8 +84,7 @@ export interface EncodedTransaction {
 
 export interface EncodedDecisionLimits {
   readonly beforeMs: number
-  readonly maxRecords: number
-  readonly maxCounters: number
+  readonly room: DecisionRoom
 }
 
 /** What is asked of the writer: one thing at a time. */

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openForWriting, releasePages } from './connection.ts'
-import { pruneDecisions } from './decision-writer.ts'
+import { DecisionPruner } from './decision-pruner.ts'
 import { GroupWriter } from './group-writer.ts'
 import { pruneJournals } from './journal-pruner.ts'
 import { reasonOf, storeCodeOf } from './sqlite-error.ts'
@@ -18,9 +18,10 @@ const reply = (message: WriterReply): void => parentPort?.postMessage(message)
 try {
   const db = openForWriting(path, maxBytes)
   const groups = new GroupWriter(db)
+  const decisionPruner = new DecisionPruner(db)
   const prune = ({ logBeforeMs, auditBeforeMs, decisions }: PruneRequest): boolean => {
     const more = pruneJournals(db, logBeforeMs, auditBeforeMs)
-    return (decisions !== undefined && pruneDecisions(db, decisions)) || more
+    return (decisions !== undefined && decisionPruner.prune(decisions)) || more
   }
   const answer = (request: WriterRequest): WriterReply | undefined => {
     switch (request.kind) {

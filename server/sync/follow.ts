@@ -25,15 +25,27 @@ export const RESUME_MAX_REVISIONS = 4_096
 
 /** The push stream as a service. */
 export function syncImplementation(deps: SyncDeps, followers: Followers): Implementation {
+  const reporting = new Set<string>()
   return implement(syncService, {
     follow: (requests, call) => follow(deps, followers, requests, call),
-    reportDecisions: (batch, call) => {
+    reportDecisions: async (batch, call) => {
       const caller = deps.callerOf(call)
       if (caller.kind !== 'agent') throw new TypeError('only agents report decisions')
-      return reportDecisions(batch, caller.spiffeId.toString(), deps)
+      const agentId = caller.spiffeId.toString()
+      // They come one after the other; more at once would be in the way of those of other agents.
+      if (reporting.has(agentId)) throw stillStoring(agentId)
+      reporting.add(agentId)
+      try {
+        return await reportDecisions(batch, agentId, deps)
+      } finally {
+        reporting.delete(agentId)
+      }
     },
   })
 }
+
+const stillStoring = (agentId: string): SallyportError =>
+  new SallyportError('LIMIT_REACHED', `Cannot take decisions of ${agentId}: others of this agent are being stored`)
 
 async function* follow(
   deps: SyncDeps,

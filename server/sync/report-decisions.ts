@@ -3,7 +3,7 @@ import type { DecisionCounter } from '../../src/wire/messages/sallyport-policy-v
 import type { DecisionBatch, DecisionBatchReceipt, DecisionRecord } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { canonicalJson } from '../../src/jws/canonical-json.ts'
-import type { DecisionCounterRow, DecisionRecordRow } from '../store/decision-rows.ts'
+import type { ReportedCounter, ReportedRecord } from '../store/decision-rows.ts'
 import type { SyncDeps } from './sync-deps.ts'
 
 /** How much one batch may hold; an agent splits what is more. */
@@ -23,7 +23,13 @@ const DAY_MS = 86_400_000
 export async function reportDecisions(
   batch: DecisionBatch,
   agentId: string,
-  { store, clock, decisionsStored }: Pick<SyncDeps, 'store' | 'clock' | 'decisionsStored'>,
+  {
+    store,
+    clock,
+    decisionRoom,
+    decisionsStored,
+    decisionsHeld,
+  }: Pick<SyncDeps, 'store' | 'clock' | 'decisionRoom' | 'decisionsStored' | 'decisionsHeld'>,
 ): Promise<Sent<DecisionBatchReceipt>> {
   const { logId } = batch
   if (!/^[A-Za-z0-9._-]+$/.test(logId) || logId.length > LOG_ID_MAX) throw invalid('log_id is not a name')
@@ -36,6 +42,7 @@ export async function reportDecisions(
     mutations: [
       {
         kind: 'decisions.add',
+        room: decisionRoom,
         batch: {
           ...{ agent: agentId, logId, batch: batch.batch, receivedMs },
           ...{ records, counters: batch.counters.map((counter) => counterOf(counter, receivedMs)) },
@@ -47,6 +54,7 @@ export async function reportDecisions(
     audit: [],
   })
   decisionsStored?.add({}, records.length)
+  decisionsHeld?.(await store.decisionCounts())
   return { logId, batch: batch.batch, sequence: records.at(-1)?.sequence ?? 0 }
 }
 
@@ -59,11 +67,12 @@ interface RecordFields {
   readonly wouldDeny?: unknown
   readonly deniedBy?: unknown
   readonly code?: unknown
+  readonly pep?: { readonly side?: unknown } | null
   readonly src?: { readonly id?: unknown; readonly zone?: unknown } | null
-  readonly dst?: { readonly service?: unknown; readonly zone?: unknown } | null
+  readonly dst?: { readonly id?: unknown; readonly service?: unknown; readonly zone?: unknown } | null
 }
 
-function recordOf({ sequence, content }: DecisionRecord): DecisionRecordRow {
+function recordOf({ sequence, content }: DecisionRecord): ReportedRecord {
   if (content.length > RECORD_MAX_BYTES) throw invalid(`record ${sequence} is longer than ${RECORD_MAX_BYTES} bytes`)
   const text = content.toString('utf8')
   const fields = fieldsOf(text, sequence)
@@ -79,6 +88,7 @@ function recordOf({ sequence, content }: DecisionRecord): DecisionRecordRow {
     ...{ wouldDeny: fields.wouldDeny === true, deniedBy: textOf(fields.deniedBy), code: textOf(fields.code) },
     ...{ source: textOf(fields.src?.id), sourceZone: textOf(fields.src?.zone) },
     ...{ service: textOf(fields.dst?.service), destinationZone: textOf(fields.dst?.zone) },
+    workload: textOf((fields.pep?.side === 'client' ? fields.src : fields.dst)?.id),
   }
 }
 
@@ -95,7 +105,7 @@ function fieldsOf(text: string, sequence: number): RecordFields {
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, TEXT_MAX) : '')
 
 /** Nothing was counted later than it came: a day to come would stand longer than any other. */
-function counterOf({ count, ...told }: DecisionCounter, receivedMs: number): DecisionCounterRow {
+function counterOf({ count, ...told }: DecisionCounter, receivedMs: number): ReportedCounter {
   const { firstMs: first, lastMs: last, ...what } = told
   if (!(count >= 1) || !(first >= 0) || last < first) throw invalid('a counter has no count or no span')
   // One that was rounded when it was read would be in the way of whoever reads all of them.
@@ -109,6 +119,7 @@ function counterOf({ count, ...told }: DecisionCounter, receivedMs: number): Dec
     ...{ decision: what.decision, wouldDeny: what.wouldDeny, deniedBy: what.deniedBy, code: what.code },
     ...{ source: what.source, sourceZone: what.sourceZone },
     ...{ service: what.service, destinationZone: what.destinationZone },
+    workload: what.side === 'client' ? what.source : what.destination,
   }
 }
 

@@ -9,6 +9,7 @@ import type { Directory } from '../entries/directory.ts'
 import type { FastLane } from '../policy/fast-lane.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 import type { Slices } from '../policy/slices.ts'
+import type { DecisionCounts, DecisionRoom } from '../store/decision-rows.ts'
 import type { Store } from '../store/store.ts'
 
 /** Signs what agents keep as evidence of the audit journal. */
@@ -32,6 +33,9 @@ export interface SyncDeps {
   readonly checkpointSigner: CheckpointSigner
   /** Left out: agents hear nothing of policy. */
   readonly policy?: PolicyPush | undefined
+  readonly decisionRoom: DecisionRoom
+  /** Hears after each report how much is stored. */
+  readonly decisionsHeld?: ((counts: DecisionCounts) => void) | undefined
   readonly decisionsStored?: Pick<Counter, 'add'> | undefined
   readonly callerOf: (call: Call) => Caller
   /** Why the caller of a stream may not go on, or undefined when it may. */

@@ -8,6 +8,7 @@ import {
   aPolicyRow,
   aPolicyState,
   aQuarantineRow,
+  roomy,
 } from '../fakes/policy-objects.ts'
 import { anEntry, anInstant, creating, doing } from '../fakes/store-objects.ts'
 import type { StoreUnderTest } from './store.ts'
@@ -112,9 +113,12 @@ export function policyStoreContract(name: string, make: () => StoreUnderTest): v
     })
 
     describe('decisions', () => {
+      let room = roomy
+      beforeEach(() => (room = roomy))
+
       const add = async (...batches: readonly Parameters<typeof aBatch>[]): Promise<void> => {
         for (const [batch, fields] of batches) {
-          const outcome = await store.commit(doing({ kind: 'decisions.add', batch: aBatch(batch, fields) }))
+          const outcome = await store.commit(doing({ kind: 'decisions.add', batch: aBatch(batch, fields), room }))
           expect(outcome).toEqual({ ok: true, revision: 0 })
         }
       }
@@ -184,6 +188,78 @@ export function policyStoreContract(name: string, make: () => StoreUnderTest): v
         expect(await store.decision('none')).toBeUndefined()
       })
 
+      /** Of 100 KiB. */
+      const large = (sequence: number, id: string, workload = 'spiffe://example.org/orders') =>
+        aDecision(sequence, { id, workload, content: `{"seq":${sequence},"x":"${'x'.repeat(100 * 1024)}"}` })
+      const dropped = async () => {
+        const { droppedRecords, droppedCounters } = await store.decisionCounts()
+        return { droppedRecords, droppedCounters }
+      }
+      /** Eight records of an agent that others have nothing to do with, in batches of two. */
+      const flood = (agent: string, workload?: string): Parameters<typeof aBatch>[] =>
+        [1, 2, 3, 4].map((n) => [
+          n,
+          { agent, logId: 'flood', records: [2 * n - 1, 2 * n].map((one) => large(one, `f${one}`, workload)) },
+        ])
+
+      test('an agent that fills its room loses its own oldest, and it is counted', async () => {
+        room = { ...roomy, maxBytesPerAgent: 450 * 1024 }
+        await add([1, { agent: 'quiet', records: [large(1, 'q1')] }], ...flood('loud'))
+        expect(await ids({})).toEqual(['f8', 'f7', 'f6', 'f5', 'q1'])
+        expect(await dropped()).toEqual({ droppedRecords: 4, droppedCounters: 0 })
+        expect(await store.decisionCounts()).toMatchObject({ records: 5 })
+      })
+
+      test('a workload that floods loses its own records, not those of others at the agent', async () => {
+        room = { ...roomy, maxBytesPerAgent: 450 * 1024 }
+        await add([1, { agent: 'node', records: [large(1, 'q1')] }], ...flood('node', 'spiffe://example.org/loud'))
+        expect(await ids({})).toEqual(['f8', 'f7', 'f6', 'q1'])
+      })
+
+      test('when all hold too much, it goes from the agent that holds most', async () => {
+        room = { ...roomy, maxBytes: 550 * 1024 }
+        await add([1, { agent: 'quiet', records: [large(1, 'q1')] }], ...flood('loud'))
+        expect(await ids({})).toEqual(['f8', 'f7', 'f6', 'f5', 'q1'])
+        // Also when it is the quiet one that comes.
+        await add([2, { agent: 'quiet', records: [large(2, 'q2')] }])
+        expect(await ids({})).toEqual(['q2', 'f8', 'f7', 'f6', 'q1'])
+        expect(await dropped()).toEqual({ droppedRecords: 5, droppedCounters: 0 })
+      })
+
+      test('a limit that was lowered is kept for agents that report nothing more, too', async () => {
+        await add([1, { agent: 'quiet', records: [large(1, 'q1')] }], ...flood('loud'))
+        const before = { logBefore: new Date(0), auditBefore: new Date(0) }
+        await store.prune({ ...before, decisions: { ...roomy, maxBytesPerAgent: 250 * 1024, before: new Date(0) } })
+        expect(await ids({})).toEqual(['f8', 'f7', 'q1'])
+        expect(await dropped()).toEqual({ droppedRecords: 6, droppedCounters: 0 })
+      })
+
+      test('too many small ones go from the agent that holds most too, and so do counters with what they counted', async () => {
+        room = { ...roomy, maxRecords: 3, maxCounters: 3 }
+        const loud = [2, 3, 4, 5].map((n) => aDecision(n, { id: `f${n}` }))
+        const keys = ['b', 'c', 'd', 'e'].map((key, index) => aCounter(key, { day: index + 2, count: 10 }))
+        await add(
+          [1, { agent: 'quiet', records: [aDecision(1, { id: 'q1' })], counters: [aCounter('a', { day: 1 })] }],
+          [1, { agent: 'loud', records: loud, counters: keys }],
+        )
+        expect(await ids({})).toEqual(['f5', 'f4', 'q1'])
+        expect((await counters()).map(({ key }) => key)).toEqual(['a', 'd', 'e'])
+        expect(await dropped()).toEqual({ droppedRecords: 2, droppedCounters: 20 })
+      })
+
+      test('what went for its age is not counted as dropped, and leaves room', async () => {
+        room = { ...roomy, maxBytesPerAgent: 450 * 1024 }
+        await add(...flood('loud'))
+        await store.prune({
+          ...{ logBefore: new Date(0), auditBefore: new Date(0) },
+          decisions: { ...roomy, before: new Date(9) },
+        })
+        expect(await store.decisionCounts()).toMatchObject({ records: 0, droppedRecords: 4 })
+        await add([5, { agent: 'loud', logId: 'flood', records: [9, 10].map((n) => large(n, `f${n}`)) }])
+        expect(await ids({})).toEqual(['f10', 'f9'])
+        expect(await dropped()).toEqual({ droppedRecords: 4, droppedCounters: 0 })
+      })
+
       test('old ones go, and of too many the oldest', async () => {
         const many = [1, 2, 3, 4].map((n) => [
           n,
@@ -193,7 +269,7 @@ export function policyStoreContract(name: string, make: () => StoreUnderTest): v
         const pruned = (decisions: object) =>
           store.prune({
             ...{ logBefore: new Date(0), auditBefore: new Date(0) },
-            decisions: { before: new Date(0), maxRecords: 9, maxCounters: 9, ...decisions },
+            decisions: { ...roomy, before: new Date(0), maxRecords: 9, maxCounters: 9, ...decisions },
           })
         await pruned({ before: new Date(2) })
         expect(await ids({})).toEqual(['d4', 'd3', 'd2'])

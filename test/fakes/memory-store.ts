@@ -11,6 +11,7 @@ import {
   type DecisionCounts,
   type DecisionFilter,
   type DecisionLimits,
+  type DecisionRoom,
   type DecisionQuery,
   type StoredDecision,
   type StoredDecisionCounter,
@@ -191,7 +192,8 @@ export class MemoryStore implements Store {
       }
       changes.push(...result.changes)
     }
-    for (const mutation of mutations) if (mutation.kind === 'decisions.add') this.#disk.decisions.add(mutation.batch)
+    for (const mutation of mutations)
+      if (mutation.kind === 'decisions.add') this.#disk.decisions.add(mutation.batch, mutation.room)
     if (changes.length === 0) return { ok: true, revision: this.#disk.revision }
     this.#disk.revision++
     this.#disk.log.push({ at: this.#nowMs(), revision: { revision: this.#disk.revision, changes } })
@@ -479,41 +481,65 @@ function notNext(stored: number | undefined, wanted: number, first: number): Ref
 
 const upToMost = (count: number): number => Math.min(count, Number.MAX_SAFE_INTEGER)
 
+interface Holding {
+  readonly key: number | string
+  readonly agent: string
+  readonly workload: string
+  readonly bytes: number
+}
+
+/** Drops the first of whoever holds most until what is held fits. */
+function trim(held: () => Holding[], maxBytes: number, maxItems: number, drop: (one: Holding) => void): void {
+  for (let all = held(); all.length > maxItems || sizeOf(all) > maxBytes; all = held()) {
+    const agent = largestOf(Map.groupBy(all, (one) => one.agent))
+    const [oldest] = largestOf(Map.groupBy(agent, ({ workload }) => workload))
+    if (oldest !== undefined) drop(oldest)
+  }
+}
+
+const sizeOf = (held: readonly Holding[]): number => held.reduce((sum, { bytes }) => sum + bytes, 0)
+
+const largestOf = (groups: ReadonlyMap<string, Holding[]>): Holding[] =>
+  [...groups.values()].reduce((largest, group) => (sizeOf(group) > sizeOf(largest) ? group : largest), [])
+
 /** Decision records and counters, as the tables of SQLite hold them. */
 class MemoryDecisions {
   readonly #logs = new Map<string, DecisionBatchRow>()
   records: StoredDecision[] = []
   readonly counters = new Map<string, StoredDecisionCounter>()
+  readonly #workloads = new Map<number | string, string>()
+  readonly #dropped = { records: 0, counters: 0 }
   #positions = 0
 
   get counts(): DecisionCounts {
-    const logs = [...this.#logs.values()]
     return {
       records: this.records.length,
       counters: this.counters.size,
-      droppedRecords: logs.reduce((sum, { droppedRecords }) => upToMost(sum + droppedRecords), 0),
-      droppedCounters: logs.reduce((sum, { droppedCounters }) => upToMost(sum + droppedCounters), 0),
+      droppedRecords: this.#dropped.records,
+      droppedCounters: this.#dropped.counters,
     }
   }
 
-  add(batch: DecisionBatchRow): void {
+  add(batch: DecisionBatchRow, room: DecisionRoom): void {
     const { agent, logId, receivedMs } = batch
     const known = this.#logs.get(`${agent} ${logId}`)
     if (known !== undefined && known.batch >= batch.batch) return
-    this.#logs.set(`${agent} ${logId}`, {
-      ...batch,
-      droppedRecords: upToMost(batch.droppedRecords + (known?.droppedRecords ?? 0)),
-      droppedCounters: upToMost(batch.droppedCounters + (known?.droppedCounters ?? 0)),
-    })
+    this.#logs.set(`${agent} ${logId}`, batch)
+    this.#dropped.records = upToMost(this.#dropped.records + batch.droppedRecords)
+    this.#dropped.counters = upToMost(this.#dropped.counters + batch.droppedCounters)
     for (const record of batch.records) {
       const isKnown = this.records.some(
         (one) => one.agent === agent && one.logId === logId && one.sequence === record.sequence,
       )
-      if (!isKnown) this.records.push({ ...record, agent, logId, receivedMs, position: ++this.#positions })
+      if (isKnown) continue
+      const { workload, ...rest } = record
+      this.records.push({ ...rest, agent, logId, receivedMs, position: ++this.#positions })
+      this.#workloads.set(this.#positions, workload)
     }
     for (const counter of batch.counters) {
       const key = `${String(counter.day).padStart(9, '0')} ${agent} ${counter.key}`
       const old = this.counters.get(key)
+      if (old === undefined) this.#workloads.set(key, counter.workload)
       this.counters.set(key, {
         ...{ ...counter, ...old, agent },
         count: upToMost(counter.count + (old?.count ?? 0)),
@@ -521,6 +547,7 @@ class MemoryDecisions {
         lastMs: Math.max(counter.lastMs, old?.lastMs ?? 0),
       })
     }
+    this.#makeRoom(agent, room)
   }
 
   find({ before = Infinity, after = 0, limit, ...filter }: DecisionQuery): StoredDecision[] {
@@ -531,13 +558,38 @@ class MemoryDecisions {
       .slice(0, limit)
   }
 
-  prune({ before, maxRecords, maxCounters }: DecisionLimits): void {
+  /** What SQLite does with sums, by looking at everything each time. */
+  #makeRoom(agent: string | undefined, { maxRecords, maxCounters, maxBytes, maxBytesPerAgent }: DecisionRoom): void {
+    const records = (): Holding[] =>
+      this.records.map(({ position, ...record }) => ({
+        ...{ key: position, agent: record.agent, bytes: record.content.length + 256 },
+        workload: this.#workloads.get(position) ?? '',
+      }))
+    const counters = (): Holding[] =>
+      [...this.counters.keys()].toSorted().map((key) => ({
+        ...{ key, agent: this.counters.get(key)!.agent, bytes: 2 * key.length + 256 },
+        workload: this.#workloads.get(key) ?? '',
+      }))
+    const dropRecord = ({ key }: Holding): void => {
+      this.records = this.records.filter(({ position }) => position !== key)
+      this.#dropped.records++
+    }
+    const dropCounter = ({ key }: Holding): void => {
+      this.#dropped.counters = upToMost(this.#dropped.counters + (this.counters.get(String(key))?.count ?? 0))
+      this.counters.delete(String(key))
+    }
+    trim(() => records().filter((one) => one.agent === agent), maxBytesPerAgent, Infinity, dropRecord)
+    trim(() => counters().filter((one) => one.agent === agent), maxBytesPerAgent, Infinity, dropCounter)
+    trim(records, maxBytes, maxRecords, dropRecord)
+    trim(counters, maxBytes, maxCounters, dropCounter)
+  }
+
+  prune({ before, ...room }: DecisionLimits): void {
     const beforeMs = before.getTime()
     this.records = this.records.filter(({ receivedMs }) => receivedMs >= beforeMs)
-    this.records = this.records.slice(Math.max(0, this.records.length - maxRecords))
     for (const [key, { lastMs }] of this.counters) if (lastMs < beforeMs) this.counters.delete(key)
-    const spare = [...this.counters.keys()].toSorted().slice(0, Math.max(0, this.counters.size - maxCounters))
-    for (const key of spare) this.counters.delete(key)
+    for (const agent of new Set(this.records.map((record) => record.agent))) this.#makeRoom(agent, room)
+    this.#makeRoom(undefined, room)
     for (const [key, { receivedMs }] of this.#logs) if (receivedMs < beforeMs) this.#logs.delete(key)
   }
 }

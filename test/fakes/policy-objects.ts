@@ -1,4 +1,9 @@
-import type { DecisionBatchRow, DecisionCounterRow, DecisionRecordRow } from '../../server/store/decision-rows.ts'
+import type {
+  DecisionBatchRow,
+  DecisionRoom,
+  ReportedCounter,
+  ReportedRecord,
+} from '../../server/store/decision-rows.ts'
 import type { FastLaneRow, PolicyRevisionRow, PolicyStateRow, QuarantineRow } from '../../server/store/policy-rows.ts'
 import type { PolicySet } from '../../src/policy/policy-set.ts'
 
@@ -50,13 +55,20 @@ const facts = {
   ...{ source: 'spiffe://example.org/a', sourceZone: 'edge', service: 'orders', destinationZone: 'shop' },
 }
 
-export const aDecision = (sequence: number, fields: Partial<DecisionRecordRow> = {}): DecisionRecordRow => ({
-  ...{ ...facts, id: `d${sequence}`, sequence, atMs: sequence, content: `{"seq":${sequence}}` },
+export const aDecision = (sequence: number, fields: Partial<ReportedRecord> = {}): ReportedRecord => ({
+  ...{
+    ...facts,
+    workload: 'spiffe://example.org/orders',
+    id: `d${sequence}`,
+    sequence,
+    atMs: sequence,
+    content: `{"seq":${sequence}}`,
+  },
   ...fields,
 })
 
-export const aCounter = (key: string, fields: Partial<DecisionCounterRow> = {}): DecisionCounterRow => ({
-  ...{ ...facts, day: 1, key, count: 1, firstMs: 10, lastMs: 20 },
+export const aCounter = (key: string, fields: Partial<ReportedCounter> = {}): ReportedCounter => ({
+  ...{ ...facts, workload: 'spiffe://example.org/orders', day: 1, key, count: 1, firstMs: 10, lastMs: 20 },
   ...fields,
 })
 
@@ -65,3 +77,11 @@ export const aBatch = (batch: number, fields: Partial<DecisionBatchRow> = {}): D
   ...{ droppedRecords: 0, droppedCounters: 0 },
   ...fields,
 })
+
+/** Room for whatever tests store of decisions. */
+export const roomy: DecisionRoom = {
+  maxRecords: 1_000_000,
+  maxCounters: 1_000_000,
+  maxBytes: 2 ** 40,
+  maxBytesPerAgent: 2 ** 40,
+}

@@ -12,6 +12,7 @@ import { MESSAGE_MAX_BYTES } from '../../../src/wire/frames.ts'
 import { decisionBatchType, type DecisionBatch } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
+import { roomy } from '../../fakes/policy-objects.ts'
 import { until } from '../../fakes/until.ts'
 import { aCounter, aRecord, aReport } from './decision-reports.ts'
 
@@ -65,7 +66,7 @@ const contentsOf = (batches: readonly DecisionBatch[]) =>
 /** Throws what the server would answer. */
 async function takenByServer(batch: DecisionBatch): Promise<void> {
   const store = { commit: async () => ({ ok: true, revision: 1 }) } as unknown as Store
-  await reportDecisions(batch, 'spiffe://example.org/agent', { store, clock: new FakeClock() })
+  await reportDecisions(batch, 'spiffe://example.org/agent', { store, clock: new FakeClock(), decisionRoom: roomy })
 }
 
 describe('DecisionLog', () => {

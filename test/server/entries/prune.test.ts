@@ -8,7 +8,7 @@ import { TrustDomain } from '../../../src/id/trust-domain.ts'
 import { silentLog } from '../../../src/log/log.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
-import { aBatch, aDecision } from '../../fakes/policy-objects.ts'
+import { aBatch, aDecision, roomy } from '../../fakes/policy-objects.ts'
 import { anAgent, anEntry, anId, anInstant, doing } from '../../fakes/store-objects.ts'
 
 const HOUR_MS = 3_600_000
@@ -32,7 +32,7 @@ async function running(...mutations: readonly Mutation[]) {
       steadiness: new ClockSteadiness(clock, SETTLE_MS),
       purgeAgentsAfterMs: 10 * DAY_MS,
       auditRetentionMs: 90 * DAY_MS,
-      decisions: { retentionMs: 2 * DAY_MS, maxRecords: 2, maxCounters: 9 },
+      decisions: { ...roomy, retentionMs: 2 * DAY_MS, maxRecords: 2, maxCounters: 9 },
     },
     stop.signal,
   )
@@ -69,6 +69,7 @@ describe('prune()', () => {
       server.store.commit(
         doing({
           kind: 'decisions.add',
+          room: roomy,
           batch: aBatch(batch, { receivedMs: server.clock.now().getTime(), records: [aDecision(batch)] }),
         }),
       )

@@ -3,6 +3,7 @@ import { reportDecisions, RECORD_MAX_BYTES } from '../../../server/sync/report-d
 import { canonicalJson } from '../../../src/jws/canonical-json.ts'
 import type { DecisionCounter } from '../../../src/wire/messages/sallyport-policy-v1.ts'
 import type { DecisionBatch, DecisionRecord } from '../../../src/wire/messages/sallyport-sync-v1.ts'
+import { roomy } from '../../fakes/policy-objects.ts'
 import { settled } from '../../fakes/fake-clock.ts'
 import { testServer, type TestServer } from './test-server.ts'
 
@@ -38,7 +39,7 @@ describe('decisions', () => {
   })
   afterEach(() => server[Symbol.asyncDispose]())
 
-  const report = (one: DecisionBatch) => reportDecisions(one, agent, server.deps)
+  const report = (one: DecisionBatch) => reportDecisions(one, agent, { ...server.deps, decisionRoom: roomy })
   const filter = (fields: object) => ({
     ...{ decision: '', wouldDeny: false, deniedBy: '', code: '', source: '', sourceZone: '', service: '' },
     ...{ destinationZone: '', agent: '', sinceMs: 0, untilMs: 0, ...fields },

@@ -36,6 +36,7 @@ import {
   type ServerMessage,
 } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { fakeCall, tlsConnection } from '../../fakes/fake-call.ts'
+import { roomy } from '../../fakes/policy-objects.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { MemoryDisk } from '../../fakes/memory-disk.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
@@ -202,6 +203,7 @@ describe('the push of policy', () => {
       callerOf: (call) => callers.get(call) as ReturnType<SyncDeps['callerOf']>,
       refusalOf: () => Promise.resolve(undefined),
       disconnect: () => undefined,
+      decisionRoom: roomy,
       duplicateStreams: { add: () => undefined },
     }
     followers = new Followers(deps)

@@ -22,6 +22,7 @@ import {
   type ServerMessage,
 } from '../../../src/wire/messages/sallyport-sync-v1.ts'
 import { fakeCall, tlsConnection } from '../../fakes/fake-call.ts'
+import { roomy } from '../../fakes/policy-objects.ts'
 import { FakeClock, settled } from '../../fakes/fake-clock.ts'
 import { MemoryStore } from '../../fakes/memory-store.ts'
 import { anId, anInstant, doing } from '../../fakes/store-objects.ts'
@@ -62,6 +63,7 @@ export class SyncServer implements AsyncDisposable {
       ...{ trustDomain, store, clock, checkpointSigner, callerOf, directory: server.directory, log: silentLog },
       refusalOf: (call) => server.#refusalOf(call),
       disconnect: ({ id }) => void server.disconnected.push(id),
+      decisionRoom: roomy,
       duplicateStreams: { add: () => server.alarms++ },
     }
     server.followers = new Followers(server.#deps)
