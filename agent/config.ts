@@ -56,7 +56,7 @@ const limits = z
       .min(1024 * 1024)
       .default(64 * 1024 * 1024)
       .describe(
-        'decisions that wait on disk for the server, in bytes; while it is full, enforcing workloads keep theirs',
+        'decisions that wait on disk for the server, in bytes; a workload that holds as much as is free keeps more to itself',
       ),
   })
   .prefault({})

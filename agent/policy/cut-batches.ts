@@ -1,10 +1,14 @@
 import { encodeMessage } from '../../src/wire/encode-message.ts'
-import { decisionCounterType, type DecisionCounter } from '../../src/wire/messages/sallyport-policy-v1.ts'
+import {
+  decisionCounterType,
+  type DecisionCounter,
+  type DecisionReport,
+} from '../../src/wire/messages/sallyport-policy-v1.ts'
 import type { DecisionRecord } from '../../src/wire/messages/sallyport-sync-v1.ts'
 
-/** What one user reported, its records in the chain. */
+/** What one workload reported, its records in the chain. */
 export interface ChainedReport {
-  readonly uid: number
+  readonly workload: string
   readonly records: readonly DecisionRecord[]
   readonly counters: readonly DecisionCounter[]
 }
@@ -14,7 +18,7 @@ export interface Batch {
   readonly records: DecisionRecord[]
   readonly counters: DecisionCounter[]
   bytes: number
-  readonly bytesByUid: Map<number, number>
+  readonly bytesOf: Map<string, number>
 }
 
 /** The server takes no more in one batch, and no larger message: a batch that it refuses would hold up all after it. */
@@ -24,6 +28,17 @@ const BATCH_MAX_BYTES = 3 * 1024 * 1024
 
 /** Tags, lengths and the sequence. */
 const FRAME_BYTES = 32
+/** What a report takes that says nothing: it may be alone in its file. */
+const REPORT_BYTES = 512
+
+/** About how many bytes a report takes. */
+export const sizeOfReport = ({ records, counters }: Pick<DecisionReport, 'records' | 'counters'>): number =>
+  REPORT_BYTES +
+  records.reduce((sum, { length }) => sum + length + FRAME_BYTES, 0) +
+  counters.reduce((sum, counter) => sum + sizeOfCounter(counter), 0)
+
+const sizeOfCounter = (counter: DecisionCounter): number =>
+  encodeMessage(decisionCounterType, counter).length + FRAME_BYTES
 
 /** Spreads reports over as few batches as the server takes, at least one; the order of records stays. */
 export function cutBatches(reports: readonly ChainedReport[]): readonly Batch[] {
@@ -33,28 +48,29 @@ export function cutBatches(reports: readonly ChainedReport[]): readonly Batch[] 
     if (isFull(batch, bytes)) batches.push((batch = emptyBatch()))
     return batch
   }
-  for (const { uid, records, counters } of reports) {
+  for (const { workload, records, counters } of reports) {
+    count(roomFor(REPORT_BYTES), workload, REPORT_BYTES)
     for (const record of records) {
       const bytes = record.content.length + FRAME_BYTES
-      count(roomFor(bytes), uid, bytes).records.push(record)
+      count(roomFor(bytes), workload, bytes).records.push(record)
     }
     for (const counter of counters) {
-      const bytes = encodeMessage(decisionCounterType, counter).length + FRAME_BYTES
-      count(roomFor(bytes), uid, bytes).counters.push(counter)
+      const bytes = sizeOfCounter(counter)
+      count(roomFor(bytes), workload, bytes).counters.push(counter)
     }
   }
   return batches
 }
 
-const emptyBatch = (): Batch => ({ records: [], counters: [], bytes: 0, bytesByUid: new Map() })
+const emptyBatch = (): Batch => ({ records: [], counters: [], bytes: 0, bytesOf: new Map() })
 
 const isFull = ({ records, counters, bytes }: Batch, more: number): boolean =>
   records.length >= BATCH_MAX_RECORDS ||
   counters.length >= BATCH_MAX_COUNTERS ||
   (bytes > 0 && bytes + more > BATCH_MAX_BYTES)
 
-function count(batch: Batch, uid: number, bytes: number): Batch {
+function count(batch: Batch, workload: string, bytes: number): Batch {
   batch.bytes += bytes
-  batch.bytesByUid.set(uid, (batch.bytesByUid.get(uid) ?? 0) + bytes)
+  batch.bytesOf.set(workload, (batch.bytesOf.get(workload) ?? 0) + bytes)
   return batch
 }

@@ -14,6 +14,9 @@ export interface Reporter {
   readonly identities: ReadonlySet<string>
 }
 
+/** The workload that reports, told from others by its identities: its processes and users may be many. */
+export const workloadOf = ({ identities }: Pick<Reporter, 'identities'>): string => [...identities].toSorted().join(' ')
+
 /** Where an agent's chain of records stands. */
 export interface ChainHead {
   /** Of the newest record; 0: there is none. */

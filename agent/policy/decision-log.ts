@@ -7,11 +7,12 @@ import { Wake } from '../entries/wake.ts'
 import { grpcStatusOf } from '../upstream/refusal.ts'
 import { backoffMs, type Random } from '../upstream/timing.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { cutBatches, type Batch, type ChainedReport } from './cut-batches.ts'
-import { chainRecords, readReport, type ChainHead, type Reported, type Reporter } from './decision-batch.ts'
+import { cutBatches, sizeOfReport, type Batch, type ChainedReport } from './cut-batches.ts'
+import { chainRecords, readReport, workloadOf, type ChainHead, type Reported, type Reporter } from './decision-batch.ts'
 import { TakenReports } from './taken-reports.ts'
-import type { DecisionSpool, SpooledBatch } from './decision-spool.ts'
+import type { DecisionSpool } from './decision-spool.ts'
 import { sha256 } from './signed-content.ts'
+import { SpoolShares } from './spool-shares.ts'
 
 export interface DecisionLogDeps {
   readonly spool: DecisionSpool
@@ -38,8 +39,6 @@ interface Gathering {
 const LOG_ID_BYTES = 16
 const RETRY_FIRST_MS = 1000
 const RETRY_MOST_MS = 60_000
-/** One user may fill this part of the spool; the rest is for the others. */
-const SHARE_OF_ONE_USER = 0.5
 
 /**
  * Takes what enforcing workloads decided, chains it, keeps it on disk until the server has stored it. A receipt means that it is
@@ -53,19 +52,19 @@ export class DecisionLog {
   #head: ChainHead = { sequence: 0, previous: '' }
   #nextBatch = 1
   #nextFile = 1
-  #waiting: SpooledBatch[] = []
-  /** The newest file is kept after the server has stored it. */
-  #storedThrough = 0
-  readonly #bytesByUid = new Map<number, number>()
-  readonly #uidsOf = new Map<number, ReadonlyMap<number, number>>()
+  /** Files that the server has not stored yet, oldest first. */
+  readonly #unsent = new Set<number>()
+  /** Files that it has stored and that are still here: the newest of all is kept. */
+  readonly #stored: number[] = []
+  readonly #shares: SpoolShares
   #gathering: Gathering | undefined
   #writing: Promise<void> = Promise.resolve()
-  readonly #room = new Set<() => void>()
   readonly #arrived = new Wake()
   readonly #taken = new TakenReports()
 
   constructor(deps: DecisionLogDeps) {
     this.#deps = deps
+    this.#shares = new SpoolShares(deps.spoolMaxBytes)
   }
 
   /**
@@ -75,8 +74,12 @@ export class DecisionLog {
   async restore(): Promise<void> {
     const { spool, random, log } = this.#deps
     this.#logId = random(LOG_ID_BYTES).toString('hex')
-    this.#waiting = [...(await spool.open())]
-    const newest = this.#waiting.at(-1)
+    const saved = await spool.open()
+    for (const { file, bytes } of saved) {
+      this.#unsent.add(file)
+      this.#shares.hold(file, bytes, new Map())
+    }
+    const newest = saved.at(-1)
     const last = newest === undefined ? undefined : await spool.read(newest.file)
     this.#nextFile = (newest?.file ?? 0) + 1
     if (last !== undefined) this.#head = last.head
@@ -85,7 +88,7 @@ export class DecisionLog {
 
   /** Batches that the server has not stored yet. */
   get spooled(): number {
-    return this.#unsent().length
+    return this.#unsent.size
   }
 
   /**
@@ -98,7 +101,8 @@ export class DecisionLog {
     this.#checkJoined()
     // Its receipt was lost: counts are exact, so it is not taken twice.
     if (this.#taken.has(report, reporter)) return
-    await this.#roomFor(reporter.uid, signal)
+    // Held from now on, so that many at once are not more than one after the other.
+    using _reserved = await this.#shares.reserve(workloadOf(reporter), sizeOfReport(report), signal)
     const { parts, written } = this.#gather()
     parts.push({ report, reported, reporter })
     await written.promise
@@ -110,7 +114,7 @@ export class DecisionLog {
     const { clock, random, log } = this.#deps
     for (let failures = 0; ;) {
       try {
-        for (const next of this.#unsent()) await this.#send(next, signal)
+        for (const file of this.#unsent) await this.#send(file, signal)
         failures = 0
         await this.#arrived.wait(signal)
       } catch (error) {
@@ -122,17 +126,13 @@ export class DecisionLog {
     }
   }
 
-  #unsent(): SpooledBatch[] {
-    return this.#waiting.filter(({ file }) => file > this.#storedThrough)
-  }
-
   #checkJoined(): string {
     const agentId = this.#deps.agentId()
     if (agentId !== undefined) return agentId
     throw new SallyportError('NOT_READY', 'Cannot take decisions: this agent has not joined')
   }
 
-  async #send({ file }: SpooledBatch, signal: AbortSignal): Promise<void> {
+  async #send(file: number, signal: AbortSignal): Promise<void> {
     const { spool, upstream, log } = this.#deps
     const saved = await spool.read(file)
     if (saved === undefined) log.error({}, 'Saved decisions are damaged; the server will miss them in the chain')
@@ -145,23 +145,15 @@ export class DecisionLog {
         log.error({ err: error }, 'The server refused decisions; it will miss them in the chain')
       }
     }
-    this.#storedThrough = file
-    this.#makeRoom(file)
-    for (const done of this.#waiting.slice(0, -1).filter((one) => one.file <= file)) {
-      await spool.remove(done.file)
-      this.#waiting = this.#waiting.filter((one) => one !== done)
+    this.#unsent.delete(file)
+    this.#stored.push(file)
+    this.#shares.release(file)
+    // The newest file stays, but takes nobody's room.
+    const kept = this.#unsent.size > 0 ? 0 : 1
+    for (let oldest = this.#stored[0]; oldest !== undefined && this.#stored.length > kept; oldest = this.#stored[0]) {
+      await spool.remove(oldest)
+      this.#stored.shift()
     }
-  }
-
-  /** The newest file stays, but takes nobody's room. */
-  #makeRoom(file: number): void {
-    for (const [uid, bytes] of this.#uidsOf.get(file) ?? []) {
-      const left = (this.#bytesByUid.get(uid) ?? 0) - bytes
-      if (left > 0) this.#bytesByUid.set(uid, left)
-      else this.#bytesByUid.delete(uid)
-    }
-    this.#uidsOf.delete(file)
-    for (const tell of this.#room) tell()
   }
 
   #gather(): Gathering {
@@ -191,50 +183,28 @@ export class DecisionLog {
     }
   }
 
-  async #writeBatch({ records, counters, bytesByUid }: Batch, dropped: Dropped): Promise<void> {
+  async #writeBatch({ records, counters, bytes, bytesOf }: Batch, dropped: Dropped): Promise<void> {
     const file = this.#nextFile
     const last = records.at(-1)
     const head = last && { sequence: last.sequence, previous: sha256(last.content).toString('hex') }
     const batch: DecisionBatch = { logId: this.#logId, batch: this.#nextBatch, records, counters, ...dropped }
-    const spooled = await this.#deps.spool.write(file, batch, head ?? this.#head)
-    // Taken up after the write: what was sent meanwhile has left another list.
-    this.#waiting = [...this.#waiting, spooled]
+    await this.#deps.spool.write(file, batch, head ?? this.#head)
+    this.#unsent.add(file)
+    this.#shares.hold(file, bytes, bytesOf)
     this.#head = head ?? this.#head
     this.#nextBatch++
     this.#nextFile++
-    this.#uidsOf.set(file, bytesByUid)
-    for (const [uid, bytes] of bytesByUid) this.#bytesByUid.set(uid, (this.#bytesByUid.get(uid) ?? 0) + bytes)
   }
 
   #chained(parts: Gathering['parts']): readonly ChainedReport[] {
     const agentId = this.#checkJoined()
     let head = this.#head
-    return parts.map(({ report: { counters }, reported, reporter: { uid, pid } }) => {
+    return parts.map(({ report: { counters }, reported, reporter }) => {
+      const { uid, pid } = reporter
       const linked = chainRecords(reported, head, { agentId, uid, pid })
       head = linked.head
-      return { uid, records: linked.records, counters }
+      return { workload: workloadOf(reporter), records: linked.records, counters }
     })
-  }
-
-  async #roomFor(uid: number, signal: AbortSignal): Promise<void> {
-    while (this.#isFull(uid)) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      const abort = (): void => reject(signal.reason as Error)
-      this.#room.add(resolve)
-      signal.addEventListener('abort', abort, { once: true })
-      try {
-        await promise
-      } finally {
-        this.#room.delete(resolve)
-        signal.removeEventListener('abort', abort)
-      }
-    }
-  }
-
-  #isFull(uid: number): boolean {
-    const { spoolMaxBytes } = this.#deps
-    const all = this.#unsent().reduce((sum, { bytes }) => sum + bytes, 0)
-    return all >= spoolMaxBytes || (this.#bytesByUid.get(uid) ?? 0) >= spoolMaxBytes * SHARE_OF_ONE_USER
   }
 }
 

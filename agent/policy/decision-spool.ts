@@ -37,13 +37,12 @@ export class DecisionSpool {
   }
 
   /** Durable when it resolves. */
-  async write(file: number, batch: DecisionBatch, { sequence, previous }: ChainHead): Promise<SpooledBatch> {
+  async write(file: number, batch: DecisionBatch, { sequence, previous }: ChainHead): Promise<void> {
     const header = Buffer.alloc(SEQUENCE_BYTES + HASH_BYTES)
     header.writeBigUInt64BE(BigInt(sequence))
     header.write(previous, SEQUENCE_BYTES, 'hex')
     const content = Buffer.concat([header, encodeMessage(decisionBatchType, batch)])
     await this.#disk.write(this.#path(file), Buffer.concat([sha256(content), content]))
-    return { file, bytes: HASH_BYTES + content.length }
   }
 
   /** Undefined when the file is gone or damaged. */

@@ -17,6 +17,8 @@ import { until } from '../../fakes/until.ts'
 import { aCounter, aRecord, aReport } from './decision-reports.ts'
 
 const reporter: Reporter = { uid: 1000, pid: 7, identities: new Set(['spiffe://example.org/web']) }
+const other: Reporter = { uid: 1000, pid: 8, identities: new Set(['spiffe://example.org/db']) }
+const aRecordOf = (id: string) => aRecord({ dst: { id } })
 const { signal } = new AbortController()
 
 class World implements Disposable {
@@ -240,12 +242,39 @@ describe('DecisionLog', () => {
     const waiting = log.take(big(), reporter, signal).then(() => (hasRoom = true))
     await settled()
     expect(hasRoom).toBe(false)
-    // One user's share is full, not that of the others.
-    await log.take(aReport({ records: [aRecord()] }), { ...reporter, uid: 2 }, signal)
+    // The share of one workload is full, not that of the others.
+    await log.take(aReport({ records: [aRecordOf('spiffe://example.org/db')] }), other, signal)
     world.failure = undefined
     await world.clock.advance(5000)
     await waiting
     expect(hasRoom).toBe(true)
+  })
+
+  test('a workload that floods waits, as whichever user, and with reports that say nothing too', async () => {
+    using world = new World()
+    world.failure = new Error('away')
+    const log = await world.start(100_000)
+    const stop = new AbortController()
+    const taken = { flood: 0 }
+    const flood = Array.from({ length: 400 }, async (_, uid) => {
+      const report = uid % 2 === 0 ? aReport({ droppedRecords: 1 }) : aReport({ counters: [aCounter()] })
+      await log.take(report, { ...reporter, uid, pid: uid }, stop.signal)
+      taken.flood++
+    })
+    await until(() => taken.flood > 50, 'some of the flood')
+    await until(() => world.files.length > 0, 'a file')
+    const records = Array.from({ length: 20 }, () => aRecordOf('spiffe://example.org/db'))
+    for (const record of records) await log.take(aReport({ records: [record], counters: [] }), other, signal)
+    expect(taken.flood).toBeLessThan(110)
+    stop.abort(new Error('enough'))
+    await Promise.allSettled(flood)
+    world.failure = undefined
+    await world.clock.advance(5000)
+    await until(() => log.spooled === 0, 'everything to be sent')
+    expect(contentsOf(world.sent)).toHaveLength(records.length)
+    const counts = world.sent.flatMap(({ counters }) => counters.map(({ count }) => count))
+    const dropped = world.sent.reduce((sum, { droppedRecords }) => sum + droppedRecords, 0)
+    expect(counts.length + dropped).toBe(taken.flood)
   })
 
   test('whoever waits for room can be ended', async () => {
