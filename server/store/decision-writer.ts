@@ -7,6 +7,9 @@ import { preparedBy, type Prepared } from './prepared.ts'
 /** Where counts stop, 2^53 - 1: whatever workloads say, what is stored can be read. */
 const MOST = Number.MAX_SAFE_INTEGER
 
+/** Logs of one agent whose place is remembered. */
+export const LOGS_MAX_PER_AGENT = 1_000
+
 /** Writes decision records and counters inside a transaction that somebody else opened. */
 export class DecisionWriter {
   // oxlint-disable-next-line no-unused-private-class-members -- it is used, as the tag of templates
@@ -25,23 +28,24 @@ export class DecisionWriter {
     const { agent, logId } = batch
     const known = this.#sql`SELECT batch FROM decision_logs WHERE agent = ? AND log_id = ?`.get(agent, logId)
     if (known !== undefined && (known as { batch: number }).batch >= batch.batch) return
-    this.#sql`INSERT INTO decision_logs (agent, log_id, batch, at, dropped_records, dropped_counters)
-      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (agent, log_id) DO UPDATE SET batch = excluded.batch, at = excluded.at,
-      dropped_records = min(dropped_records + excluded.dropped_records, ?),
-      dropped_counters = min(dropped_counters + excluded.dropped_counters, ?)`.run(
-      agent,
-      logId,
-      batch.batch,
-      batch.receivedMs,
-      batch.droppedRecords,
-      batch.droppedCounters,
-      ...[MOST, MOST],
+    if (known === undefined) this.#forgetLogs(agent)
+    this.#sql`INSERT INTO decision_logs (agent, log_id, batch, at) VALUES (?, ?, ?, ?)
+      ON CONFLICT (agent, log_id) DO UPDATE SET batch = excluded.batch, at = excluded.at`.run(
+      ...[agent, logId, batch.batch, batch.receivedMs],
     )
     this.#holdings.drop('record', batch.droppedRecords)
     this.#holdings.drop('counter', batch.droppedCounters)
     this.#addRecords(batch)
     this.#addCounters(batch)
     this.#pruner.makeRoom(agent, room)
+  }
+
+  /** All but the newest of an agent: it begins one with each start, and will not go on with those. */
+  #forgetLogs(agent: string): void {
+    this.#sql`DELETE FROM decision_logs WHERE agent = ? AND log_id IN
+      (SELECT log_id FROM decision_logs WHERE agent = ? ORDER BY at DESC LIMIT -1 OFFSET ?)`.run(
+      ...[agent, agent, LOGS_MAX_PER_AGENT - 1],
+    )
   }
 
   #addRecords({ agent, logId, receivedMs, records }: DecisionBatchRow): void {

@@ -234,6 +234,8 @@ export const migrations: readonly Migration[] = [
       INSERT INTO decision_totals
         SELECT 'counter', coalesce(sum(bytes), 0), count(*),
           (SELECT CAST(min(total(dropped_counters), 9007199254740991) AS INTEGER) FROM decision_logs) FROM decision_counters;
+      ALTER TABLE decision_logs DROP COLUMN dropped_records;
+      ALTER TABLE decision_logs DROP COLUMN dropped_counters;
       CREATE INDEX decision_records_by_holder ON decision_records (holder);
       CREATE INDEX decision_counters_by_holder ON decision_counters (holder, day);
     `,

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DecisionPruner } from '../../../server/store/decision-pruner.ts'
 import type { DecisionRoom } from '../../../server/store/decision-rows.ts'
-import { DecisionWriter } from '../../../server/store/decision-writer.ts'
+import { DecisionWriter, LOGS_MAX_PER_AGENT } from '../../../server/store/decision-writer.ts'
 import { migrations } from '../../../server/store/schema.ts'
 import { openSqliteStore, type StoreLimits } from '../../../server/store/sqlite.ts'
 import type { Transaction } from '../../../server/store/store.ts'
@@ -110,14 +110,34 @@ describe('what is held of decisions', () => {
       db.prepare(`INSERT INTO decision_records (id, agent, log_id, sequence, at, received_at, facts, content)
       VALUES ('d', ?, 'log', ?, 1, 1, '{}', 'é')`)
     for (const [agent, sequence] of [['a', 1], ['a', 2], ['b', 1]] as const) insert.run(agent, sequence) // prettier-ignore
+    db.exec(`INSERT INTO decision_logs VALUES ('a', 'log', 1, 1, 7, 8), ('b', 'log', 1, 1, 9007199254740991, 1)`)
     db.exec(`INSERT INTO decision_counters VALUES (1, 'a', 'k', 1, 1, 1, '{}')`)
     for (const { sql, version } of migrations) if (version > 3) db.exec(sql)
     const { entered, counted } = heldIn(db)
     expect(entered).toEqual(counted)
+    expect(dropped(db)).toEqual({ record: Number.MAX_SAFE_INTEGER, counter: 9 })
     expect(entered.totals).toMatchObject([
       { kind: 'counter', items: 1 },
       { kind: 'record', items: 3, bytes: 3 * (2 + 2 + 2 + 256) },
     ])
+  })
+
+  test('an agent that begins logs without end has the newest of them remembered', () => {
+    const db = database()
+    const writer = new DecisionWriter(db)
+    const add = (agent: string, log: number) =>
+      writer.add(aBatch(1, { agent, logId: `log${log}`, receivedMs: log, counters: [aCounter('k')] }), roomy)
+    add('quiet', 0)
+    for (let log = 0; log < LOGS_MAX_PER_AGENT + 10; log++) add('loud', log)
+    const counted = () => db.prepare("SELECT count FROM decision_counters WHERE agent = 'loud'").get()?.['count']
+    const logs = db.prepare('SELECT agent, count(*) AS count FROM decision_logs GROUP BY agent ORDER BY agent').all()
+    expect(logs.map(({ agent, count }) => [agent, count])).toEqual([
+      ['loud', LOGS_MAX_PER_AGENT],
+      ['quiet', 1],
+    ])
+    const before = counted()
+    add('loud', LOGS_MAX_PER_AGENT + 9)
+    expect(counted()).toBe(before)
   })
 
   test('a flood of one workload looks at no more rows than it removes', () => {
