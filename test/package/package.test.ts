@@ -76,7 +76,7 @@ describe('the package', () => {
     using withGrpc = await Project.with(packed)
     withGrpc.link('@grpc/grpc-js')
     cpSync(project.path('grpc.mjs'), withGrpc.path('grpc.mjs'))
-    expect(await withGrpc.run(process.execPath, ['grpc.mjs'])).toBe('channelCredentials,serverCredentials\n')
+    expect(await withGrpc.run(process.execPath, ['grpc.mjs'])).toBe('channelCredentials,serverCredentials,withJwt\n')
   })
 })
 

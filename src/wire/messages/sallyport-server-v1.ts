@@ -1598,11 +1598,12 @@ export interface LabelledEntryResult {
   readonly entry: spireApiTypes.Entry | null
   readonly labels: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
+  readonly code: string
 }
 
 export const labelledEntryResultType: MessageType<LabelledEntryResult> = {
   name: 'sallyport.server.v1.LabelledEntryResult',
-  create: () => ({ status: null, entry: null, labels: NO_ENTRIES, warnings: NO_ITEMS }),
+  create: () => ({ status: null, entry: null, labels: NO_ENTRIES, warnings: NO_ITEMS, code: '' }),
   fields: [
     { number: 1, name: 'status', kind: 'message', type: () => spireApiTypes.statusType },
     { number: 2, name: 'entry', kind: 'message', type: () => spireApiTypes.entryType },
@@ -1620,6 +1621,7 @@ export const labelledEntryResultType: MessageType<LabelledEntryResult> = {
       },
     },
     { number: 4, name: 'warnings', kind: 'string', repeated: true },
+    { number: 5, name: 'code', kind: 'string' },
   ],
 }
 
