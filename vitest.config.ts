@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    reporters: ['./test/skip-reasons.ts', ...configDefaults.reporters],
+    reporters: ['./test/run-notes.ts', ...configDefaults.reporters],
     setupFiles: ['test/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
@@ -11,7 +11,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Whoever shares the machine of CI takes processors away for seconds: a test is broken there when it fails three times in a row.
-    // The runner says which ones were asked again; at a desk each failure counts.
+    // The end of the run lists which ones were asked again (test/run-notes.ts); at a desk each failure counts.
     retry: process.env['CI'] === undefined ? 0 : 2,
   },
 })

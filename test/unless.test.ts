@@ -17,9 +17,11 @@ test('a run names what did not run on this machine, and why, although all is wel
      testUnless(undefined, 'runs', () => undefined)
      testUnless('no sun', 'grows', wrong)
      testRowsUnless('no rain', ['grass', 'moss'], '%s is green', wrong)
+     let tries = 0
+     testUnless(undefined, 'passes late', () => { if (++tries < 3) wrong() }, { retry: 2 })
      describeUnless(missing('no-such-program'), 'a suite', () => testUnless(undefined, 'inside', wrong))`,
   )
-  const reporters = [join(here, 'skip-reasons.ts'), 'default']
+  const reporters = [join(here, 'run-notes.ts'), 'default']
   writeFileSync(join(folder, 'vitest.config.mjs'), `export default { test: ${JSON.stringify({ reporters })} }`)
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const env = cleanEnvironment({ NO_COLOR: '1' })
@@ -30,7 +32,8 @@ test('a run names what did not run on this machine, and why, although all is wel
     ' ↓ some.test.mjs > grows (skipped: no sun)',
     ' ↓ some.test.mjs > moss is green (skipped: no rain)',
   ])
-  expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests +1 passed \| 4 skipped/)])
+  expect(stdout).toContain(' ↻ some.test.mjs > passes late (failed 2×, then passed)\n')
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests +2 passed \| 4 skipped/)])
 })
 
 test('nothing is skipped without a reason', () => {

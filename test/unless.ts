@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { describe, test, type SuiteFactory, type TestFunction, type TestOptions } from 'vitest'
-import { nameOfSkipped } from './skip-reasons.ts'
+import { nameOfSkipped } from './run-notes.ts'
 
-// What cannot run on every machine says why where it does not: `skip-reasons.ts` prints these names at the end of a run.
+// What cannot run on every machine says why where it does not: `run-notes.ts` prints these names at the end of a run.
 
 /** Why something does not run here; undefined where it does. */
 export type Reason = string | undefined
