@@ -118,6 +118,10 @@ export class Directory implements AsyncDisposable {
     return [...this.#state.entries.withSpiffeId(spiffeId.toString()).values()]
   }
 
+  entriesWithDnsName(name: string): readonly RegistrationEntry[] {
+    return [...this.#state.entries.withDnsName(name).values()]
+  }
+
   entriesUnder(parentId: SpiffeId): readonly RegistrationEntry[] {
     return [...this.#state.entries.childrenOf(parentId.toString()).values()]
   }

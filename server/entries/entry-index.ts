@@ -8,11 +8,12 @@ export const placeOfEntry = (entry: RegistrationEntry): Place => ({
   id: entry.id,
 })
 
-/** All entries, found by id, parent, SPIFFE ID, foreign trust domain, and in the order of lists. */
+/** All entries, found by id, parent, SPIFFE ID, DNS name, foreign trust domain, and in the order of lists. */
 export class EntryIndex {
   readonly #byId = new Map<string, RegistrationEntry>()
   readonly #byParent = new EntryGroups()
   readonly #bySpiffeId = new EntryGroups()
+  readonly #byDnsName = new EntryGroups()
   readonly #federated = new EntryGroups()
   readonly #expiring = new Map<string, RegistrationEntry>()
   /** Aliases by the first of their selectors: an agent that matches one has that selector too. */
@@ -44,6 +45,11 @@ export class EntryIndex {
 
   withSpiffeId(spiffeId: string): EntryGroup {
     return this.#bySpiffeId.get(spiffeId)
+  }
+
+  /** Written alike but for upper case, as clients compare names. */
+  withDnsName(name: string): EntryGroup {
+    return this.#byDnsName.get(name.toLowerCase())
   }
 
   federatingWith(trustDomain: string): EntryGroup {
@@ -78,6 +84,7 @@ export class EntryIndex {
     this.#byParent.leave(entry.parentId.toString(), id)
     this.#aliases.leave(aliasKey(entry), id)
     this.#bySpiffeId.leave(entry.spiffeId.toString(), id)
+    for (const name of dnsKeys(entry)) this.#byDnsName.leave(name, id)
     for (const { name } of entry.federatesWith) this.#federated.leave(name, id)
     this.#ordered.remove(entry)
   }
@@ -88,9 +95,13 @@ export class EntryIndex {
     this.#byParent.join(entry.parentId.toString(), entry)
     if (entry.parentId.toString() === this.#serverId) this.#aliases.join(aliasKey(entry), entry)
     this.#bySpiffeId.join(entry.spiffeId.toString(), entry)
+    for (const name of dnsKeys(entry)) this.#byDnsName.join(name, entry)
     for (const { name } of entry.federatesWith) this.#federated.join(name, entry)
   }
 }
+
+const dnsKeys = ({ dnsNames }: RegistrationEntry): Iterable<string> =>
+  new Set(dnsNames.map((name) => name.toLowerCase()))
 
 const aliasKey = ({ selectors: [first] }: RegistrationEntry): string =>
   first === undefined ? '' : printSelector(first)

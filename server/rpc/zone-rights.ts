@@ -75,6 +75,23 @@ export class ZoneRights {
         (coming.length === 0 || this.#isWithin(zones, this.#zonesWith(coming)))
       if (!isAllowed) throw refused(text)
     }
+    this.#checkDnsNames(zones, before, after)
+  }
+
+  /** Clients that know their server by its DNS name would take whoever is given that name for it. */
+  #checkDnsNames(
+    zones: ReadonlySet<string>,
+    before: RegistrationEntry | undefined,
+    after: RegistrationEntry | undefined,
+  ): void {
+    const had = new Set(before?.dnsNames.map((name) => name.toLowerCase()))
+    const added = (after?.dnsNames ?? []).filter((name) => !had.has(name.toLowerCase()))
+    for (const name of added) {
+      if (name.startsWith('*')) throw refused(`the DNS name ${name}`, 'it stands for names of other zones too')
+      const holders = this.#deps.directory.entriesWithDnsName(name)
+      const isForeign = holders.some(({ spiffeId }) => !this.#isWithin(zones, this.#zonesOfId(spiffeId.toString())))
+      if (isForeign) throw refused(`the DNS name ${name}`, 'an identity outside of its zones has it')
+    }
   }
 
   #isPrivileged(spiffeId: string, entries: readonly RegistrationEntry[]): boolean {

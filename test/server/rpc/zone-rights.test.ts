@@ -71,6 +71,30 @@ describe('SE-44: an administrator who is bound to zones', () => {
     await expect(server.entries.batchDeleteEntry({ ids: ['deploy'] }, call)).rejects.toThrowCode('ZONE_REFUSED')
   })
 
+  test('gives no identity a DNS name that one of another zone has, nor one that stands for many', async () => {
+    const parentId = { trustDomain: 'example.org', path: '/spire/agent/join_token/a' }
+    const make = async (id: string, path: string, dnsNames: readonly string[], by = call) => {
+      const selectors = [{ type: 'unix', value: id }]
+      const entries = [{ ...messageOf(id, path), parentId, selectors, dnsNames }]
+      return (await server.entries.batchCreateEntry({ entries, outputMask: null }, by)).results?.[0]?.status
+    }
+    expect(await make('ledger', '/data/ledger', ['orders.internal'], server.local())).toMatchObject({ code: 0 })
+    expect(await make('front', '/web/front', ['front.internal'])).toMatchObject({ code: 0 })
+    expect(await make('twin', '/web/twin', ['front.internal'])).toMatchObject({ code: 0 })
+    for (const name of ['orders.internal', 'Orders.Internal', '*.internal']) {
+      const message = expect.stringContaining(`the DNS name ${name}`) as string
+      expect(await make('fake', '/web/fake', [name])).toMatchObject({ code: 7, message })
+    }
+    // What it has already stays its own, whoever else got the name since.
+    expect(await make('late', '/data/late', ['front.internal'], server.local())).toMatchObject({ code: 0 })
+    const renamed = { ...messageOf('front', '/web/front'), parentId, dnsNames: ['front.internal'], hint: 'x' }
+    const { results } = await server.entries.batchUpdateEntry(
+      { entries: [{ ...renamed, selectors: [{ type: 'unix', value: 'front' }] }], ...mask },
+      call,
+    )
+    expect(results?.[0]?.status).toMatchObject({ code: 0 })
+  })
+
   test('gives no agent what is below an id of its zones and not in them', async () => {
     const below = (id: string, path: string, parent: string) =>
       server.entries.batchCreateEntry(
