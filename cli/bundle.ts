@@ -7,10 +7,11 @@ import { SallyportError } from '../src/errors.ts'
 import { TrustDomain } from '../src/id/trust-domain.ts'
 import { bundleFromMessage, bundleToMessage } from '../src/wire/bundle-message.ts'
 import { bundleService } from '../src/wire/messages/spire-api-server-bundle-v1.ts'
-import { printPem, readPemCertificates } from '../src/x509/pem.ts'
+import { readPemCertificates } from '../src/x509/pem.ts'
 import { action } from './action.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
+import { authoritiesPem } from './authorities-pem.ts'
 import { checkStatus, codeOfItem } from './item-status.ts'
 import type { Result } from './print.ts'
 
@@ -86,9 +87,7 @@ async function showBundle(options: GlobalOptions & { format: Format; wit?: boole
 function printed(bundle: Bundle, { format, wit }: { readonly format: Format; readonly wit?: boolean }): string {
   if (format === 'jwks') return printJwks(bundle)
   if (format === 'wit-jwks') return printWitJwks(bundle)
-  return format === 'spiffe'
-    ? printBundleDocument(bundle, { witKeys: wit })
-    : printPem(bundle.x509Authorities.map(({ certificate }) => certificate))
+  return format === 'spiffe' ? printBundleDocument(bundle, { witKeys: wit }) : authoritiesPem(bundle)
 }
 
 async function listBundles(options: GlobalOptions): Promise<Result> {

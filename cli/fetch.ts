@@ -1,14 +1,14 @@
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
-import type { Bundle } from '../src/bundle/bundle.ts'
 import { printWitJwks } from '../src/bundle/jwks.ts'
 import { parseDuration } from '../src/config/field-types.ts'
 import { SallyportError } from '../src/errors.ts'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
 import type { WorkloadClient } from '../src/workload/workload-client.ts'
 import { printPem } from '../src/x509/pem.ts'
-import { action, collect } from './action.ts'
-import { audienceWarnings } from './audience-warnings.ts'
+import { action } from './action.ts'
+import { audienceOption, audienceWarnings } from './audiences.ts'
+import { authoritiesPem } from './authorities-pem.ts'
 import { withWorkloadApi } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { printInstant, type Result } from './print.ts'
@@ -29,11 +29,7 @@ export function fetchCommand(): Command {
   fetch
     .command('jwt')
     .description('fetch JWT-SVIDs')
-    .requiredOption(
-      '--audience <name>',
-      'who may accept it; repeat for more, each of which can then use it at the others',
-      collect,
-    )
+    .addOption(audienceOption())
     .option('--spiffe-id <id>', 'only this identity')
     .option('--timeout <duration>', 'how long to wait for an answer', '10s')
     .addHelpText('after', '\nExample:\n  sallyport fetch jwt --audience orders')
@@ -112,9 +108,6 @@ async function fetchX509(options: FetchOptions & { write?: string }): Promise<Re
     return { value: { svids: value, files }, rows, sentence: `Wrote ${files.join(', ')}` }
   })
 }
-
-const authoritiesPem = (bundle: Bundle | undefined): string =>
-  printPem((bundle?.x509Authorities ?? []).map(({ certificate }) => certificate))
 
 async function fetchJwt(options: FetchOptions & { audience: readonly string[]; spiffeId?: string }): Promise<Result> {
   if (options.audience.includes('')) {

@@ -9,7 +9,8 @@ import { decodeCertificate } from '../src/x509/decode-certificate.ts'
 import { printPem } from '../src/x509/pem.ts'
 import { spkiOf } from '../src/x509/spki.ts'
 import { action, collect } from './action.ts'
-import { audienceWarnings } from './audience-warnings.ts'
+import { audienceOption, audienceWarnings } from './audiences.ts'
+import { authoritiesPem } from './authorities-pem.ts'
 import { withServer } from './connect.ts'
 import type { GlobalOptions } from './context.ts'
 import { parseWholeSeconds } from './durations.ts'
@@ -36,11 +37,7 @@ export function mintCommand(): Command {
     .command('jwt')
     .description('issue a JWT-SVID and print it')
     .requiredOption('--spiffe-id <id>', 'the identity')
-    .requiredOption(
-      '--audience <name>',
-      'who may accept it; repeat for more, each of which can then use it at the others',
-      collect,
-    )
+    .addOption(audienceOption())
     .option('--ttl <duration>', 'how long it lives (default: the server decides)')
     .addHelpText(
       'after',
@@ -74,7 +71,7 @@ async function mintX509(
     const files = await writeSvidFiles(options.write, {
       chainPem: printPem((svid?.certChain ?? []).map((der) => decodeCertificate(der))),
       keyPem: keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-      bundlePem: printPem(bundle.x509Authorities.map(({ certificate }) => certificate)),
+      bundlePem: authoritiesPem(bundle),
     })
     return {
       value: { spiffeId, expiresAt: new Date((svid?.expiresAt ?? 0) * 1000), files },

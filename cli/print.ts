@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { GrpcStatusName } from '../src/errors.ts'
 import { SallyportError } from '../src/errors.ts'
+import { CONTROLS, escapeControl } from '../src/log/controls.ts'
 import { EXIT, type OutputFormat } from './context.ts'
 
 export type Row = Readonly<Record<string, string | number | boolean | undefined>>
@@ -99,15 +100,11 @@ export function wrap(text: string, columns: number): string[] {
 const widestLine = (text: string): number => Math.max(...text.split('\n').map(({ length }) => length))
 
 /** What others chose to call things must not steer the terminal. */
-// oxlint-disable-next-line no-control-regex
-export const printable = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '\uFFFD')
+export const printable = (text: string): string => text.replaceAll(CONTROLS, '\uFFFD')
 
 /** JSON escapes the controls of ASCII itself; the others could steer a terminal, too. */
 export const printJson = (value: unknown, indent?: number): string =>
-  JSON.stringify(value, undefined, indent).replaceAll(
-    /[\u007F-\u009F]/g,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  JSON.stringify(value, undefined, indent).replaceAll(/[\u007F-\u009F]/g, escapeControl)
 
 /** The same of a text of several lines, such as a file that is printed whole. */
 const printableLines = (text: string): string => text.replaceAll(/[^\t\n\r]+/g, printable)

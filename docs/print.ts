@@ -74,38 +74,29 @@ ${table(agentConfig)}
 }
 
 function metricsPage(): string {
-  const table = (declare: (metrics: MetricRegistry) => void): string => {
-    const metrics = processMetrics(systemClock)
-    declare(metrics)
-    return metrics
-      .describe()
-      .map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`)
-      .join('\n')
-  }
   // Gauges read their parts only when somebody asks for values.
   const unread = { witSvids: {} } as never
+  const sections = {
+    Server(metrics: MetricRegistry) {
+      serverMetrics(metrics)
+      serverGauges(metrics, unread)
+    },
+    Agent(metrics: MetricRegistry) {
+      agentMetrics(metrics)
+      agentGauges(metrics, unread)
+    },
+  }
+  const pages = Object.entries(sections).map(([title, declare]) => {
+    const metrics = processMetrics(systemClock)
+    declare(metrics)
+    const rows = metrics.describe().map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`)
+    return `## ${title}\n\n| metric | type | meaning |\n|---|---|---|\n${rows.join('\n')}\n`
+  })
   return `# Metrics
 
 What \`/metrics\` answers where \`metrics.listen\` is set, in the text format of Prometheus. A counter or histogram with labels appears with its first event.
 
-## Server
-
-| metric | type | meaning |
-|---|---|---|
-${table((metrics) => {
-  serverMetrics(metrics)
-  serverGauges(metrics, unread)
-})}
-
-## Agent
-
-| metric | type | meaning |
-|---|---|---|
-${table((metrics) => {
-  agentMetrics(metrics)
-  agentGauges(metrics, unread)
-})}
-`
+${pages.join('\n')}`
 }
 
 function evidencePage(): string {

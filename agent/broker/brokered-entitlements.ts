@@ -1,3 +1,4 @@
+import { isPrivileged } from '../../src/entry/is-privileged.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import type { Selector } from '../../src/entry/selector.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
@@ -106,7 +107,7 @@ class BrokeredEntitlements implements Entitled {
   #privilegedIds(): ReadonlySet<string> {
     const { sequence, entries } = this.#all
     if (this.#privileged.sequence === sequence) return this.#privileged.ids
-    const found = [...entries.values()].filter(({ admin, downstream }) => admin || downstream)
+    const found = [...entries.values()].filter(isPrivileged)
     const ids = new Set(found.map(({ spiffeId }) => spiffeId.toString()))
     const isSame = ids.symmetricDifference(this.#privileged.ids).size === 0
     this.#privileged = { sequence, ids: isSame ? this.#privileged.ids : ids }

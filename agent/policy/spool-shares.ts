@@ -1,3 +1,5 @@
+import { orAborted } from '../../src/abort.ts'
+
 /**
  * Who holds how much of the spool. A workload may hold as much as is free: one alone half of it, two a third each, and there is always
  * room for the next; so none is in the way of the others of its node, however much it reports.
@@ -64,16 +66,12 @@ export class SpoolShares {
   }
 
   async #change(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const abort = (): void => reject(signal.reason as Error)
+    const { promise, resolve } = Promise.withResolvers<void>()
     this.#waiting.add(resolve)
-    signal.addEventListener('abort', abort, { once: true })
     try {
-      await promise
+      await orAborted(promise, signal)
     } finally {
       this.#waiting.delete(resolve)
-      signal.removeEventListener('abort', abort)
     }
   }
 }

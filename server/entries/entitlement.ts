@@ -1,3 +1,4 @@
+import { isPrivileged } from '../../src/entry/is-privileged.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { selectorsMatch } from '../../src/entry/selector.ts'
 import type { AgentIndex } from './agent-index.ts'
@@ -104,6 +105,3 @@ export class Entitlement {
 
 export const isOver = (entry: RegistrationEntry, now: Date): boolean =>
   entry.expiresAt !== undefined && entry.expiresAt <= now
-
-/** Gives rights beyond its own identity. */
-export const isPrivileged = (entry: RegistrationEntry): boolean => entry.admin || entry.downstream

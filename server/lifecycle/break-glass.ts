@@ -4,7 +4,8 @@ import { lifecycleEvent } from '../audit/lifecycle-events.ts'
 import { isLive, sessionOf } from '../policy/live-lifecycle.ts'
 import type { CurrentPolicy } from '../policy/policy-book.ts'
 import type { BreakGlassRow, LifecycleObject } from '../store/policy-rows.ts'
-import { changed, changeRow, endRows } from './change-row.ts'
+import { changed, changeRow } from './change-row.ts'
+import { endNoMoreGiven, endRequest, type EndOf } from './end-request.ts'
 import {
   checkBelongs,
   checkReason,
@@ -18,7 +19,7 @@ import {
   type LifecycleDeps,
 } from './lifecycle-deps.ts'
 import { offersSession } from './still-offered.ts'
-import { afterApproval, checkWaits, isOver } from './waiting.ts'
+import { afterApproval, checkWaits } from './waiting.ts'
 
 /** Whatever a declaration says (SE-46, §3.10). */
 export const BREAK_GLASS_PEOPLE = 2
@@ -92,35 +93,25 @@ export async function approveBreakGlass(id: string, deed: Deed, deps: LifecycleD
   })
 }
 
+const endOfSession: EndOf<BreakGlassRow> = {
+  event: ({ id }) => ({ kind: 'breakGlass.end', body: { id } }),
+  audit: (row, deed, reason) => lifecycleEvent('break-glass.stopped', deed, { ...factsOf(row), reason }),
+}
+
 export async function stopBreakGlass(
   id: string,
   reason: string,
   deed: Deed,
   deps: LifecycleDeps,
 ): Promise<BreakGlassRow> {
-  return await changeRow(deps, () => {
-    const standing = sessionRow(id, deps)
-    if (isOver(standing, deed.at.getTime())) throw refused('stop break-glass', `${id} has ended already`)
-    const row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
-    return {
-      row,
-      events: isLive(standing) ? [{ kind: 'breakGlass.end', body: { id } }] : [],
-      audit: [lifecycleEvent('break-glass.stopped', deed, { ...factsOf(row), reason })],
-    }
-  })
+  const standing = { what: 'stop break-glass', find: () => sessionRow(id, deps), reason }
+  return await endRequest(standing, endOfSession, deed, deps)
 }
 
-/** Ends what would not be started any more: peers ignore it by the same law (§3.10). */
+/** Its declaration asks for more than the session has, or concerns none of its subjects any more (§3.10). */
 export async function recheckSessions(at: Date, deps: LifecycleDeps): Promise<void> {
-  await endRows(at, deps, () => {
-    const live = sessions(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()))
-    return live.flatMap((row) => {
-      const why = whyNotAnyMore(row, deps)
-      if (why === undefined) return []
-      const audit = [lifecycleEvent('break-glass.stopped', { at }, { ...factsOf(row), reason: why })]
-      return [{ row, why, events: [{ kind: 'breakGlass.end', body: { id: row.id } } as const], audit }]
-    })
-  })
+  const standing = { all: () => sessions(deps), whyNot: (row: BreakGlassRow) => whyNotAnyMore(row, deps) }
+  await endNoMoreGiven(standing, endOfSession, at, deps)
 }
 
 function whyNotAnyMore(row: BreakGlassRow, deps: LifecycleDeps): string | undefined {

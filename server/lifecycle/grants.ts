@@ -7,7 +7,8 @@ import { lifecycleEvent } from '../audit/lifecycle-events.ts'
 import { grantOf, isLive } from '../policy/live-lifecycle.ts'
 import type { CurrentPolicy } from '../policy/policy-book.ts'
 import type { GrantRow, LifecycleObject } from '../store/policy-rows.ts'
-import { changed, changeRow, endRows } from './change-row.ts'
+import { changed, changeRow } from './change-row.ts'
+import { endNoMoreGiven, endRequest, type EndOf } from './end-request.ts'
 import {
   checkBelongs,
   checkReason,
@@ -89,35 +90,21 @@ export async function approveGrant(id: string, deed: Deed, deps: LifecycleDeps):
   })
 }
 
-/** Ends a grant early, or refuses one that waits. There is no renewal: only a new request. */
-export async function revokeGrant(id: string, reason: string, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
-  return await changeRow(deps, () => {
-    const standing = grantRow(id, deps)
-    if (isOver(standing, deed.at.getTime())) throw refused('end the grant', `${id} has ended already`)
-    const row = changed(standing, { endedMs: deed.at.getTime(), endedBy: nameOf(deed), endedReason: reason })
-    return {
-      row,
-      events: isLive(standing) ? [{ kind: 'grant.end', body: { id } }] : [],
-      audit: [lifecycleEvent('grant.ended', deed, { ...factsOf(row), reason })],
-    }
-  })
+const endOfGrant: EndOf<GrantRow> = {
+  event: ({ id }) => ({ kind: 'grant.end', body: { id } }),
+  audit: (row, deed, reason) => lifecycleEvent('grant.ended', deed, { ...factsOf(row), reason }),
 }
 
-/**
- * Ends what would not be given any more: the subject is another one by its labels, its entries or the policy (§3.11), or the template
- * asks for more than the grant has. Peers ignore it by the same law, so that nothing is called live that opens nothing. It does not
- * come back when the subject or the template does.
- */
+/** Ends a grant early, or refuses one that waits. There is no renewal: only a new request. */
+export async function revokeGrant(id: string, reason: string, deed: Deed, deps: LifecycleDeps): Promise<GrantRow> {
+  const standing = { what: 'end the grant', find: () => grantRow(id, deps), reason }
+  return await endRequest(standing, endOfGrant, deed, deps)
+}
+
+/** The subject is another one by its labels, its entries or the policy (§3.11), or the template asks for more than the grant has. */
 export async function recheckGrants(at: Date, deps: LifecycleDeps): Promise<void> {
-  await endRows(at, deps, () => {
-    const live = grants(deps).filter((row) => isLive(row) && !isOver(row, at.getTime()))
-    return live.flatMap((row) => {
-      const why = whyNotAnyMore(row, deps)
-      if (why === undefined) return []
-      const audit = [lifecycleEvent('grant.ended', { at }, { ...factsOf(row), reason: why })]
-      return [{ row, why, events: [{ kind: 'grant.end', body: { id: row.id } } as const], audit }]
-    })
-  })
+  const standing = { all: () => grants(deps), whyNot: (row: GrantRow) => whyNotAnyMore(row, deps) }
+  await endNoMoreGiven(standing, endOfGrant, at, deps)
 }
 
 function whyNotAnyMore(row: GrantRow, deps: LifecycleDeps): string | undefined {

@@ -6,7 +6,7 @@ import { endRows } from './change-row.ts'
 import { refused, type LifecycleDeps } from './lifecycle-deps.ts'
 
 /** What somebody asks for and others approve. */
-type Request = GrantRow | BreakGlassRow
+export type Request = GrantRow | BreakGlassRow
 
 /** The instant from which nobody can approve it any more. Rows of earlier versions do not say: then it is what is usual. */
 export function approveByMsOf({ approveByMs, kind, sinceMs }: Request): number {
@@ -39,7 +39,7 @@ export function checkWaits(row: Request, what: string, nowMs: number): void {
  * What one more approval makes of a request: no fewer are needed than when it was asked for, and with the last one its time begins.
  *
  * @param given by how many people, with this one
- * @param asked how many the policy asks for now
+ * @param asked how many the policy of today asks for
  */
 export function afterApproval(
   request: Request,

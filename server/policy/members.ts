@@ -151,14 +151,15 @@ export class Members {
       const staying = this.#directory.entriesWithSpiffeId(id).filter((entry) => !coming.has(entry.id))
       const all = [...staying, ...(arrivingAt.get(spiffeId) ?? [])].map(registeredIdentityOf)
       const [before, after] = [this.#resolved.get(spiffeId), all.length === 0 ? undefined : this.rowOf(all)]
-      if (JSON.stringify(before) === JSON.stringify(after)) return []
+      const text = JSON.stringify(after)
+      if (JSON.stringify(before) === text) return []
       const isService = this.#index.servicesByIdentity.has(id.path)
       const isElsewhere = this.#isElsewhere(spiffeId, [before, after])
       const concerned = this.#concerned(spiffeId, [before, after])
       return [
         {
           ...{ spiffeId, before, after, movesServices: isService && isElsewhere },
-          mostBytes: after === undefined ? 0 : rowBytes(JSON.stringify(after)),
+          mostBytes: after === undefined ? 0 : rowBytes(text),
           concernsOthers: concerned === 'all' || concerned.size > 1,
         },
       ]

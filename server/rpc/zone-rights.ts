@@ -1,10 +1,10 @@
+import { isPrivileged } from '../../src/entry/is-privileged.ts'
 import type { RegistrationEntry } from '../../src/entry/registration-entry.ts'
 import { SallyportError } from '../../src/errors.ts'
 import type { SpiffeId } from '../../src/id/spiffe-id.ts'
 import type { Call } from '../../src/wire/call.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Directory } from '../entries/directory.ts'
-import { isPrivileged } from '../entries/entitlement.ts'
 import { registeredIdentityOf, zonesOfRow } from '../policy/members.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { COUNT_MAX } from './decision-rows.ts'
 import { preparedBy, type Prepared } from './prepared.ts'
 
 export type DecisionKind = 'record' | 'counter'
@@ -22,9 +23,6 @@ interface HolderRow {
 }
 
 const NOTHING: Held = { bytes: 0, items: 0 }
-
-/** Where counts stop, 2^53 - 1: whatever workloads say, what is stored can be read. */
-const MOST = Number.MAX_SAFE_INTEGER
 
 /** How much each workload and each agent holds of decisions, kept with every change, inside a transaction that somebody else opened. */
 export class DecisionHoldings {
@@ -64,7 +62,7 @@ export class DecisionHoldings {
 
   /** Counts what went before its time. */
   drop(kind: DecisionKind, count: number): void {
-    this.#sql`UPDATE decision_totals SET dropped = min(dropped + ?, ?) WHERE kind = ?`.run(count, MOST, kind)
+    this.#sql`UPDATE decision_totals SET dropped = min(dropped + ?, ?) WHERE kind = ?`.run(count, COUNT_MAX, kind)
   }
 
   inAll(kind: DecisionKind): Held {

@@ -1,3 +1,6 @@
+/** Where counts stop, 2^53 - 1: whatever workloads say, what is stored can be read. */
+export const COUNT_MAX = Number.MAX_SAFE_INTEGER
+
 /** What a decision is looked up by; texts are empty where there is none. */
 export interface DecisionFacts {
   readonly decision: string

@@ -1,11 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { DecisionHoldings, type Held } from './decision-holdings.ts'
 import { DecisionPruner } from './decision-pruner.ts'
-import { decisionFields, type DecisionBatchRow, type DecisionFacts, type DecisionRoom } from './decision-rows.ts'
+import {
+  COUNT_MAX,
+  decisionFields,
+  type DecisionBatchRow,
+  type DecisionFacts,
+  type DecisionRoom,
+} from './decision-rows.ts'
 import { preparedBy, type Prepared } from './prepared.ts'
-
-/** Where counts stop, 2^53 - 1: whatever workloads say, what is stored can be read. */
-const MOST = Number.MAX_SAFE_INTEGER
 
 /** Logs of one agent whose place is remembered. */
 export const LOGS_MAX_PER_AGENT = 1_000
@@ -71,7 +74,7 @@ export class DecisionWriter {
       const holder = this.#holdings.holderOf('counter', agent, workload)
       const added = own.map((counter) => {
         const { day, key, count, firstMs, lastMs } = counter
-        if (update.run(count, MOST, firstMs, lastMs, day, agent, key).changes > 0) return undefined
+        if (update.run(count, COUNT_MAX, firstMs, lastMs, day, agent, key).changes > 0) return undefined
         return insert.get(day, agent, key, count, firstMs, lastMs, factsText(counter), holder)
       })
       this.#holdings.change(holder, heldIn(added))

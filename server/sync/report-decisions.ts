@@ -3,7 +3,7 @@ import type { DecisionCounter } from '../../src/wire/messages/sallyport-policy-v
 import type { DecisionBatch, DecisionBatchReceipt, DecisionRecord } from '../../src/wire/messages/sallyport-sync-v1.ts'
 import type { Sent } from '../../src/wire/service.ts'
 import { canonicalJson } from '../../src/jws/canonical-json.ts'
-import type { ReportedCounter, ReportedRecord } from '../store/decision-rows.ts'
+import { COUNT_MAX, type ReportedCounter, type ReportedRecord } from '../store/decision-rows.ts'
 import type { SyncDeps } from './sync-deps.ts'
 
 /** How much one batch may hold; an agent splits what is more. */
@@ -123,6 +123,6 @@ function counterOf({ count, ...told }: DecisionCounter, receivedMs: number): Rep
   }
 }
 
-const countOf = (told: number): number => Math.min(Math.max(0, told), Number.MAX_SAFE_INTEGER)
+const countOf = (told: number): number => Math.min(Math.max(0, told), COUNT_MAX)
 
 const invalid = (why: string): SallyportError => new SallyportError('REQUEST_INVALID', `Cannot take decisions: ${why}`)

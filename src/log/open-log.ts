@@ -1,5 +1,6 @@
 import { pino, type Logger } from 'pino'
 import { SallyportError } from '../errors.ts'
+import { CONTROLS, escapeControl } from './controls.ts'
 import { redactedFields } from './fields.ts'
 import type { Log, LogLevel } from './log.ts'
 
@@ -66,17 +67,11 @@ function serializeError(error: unknown): unknown {
   }
 }
 
-// oxlint-disable-next-line no-control-regex
-const CONTROLS = /[\u0000-\u001F\u007F-\u009F]/g
-
-/** What others chose to call things must neither make lines of its own nor steer the terminal. */
-const printable = (text: string): string =>
-  text.replaceAll(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
 function textLine(json: string): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>
   const facts = Object.entries(fields).map(
-    ([name, value]) => `${name}=${printable(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    ([name, value]) =>
+      `${name}=${(typeof value === 'string' ? value : JSON.stringify(value)).replaceAll(CONTROLS, escapeControl)}`,
   )
   return `${String(time).slice(11, 23)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}${facts.length > 0 ? `  ${facts.join(' ')}` : ''}\n`
 }

@@ -1,4 +1,12 @@
+import { Option } from 'commander'
 import { SpiffeId } from '../src/id/spiffe-id.ts'
+import { collect } from './action.ts'
+
+/** Who a token is for. */
+export const audienceOption = (): Option =>
+  new Option('--audience <name>', 'who may accept it; repeat for more, each of which can then use it at the others')
+    .argParser(collect)
+    .makeOptionMandatory()
 
 /** Warns of audiences that no single service owns, so that whoever receives the token could use it anywhere (JWT-SVID §3.2). */
 export function audienceWarnings(audiences: readonly string[]): readonly string[] {
